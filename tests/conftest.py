@@ -1,0 +1,189 @@
+"""What every test can ask for. The real things: databases, a served portal, a mail server, Chromium."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portal import clock
+from tests import databases
+from tests.servers import MailServer, loopback_socket, mail_server, serving
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser, Page
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+    from portal.settings import Settings
+    from tests.browsers import Pages
+
+# long enough for production's rules, and told apart from every default
+SECRET_KEY = "secret-of-the-tests-only-0123456789abcdef"
+PASSWORD_SALT = "salt-of-the-tests-only-0123456789abcdefgh"
+BROWSER_FIXTURES = {"browser", "pages", "page"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for Chromium is a browser test, said or not."""
+    for item in items:
+        if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+
+
+@pytest.fixture(autouse=True)
+def running_clock() -> Iterator[None]:
+    """No test hands a stopped or shifted clock to the next."""
+    yield
+    clock.set_shift(timedelta(0))
+
+
+@pytest.fixture
+def at() -> Callable[[str], datetime]:
+    """Stop the portal's clock: ``at("2015-10-15 09:00")``, Tokyo wall time; the answer is that moment."""
+
+    def stop(wall: str) -> datetime:
+        moment = datetime.fromisoformat(wall).replace(tzinfo=clock.TOKYO)
+        clock.set_time(moment)
+        return moment
+
+    return stop
+
+
+@pytest.fixture(scope="session")
+def database_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Templates]:
+    """The migrated databases that ``database_url`` copies."""
+    templates = databases.Templates(tmp_path_factory.mktemp("templates"))
+    yield templates
+    templates.remove()
+
+
+@pytest.fixture(params=databases.KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database: a test that asks for one runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str, database_templates: databases.Templates, tmp_path: Path
+) -> Iterator[str]:
+    """A fresh, migrated database without a row of business."""
+    url = databases.copy(database_templates.of(database_kind), tmp_path)
+    yield url
+    if database_kind == "postgresql":
+        databases.drop(url)
+
+
+@pytest.fixture
+def empty_database_url(database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """A fresh database without a table, for tests of the migrations."""
+    url = databases.empty(database_kind, tmp_path)
+    yield url
+    if database_kind == "postgresql":
+        databases.drop(url)
+
+
+@pytest.fixture
+def bound_socket() -> Iterator[socket.socket]:
+    """The port the portal under test will be served on, known before it is."""
+    bound = loopback_socket()
+    yield bound
+    bound.close()
+
+
+@pytest.fixture
+def settings(database_url: str, bound_socket: socket.socket, tmp_path: Path) -> Settings:
+    """The portal's settings for one test. Another one: ``dataclasses.replace(settings, …)``."""
+    from portal.settings import Settings
+
+    return Settings(
+        environment="test",
+        secret_key=SECRET_KEY,
+        password_salt=PASSWORD_SALT,
+        database_url=database_url,
+        instance=tmp_path / "instance",
+        base_url=f"http://127.0.0.1:{bound_socket.getsockname()[1]}",
+    )
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The engine with the portal's own settings, as web, worker and command line use it."""
+    from portal.extensions import make_engine
+
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on the test's database. What must last is committed through ``one_transaction``."""
+    from portal.extensions import make_session
+
+    with make_session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    """The whole web application on the test's database."""
+    from portal import create_app
+
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody's browser without scripts, not logged in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def live_server(app: Flask, bound_socket: socket.socket) -> Iterator[str]:
+    """The address of the application, served over real TCP on loopback (``settings.base_url``)."""
+    with serving(app, bound_socket) as url:
+        yield url
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[MailServer]:
+    """A real mail server; ``smtp_server.url`` goes into the settings, ``.messages`` holds what came."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium per worker."""
+    from tests.browsers import chromium
+
+    with chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Pages]:
+    """Opens pages of several readers: ``pages.open()``, ``pages.open(viewport=PHONE, locale="en")``.
+
+    The test fails if a page raised a script error, broke the content security policy or asked another host.
+    """
+    from tests.browsers import Pages
+
+    pages = Pages(browser)
+    yield pages
+    pages.close()
+    assert not pages.faults, "\n".join(pages.faults)
+
+
+@pytest.fixture
+def page(pages: Pages) -> Page:
+    """One desktop page in Japanese."""
+    return pages.open()
