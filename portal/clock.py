@@ -1,0 +1,72 @@
+"""The portal's one clock: the only reader of time.
+
+Everything that must know the time asks here, so that a test or the demonstration can set it.
+Deadlines are Asia/Tokyo whatever the host's zone (safety 16). Order never comes from here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+_shift = timedelta(0)
+_fixed: datetime | None = None
+
+
+def now() -> datetime:
+    """The current moment, aware, in UTC."""
+    if _fixed is not None:
+        return _fixed
+    return datetime.now(UTC) + _shift
+
+
+def today() -> date:
+    """The current calendar day in Tokyo."""
+    return in_tokyo(now()).date()
+
+
+def in_tokyo(moment: datetime) -> datetime:
+    """``moment`` (aware) as Tokyo wall time."""
+    return moment.astimezone(TOKYO)
+
+
+def at_tokyo(day: date, at: time = time(0, 0)) -> datetime:
+    """The aware UTC moment of a Tokyo calendar day and wall time."""
+    return datetime.combine(day, at, TOKYO).astimezone(UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """The first moment that is no longer ``day`` in Tokyo: a deadline holds strictly before it."""
+    return at_tokyo(day + timedelta(days=1))
+
+
+def fiscal_year(day: date) -> int:
+    """The Japanese fiscal year (April to March) a day lies in."""
+    return day.year if day.month >= 4 else day.year - 1
+
+
+def set_shift(shift: timedelta) -> None:
+    """Let the clock run with an offset from the host's time (demonstration)."""
+    global _shift, _fixed
+    _shift, _fixed = shift, None
+
+
+def shift_to(moment: datetime) -> timedelta:
+    """The offset with which the clock would show ``moment`` right now."""
+    return moment - datetime.now(UTC)
+
+
+def set_time(moment: datetime | None) -> None:
+    """Stop the clock at an aware moment (tests, making of demonstration data); ``None`` lets it run."""
+    global _fixed
+    _fixed = moment.astimezone(UTC) if moment is not None else None
+
+
+def step(delta: timedelta) -> None:
+    """Move a stopped clock on."""
+    global _fixed
+    if _fixed is None:
+        raise RuntimeError("the clock is running; stop it with set_time() first")
+    _fixed += delta

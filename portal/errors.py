@@ -1,0 +1,94 @@
+"""The portal's refusals and errors. A leaf.
+
+A refusal is named by its code; its Japanese and English texts stand in ``portal/refusals.py``.
+Texts take named figures; whole numbers are written with thousands separators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from portal.refusals import TEXTS, Refusal
+
+__all__ = [
+    "InUse",
+    "NotAllowed",
+    "NotFound",
+    "PortalError",
+    "Problem",
+    "Refusal",
+    "Refused",
+    "Stale",
+    "refusal_text",
+]
+
+
+def refusal_text(refusal: Refusal, locale: str, /, **figures: object) -> str:
+    """The sentence for ``refusal`` in ``locale`` (``ja`` or ``en``), with its figures filled in."""
+    shown = {
+        name: f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in figures.items()
+    }
+    ja, en = TEXTS[refusal]
+    return (en if locale == "en" else ja).format(**shown)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One refused thing: the rule, the form field it belongs to (if any), and its figures."""
+
+    refusal: Refusal
+    field: str | None = None
+    figures: dict[str, object] = field(default_factory=dict)
+
+    def text(self, locale: str) -> str:
+        return refusal_text(self.refusal, locale, **self.figures)
+
+
+class PortalError(Exception):
+    """Something the portal refuses or cannot do. Carries every :class:`Problem` found, in order."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(", ".join(p.refusal.name for p in problems))
+        self.problems = problems
+
+    @property
+    def refusal(self) -> Refusal:
+        return self.problems[0].refusal
+
+
+class Refused(PortalError):
+    """The input or the state does not allow it; nothing changed."""
+
+
+class NotFound(PortalError):
+    """No such thing for this reader (another participant's row is also this: 404, never 403)."""
+
+    def __init__(self) -> None:
+        super().__init__(Problem(Refusal.NOT_FOUND))
+
+
+class NotAllowed(PortalError):
+    """The reader's role does not hold the permission."""
+
+    def __init__(self) -> None:
+        super().__init__(Problem(Refusal.NOT_ALLOWED))
+
+
+class Stale(PortalError):
+    """Somebody changed the row after the page was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(Problem(Refusal.STALE_PAGE))
+
+
+class InUse(PortalError):
+    """The database is busy; the same request may be sent again with the same key."""
+
+    def __init__(self) -> None:
+        super().__init__(Problem(Refusal.BUSY))
+
+
+def refuse(refusal: Refusal, field: str | None = None, **figures: object) -> Refused:
+    """A :class:`Refused` with one problem, ready to be raised."""
+    return Refused(Problem(refusal, field, figures))

@@ -1,0 +1,81 @@
+"""The append-only ledger: transactions, signed entries, the head of the chain (architecture, habit 3).
+
+Triggers in both databases refuse UPDATE and DELETE on transactions and entries; the migration
+makes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.models.base import MAX_QUANTITY, Base, BigId, Key, Quantity, enum_type
+from portal.models.movement import MovementKind
+
+if TYPE_CHECKING:
+    from portal.models.account import Account, UnitClass
+    from portal.models.movement import Movement
+    from portal.models.user import User
+
+
+class LedgerTransaction(Base):
+    """One posting. ``id`` runs without gaps; ``hash`` covers the canonical bytes and the predecessor."""
+
+    __tablename__ = "ledger_transaction"
+    __table_args__ = (
+        CheckConstraint("id > 0", "number_positive"),
+        CheckConstraint("(id = 1) = (previous_hash = '')", "first_has_no_predecessor"),
+        CheckConstraint("reverses_id IS NULL OR reverses_id < id", "reverses_an_earlier_one"),
+    )
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    kind: Mapped[MovementKind] = mapped_column(enum_type(MovementKind, "movement_kind"))
+    movement_id: Mapped[int] = mapped_column(ForeignKey("movement.id"), unique=True)
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_transaction.id"), unique=True)
+    posted_at: Mapped[datetime]
+    posted_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    canonical: Mapped[bytes]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+    movement: Mapped[Movement] = relationship(back_populates="transaction", foreign_keys=[movement_id])
+    posted_by: Mapped[User] = relationship()
+    entries: Mapped[list[LedgerEntry]] = relationship(back_populates="transaction", order_by="LedgerEntry.id")
+
+    @property
+    def code(self) -> str:
+        """The ledger number as it is printed: T-000214."""
+        return f"T-{self.id:06d}"
+
+
+class LedgerEntry(Base):
+    """One signed side of a posting, in whole units."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        CheckConstraint("quantity <> 0", "quantity_not_zero"),
+        CheckConstraint(f"quantity BETWEEN -{MAX_QUANTITY} AND {MAX_QUANTITY}", "quantity_bounded"),
+        UniqueConstraint("transaction_id", "account_id", "unit_class_id"),
+        Index("ix_ledger_entry_statement", "account_id", "unit_class_id", "id"),
+    )
+    id: Mapped[Key]
+    transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    unit_class_id: Mapped[int] = mapped_column(ForeignKey("unit_class.id"))
+    quantity: Mapped[Quantity]
+
+    transaction: Mapped[LedgerTransaction] = relationship(back_populates="entries")
+    account: Mapped[Account] = relationship()
+    unit_class: Mapped[UnitClass] = relationship()
+
+
+class LedgerHead(Base):
+    """The one row that says where the chain ends; locking it puts postings in order."""
+
+    __tablename__ = "ledger_head"
+    __table_args__ = (CheckConstraint("id = 1", "only_one"),)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    last_number: Mapped[Quantity]
+    last_hash: Mapped[str] = mapped_column(String(64))
