@@ -6,7 +6,8 @@ Texts take named figures; whole numbers are written with thousands separators.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 
 from portal.refusals import TEXTS, Refusal
 
@@ -19,6 +20,7 @@ __all__ = [
     "Refusal",
     "Refused",
     "Stale",
+    "refuse",
     "refusal_text",
 ]
 
@@ -39,7 +41,7 @@ class Problem:
 
     refusal: Refusal
     field: str | None = None
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: dict[str, object] = made_by(default_factory=dict)
 
     def text(self, locale: str) -> str:
         return refusal_text(self.refusal, locale, **self.figures)

@@ -1,0 +1,126 @@
+"""The audit trail: one event for every state change, in the transaction of the act (habit 9)."""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.models import Event, User
+
+
+class EventTag(StrEnum):
+    """What happened. Values are stored; texts stand in ``services/event_texts.py``."""
+
+    APPLICATION_RECORDED = auto()
+    APPLICATION_CHANGED = auto()
+    APPLICATION_PAPERS_RECORDED = auto()
+    APPLICATION_CORRECTION_ASKED = auto()
+    APPLICATION_CORRECTED = auto()
+    APPLICATION_ACCEPTED = auto()
+    APPLICATION_REJECTED = auto()
+    APPLICATION_WITHDRAWN = auto()
+    LETTER_PRINTED = auto()
+    LETTER_POSTED = auto()
+    LETTER_RETURNED = auto()
+    ACCOUNT_OPENED = auto()
+    TARGET_PROPOSED = auto()
+    TARGET_CONFIRMED = auto()
+    TARGET_WITHDRAWN = auto()
+    PHASE_CREATED = auto()
+    PHASE_RULE_CHANGED = auto()
+    FACTORS_CHANGED = auto()
+    VERIFIER_ASSIGNED = auto()
+    REPORT_REGISTERED = auto()
+    REPORT_ATTACHED = auto()
+    REPORT_ATTACHMENT_REMOVED = auto()
+    REPORT_REFUSED = auto()
+    VERIFICATION_REQUESTED = auto()
+    SEND_BACK_REQUESTED = auto()
+    SEND_BACK_GRANTED = auto()
+    SEND_BACK_DECLINED = auto()
+    REPORT_RETURNED = auto()
+    VERIFICATION_REGISTERED = auto()
+    APPROVAL_REQUESTED = auto()
+    REVIEW_STARTED = auto()
+    REVIEW_DOCUMENT_SENT = auto()
+    REPORT_RETURNED_TO_VERIFIER = auto()
+    REPORT_APPROVED = auto()
+    REPORT_SUBMITTED = auto()
+    REPORT_RECEIVED = auto()
+    REVOCATION_PROPOSED = auto()
+    REVOCATION_CONFIRMED = auto()
+    REVOCATION_WITHDRAWN = auto()
+    MOVEMENT_PROPOSED = auto()
+    MOVEMENT_EXECUTED = auto()
+    MOVEMENT_WITHDRAWN = auto()
+    MOVEMENT_EXPIRED = auto()
+    MOVEMENT_REFUSED = auto()
+    CONTACT_CHANGE_APPLIED = auto()
+    CONTACT_CHANGE_ACCEPTED = auto()
+    CONTACT_CHANGE_DECLINED = auto()
+    BANKING_APPLIED = auto()
+    BANKING_ACCEPTED = auto()
+    BANKING_DECLINED = auto()
+    COMPLIANCE_FROZEN = auto()
+    LOGIN_SUCCEEDED = auto()
+    LOGIN_FAILED = auto()
+    LOGGED_OUT = auto()
+    PASSWORD_CHANGED = auto()
+    PASSWORD_ISSUED = auto()
+    USER_CREATED = auto()
+    USER_DISABLED = auto()
+    USER_ENABLED = auto()
+    DOCUMENT_DOWNLOADED = auto()
+    DEMO_CLOCK_SET = auto()
+
+
+#: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
+ALLOWANCE_TAGS = frozenset(
+    {
+        EventTag.MOVEMENT_PROPOSED,
+        EventTag.MOVEMENT_EXECUTED,
+        EventTag.MOVEMENT_WITHDRAWN,
+        EventTag.MOVEMENT_EXPIRED,
+        EventTag.MOVEMENT_REFUSED,
+        EventTag.BANKING_APPLIED,
+        EventTag.BANKING_ACCEPTED,
+        EventTag.BANKING_DECLINED,
+        EventTag.COMPLIANCE_FROZEN,
+        EventTag.ACCOUNT_OPENED,
+        EventTag.TARGET_PROPOSED,
+        EventTag.TARGET_CONFIRMED,
+        EventTag.TARGET_WITHDRAWN,
+    }
+)
+
+
+def record(
+    session: Session,
+    tag: EventTag,
+    subject: Any,
+    *,
+    actor: User | None,
+    holder_id: int | None = None,
+    reason: str | None = None,
+    **facts: Any,
+) -> Event:
+    """Write one event about ``subject`` (a mapped row with an ``id``).
+
+    ``facts`` are JSON values (before and after); never a password, a session or file bytes.
+    """
+    session.flush()
+    event = Event(
+        at=clock.now(),
+        tag=tag.value,
+        actor_id=actor.id if actor is not None else None,
+        subject_type=type(subject).__tablename__,
+        subject_id=subject.id,
+        holder_id=holder_id,
+        reason=reason,
+        facts=facts,
+    )
+    session.add(event)
+    return event

@@ -1,0 +1,73 @@
+"""Numbers that are never given twice, and how people write figures, numbers and names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+
+from portal.errors import Refusal, refuse
+from portal.models import MAX_QUANTITY, NumberSeries
+
+_CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE)
+
+
+def next_number(session: Session, name: str, *, start: int = 1) -> int:
+    """The next number of the series ``name``; the row is locked until the transaction ends."""
+    query = select(NumberSeries).where(NumberSeries.name == name).with_for_update()
+    try:
+        series = session.scalars(query.execution_options(populate_existing=True)).one()
+    except NoResultFound:
+        series = NumberSeries(name=name, next=start)
+        session.add(series)
+        session.flush()
+    number = series.next
+    series.next = number + 1
+    session.flush()
+    return number
+
+
+def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
+    """A whole quantity of 1 or more, in units or t-CO2.
+
+    Full-width digits, blanks and commas are accepted and normalised; 0, negative, decimal,
+    exponent and over-long ones are refused (domain §8).
+    """
+    if isinstance(text, int) and not isinstance(text, bool):
+        number = text
+    else:
+        plain = re.sub(r"[\s,，、]", "", unicodedata.normalize("NFKC", str(text or "")))
+        if not plain:
+            raise refuse(Refusal.REQUIRED, field)
+        if not (plain.isascii() and plain.isdigit()):
+            raise refuse(Refusal.QUANTITY_SHAPE, field)
+        if len(plain.lstrip("0")) > 16:
+            raise refuse(Refusal.QUANTITY_TOO_LARGE, field)
+        number = int(plain)
+    if number <= 0:
+        raise refuse(Refusal.QUANTITY_POSITIVE, field)
+    if number > MAX_QUANTITY:
+        raise refuse(Refusal.QUANTITY_TOO_LARGE, field)
+    return number
+
+
+def parse_account(text: str | None, field: str = "account") -> int:
+    """The account number in ``AST-1001`` (full-width and missing hyphens are understood)."""
+    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text or ""))
+    plain = re.sub("[‐‑‒–—―−ー]", "-", plain)
+    if not plain:
+        raise refuse(Refusal.REQUIRED, field)
+    match = _CODE.fullmatch(plain)
+    if match is None:
+        raise refuse(Refusal.ACCOUNT_NUMBER_SHAPE, field)
+    return int(match[1])
+
+
+def search_key(*texts: str | None) -> str:
+    """What a search compares: NFKC, lower case, katakana as hiragana, no blanks or hyphens."""
+    joined = unicodedata.normalize("NFKC", " ".join(t for t in texts if t)).casefold()
+    folded = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in joined)
+    return re.sub(r"[\s\-‐－ー・,，.。]", "", folded)

@@ -1,0 +1,66 @@
+"""The only place that commits and rolls back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from portal.errors import InUse, Stale
+
+T = TypeVar("T")
+
+#: lost races that a second try settles: the retry then finds what the winner did
+_RACES = ("done_once", "uq_movement_idempotency_key", "movement.idempotency_key", "number_series")
+#: PostgreSQL: serialization failure, deadlock, lock not available
+_RETRY_STATES = {"40001", "40P01", "55P03"}
+
+
+@contextmanager
+def one_transaction(session: Session) -> Iterator[Session]:
+    """Commit what happens inside, all of it or none.
+
+    Raises :class:`Stale` when a row was changed by somebody else in between.
+    """
+    try:
+        yield session
+        session.commit()
+    except StaleDataError as error:
+        session.rollback()
+        raise Stale from error
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def run(session: Session, work: Callable[[], T], *, attempts: int = 4) -> T:
+    """Do ``work`` in one transaction; lost races are tried again (the forms carry their own key).
+
+    Whatever was read before is given up first, so that the work sees the present state and, on
+    SQLite, begins IMMEDIATE. Raises :class:`InUse` if the database stays busy.
+    """
+    session.rollback()
+    for left in reversed(range(attempts)):
+        try:
+            with one_transaction(session):
+                return work()
+        except DBAPIError as error:
+            if not _worth_another_try(error):
+                raise
+            if left == 0:
+                raise InUse from error
+    raise AssertionError("unreachable")
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _RETRY_STATES:
+        return True
+    text = str(error.orig)
+    if isinstance(error, IntegrityError):
+        return any(name in text for name in _RACES)
+    return isinstance(error, OperationalError) and "database is locked" in text

@@ -1,0 +1,218 @@
+"""Every workflow's transition table: state, action → next state, permission, audit tag, mail kind."""
+
+from __future__ import annotations
+
+from portal.models import (
+    ApplicationState,
+    DecisionState,
+    LetterState,
+    MovementState,
+    ReportState,
+    RevocationState,
+    TargetState,
+)
+from portal.permissions import Permission as P
+from portal.services.audit import EventTag as T
+from portal.services.workflow import Edge, Workflow
+
+_A, _R, _L, _M = ApplicationState, ReportState, LetterState, MovementState
+
+#: domain §3
+APPLICATION = Workflow(
+    "application",
+    (
+        Edge(_A.RECEIVED, "accept", _A.ACCEPTED, P.REGISTRATION_DECIDE, T.APPLICATION_ACCEPTED),
+        Edge(
+            _A.RECEIVED,
+            "ask_correction",
+            _A.CORRECTION_ASKED,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_CORRECTION_ASKED,
+            reason=True,
+        ),
+        Edge(
+            _A.RECEIVED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True
+        ),
+        Edge(_A.RECEIVED, "withdraw", _A.WITHDRAWN, P.REGISTRATION_DECIDE, T.APPLICATION_WITHDRAWN, reason=True),
+        Edge(_A.CORRECTION_ASKED, "correct", _A.RECEIVED, P.REGISTRATION_EDIT, T.APPLICATION_CORRECTED),
+        Edge(
+            _A.CORRECTION_ASKED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True
+        ),
+        Edge(
+            _A.CORRECTION_ASKED,
+            "withdraw",
+            _A.WITHDRAWN,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_WITHDRAWN,
+            reason=True,
+        ),
+    ),
+)
+
+#: domain §4; the adjustment year knows only submit, receive and return
+REPORT = Workflow(
+    "report",
+    (
+        Edge(
+            _R.NOT_SUBMITTED,
+            "request_verification",
+            _R.VERIFICATION_REQUESTED,
+            P.REPORT_OWN_EDIT,
+            T.VERIFICATION_REQUESTED,
+            mail="verification_requested",
+        ),
+        Edge(
+            _R.NOT_SUBMITTED, "submit", _R.SUBMITTED, P.REPORT_OWN_EDIT, T.REPORT_SUBMITTED, mail="report_submitted"
+        ),
+        Edge(
+            _R.VERIFICATION_REQUESTED,
+            "return_to_holder",
+            _R.NOT_SUBMITTED,
+            P.REPORT_VERIFY,
+            T.REPORT_RETURNED,
+            mail="report_returned",
+            reason=True,
+        ),
+        Edge(
+            _R.VERIFICATION_REQUESTED,
+            "request_approval",
+            _R.APPROVAL_REQUESTED,
+            P.REPORT_VERIFY,
+            T.APPROVAL_REQUESTED,
+            mail="approval_requested",
+        ),
+        Edge(
+            _R.APPROVAL_REQUESTED,
+            "start_review",
+            _R.UNDER_REVIEW,
+            P.REPORT_REVIEW,
+            T.REVIEW_STARTED,
+            mail="review_started",
+        ),
+        Edge(
+            _R.APPROVAL_REQUESTED,
+            "return_to_verifier",
+            _R.VERIFICATION_REQUESTED,
+            P.REPORT_REVIEW,
+            T.REPORT_RETURNED_TO_VERIFIER,
+            mail="report_returned_to_verifier",
+            reason=True,
+        ),
+        Edge(
+            _R.UNDER_REVIEW, "approve", _R.APPROVED, P.REPORT_APPROVE, T.REPORT_APPROVED, mail="report_approved"
+        ),
+        Edge(
+            _R.UNDER_REVIEW,
+            "return_to_verifier",
+            _R.VERIFICATION_REQUESTED,
+            P.REPORT_REVIEW,
+            T.REPORT_RETURNED_TO_VERIFIER,
+            mail="report_returned_to_verifier",
+            reason=True,
+        ),
+        Edge(
+            _R.APPROVED, "revoke", _R.UNDER_REVIEW, P.REVOCATION_CONFIRM, T.REVOCATION_CONFIRMED, mail="approval_revoked"
+        ),
+        Edge(_R.SUBMITTED, "receive", _R.RECEIVED, P.REPORT_REVIEW, T.REPORT_RECEIVED, mail="report_received"),
+        Edge(
+            _R.SUBMITTED,
+            "return_submitted",
+            _R.NOT_SUBMITTED,
+            P.REPORT_REVIEW,
+            T.REPORT_RETURNED,
+            mail="report_returned",
+            reason=True,
+        ),
+    ),
+)
+
+#: domain §5: holders and traders execute what they propose; the secretariat's need another person
+MOVEMENT = Workflow(
+    "movement",
+    (
+        Edge(_M.PROPOSED, "execute", _M.EXECUTED, P.ALLOWANCE_OWN_VIEW, T.MOVEMENT_EXECUTED, mail="movement_executed"),
+        Edge(_M.PROPOSED, "confirm", _M.EXECUTED, P.MOVEMENT_CONFIRM, T.MOVEMENT_EXECUTED, mail="movement_executed"),
+        Edge(_M.PROPOSED, "withdraw", _M.WITHDRAWN, P.MOVEMENT_PROPOSE, T.MOVEMENT_WITHDRAWN),
+        Edge(_M.PROPOSED, "expire", _M.EXPIRED, P.MOVEMENT_PROPOSE, T.MOVEMENT_EXPIRED),
+    ),
+)
+
+LETTER = Workflow(
+    "letter",
+    (
+        Edge(_L.WAITING, "print", _L.PRINTED, P.LETTER_PRINT, T.LETTER_PRINTED),
+        Edge(_L.PRINTED, "print", _L.PRINTED, P.LETTER_PRINT, T.LETTER_PRINTED),
+        Edge(_L.POSTED, "print", _L.PRINTED, P.LETTER_PRINT, T.LETTER_PRINTED),
+        Edge(_L.RETURNED, "print", _L.PRINTED, P.LETTER_PRINT, T.LETTER_PRINTED),
+        Edge(_L.PRINTED, "post", _L.POSTED, P.LETTER_PRINT, T.LETTER_POSTED),
+        Edge(_L.POSTED, "return", _L.RETURNED, P.LETTER_PRINT, T.LETTER_RETURNED),
+    ),
+)
+
+TARGET = Workflow(
+    "reduction_target",
+    (
+        Edge(TargetState.PROPOSED, "confirm", TargetState.CONFIRMED, P.TARGET_CONFIRM, T.TARGET_CONFIRMED),
+        Edge(TargetState.PROPOSED, "withdraw", TargetState.WITHDRAWN, P.TARGET_PROPOSE, T.TARGET_WITHDRAWN),
+    ),
+)
+
+REVOCATION = Workflow(
+    "approval_revocation",
+    (
+        Edge(
+            RevocationState.PROPOSED, "confirm", RevocationState.CONFIRMED, P.REVOCATION_CONFIRM, T.REVOCATION_CONFIRMED
+        ),
+        Edge(
+            RevocationState.PROPOSED, "withdraw", RevocationState.WITHDRAWN, P.REVOCATION_PROPOSE, T.REVOCATION_WITHDRAWN
+        ),
+    ),
+)
+
+CONTACT_CHANGE = Workflow(
+    "contact_change",
+    (
+        Edge(
+            DecisionState.APPLIED,
+            "accept",
+            DecisionState.ACCEPTED,
+            P.CONTACT_CHANGE_DECIDE,
+            T.CONTACT_CHANGE_ACCEPTED,
+            mail="contact_change_accepted",
+        ),
+        Edge(
+            DecisionState.APPLIED,
+            "decline",
+            DecisionState.DECLINED,
+            P.CONTACT_CHANGE_DECIDE,
+            T.CONTACT_CHANGE_DECLINED,
+            mail="contact_change_declined",
+            reason=True,
+        ),
+    ),
+)
+
+BANKING = Workflow(
+    "banking_application",
+    (
+        Edge(
+            DecisionState.APPLIED,
+            "accept",
+            DecisionState.ACCEPTED,
+            P.BANKING_DECIDE,
+            T.BANKING_ACCEPTED,
+            mail="banking_accepted",
+        ),
+        Edge(
+            DecisionState.APPLIED,
+            "decline",
+            DecisionState.DECLINED,
+            P.BANKING_DECIDE,
+            T.BANKING_DECLINED,
+            mail="banking_declined",
+            reason=True,
+        ),
+    ),
+)
+
+ALL = (APPLICATION, REPORT, MOVEMENT, LETTER, TARGET, REVOCATION, CONTACT_CHANGE, BANKING)
