@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from portal import clock
 from tests import databases
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # long enough for production's rules, and told apart from every default
 SECRET_KEY = "secret-of-the-tests-only-0123456789abcdef"
 PASSWORD_SALT = "salt-of-the-tests-only-0123456789abcdefgh"
+# a slow machine is no failure, and a failure names what replays it
+hypothesis_settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("house")
 BROWSER_FIXTURES = {"browser", "pages", "page"}
 
 

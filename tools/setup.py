@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,10 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "portal-setup.json"
 OLDEST = (3, 11)
 
-COMMAND = """#!{python}
+# a shell line first, so that the place may have blanks in its name; -P: the folder one stands in is not ours
+COMMAND = """#!/bin/sh
+'''exec' {python} -P "$0" "$@"
+' '''
 import sys
 
 from portal.__main__ import main
@@ -117,7 +121,7 @@ def link_command():
     site = subprocess.run([str(venv_python()), "-c", ask], check=True, capture_output=True, text=True)
     Path(site.stdout.strip(), "portal-checkout.pth").write_text(str(ROOT) + "\n", encoding="utf-8")
     command = VENV / "bin" / "portal"
-    command.write_text(COMMAND.format(python=venv_python()), encoding="utf-8")
+    command.write_text(COMMAND.format(python=shlex.quote(str(venv_python()))), encoding="utf-8")
     command.chmod(0o755)
 
 
