@@ -1,0 +1,70 @@
+"""The jailed reader: ``python -m portal.services.spreadsheets.child``.
+
+One line of JSON says what to do, the file's bytes follow; the answer goes to standard output. The
+process binds itself by resource limits before it looks at a single byte of the file.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any
+
+from portal.services.spreadsheets.calculation_form import peek_identity, read_form
+from portal.services.spreadsheets.form_types import (
+    FormReading,
+    Problem,
+    expectation_from_dict,
+    file_problem,
+    refused,
+)
+from portal.services.spreadsheets.marked import mark_problems
+from portal.services.spreadsheets.prescan import scan
+
+#: What the answer (and openpyxl's temporary sheets while marking) may take on disk.
+_FILE_BYTES = 48 * 1024 * 1024
+
+
+def bind(memory_mb: int, seconds: int) -> None:
+    """Limit this process for good: memory, CPU time, file size, open files, no further process, no core."""
+    limits = (
+        (resource.RLIMIT_AS, memory_mb * 1024 * 1024),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES),
+        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, limit in limits:
+        hard = resource.getrlimit(kind)[1]
+        low = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (low, low))
+
+
+def _answer(task: dict[str, Any], data: bytes) -> bytes:
+    if task["mode"] == "mark":
+        if scan(data):
+            return b""
+        problems = [Problem(**problem) for problem in task["problems"]]
+        return mark_problems(data, problems, locale=task["locale"])
+    reading: FormReading
+    try:
+        if task["mode"] == "peek":
+            reading = peek_identity(data)
+        else:
+            reading = read_form(data, expectation_from_dict(task["expected"]))
+    except MemoryError:
+        reading = refused([file_problem("too_much_content", "memory")])
+    return reading.to_json().encode()
+
+
+def main() -> None:
+    """Read the task and the file from standard input, write the answer to standard output."""
+    task = json.loads(sys.stdin.buffer.readline())
+    bind(task["memory_mb"], task["seconds"])
+    sys.stdout.buffer.write(_answer(task, sys.stdin.buffer.read()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The opened workbook as the reader sees it: values by sheet and cell, formulas only when asked for."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from portal.services.spreadsheets.cells import text_of
+from portal.services.spreadsheets.form_types import Problem
+
+
+class FormSheets:
+    """Values of an opened workbook. ``data`` are its bytes, ``values`` it opened with saved results."""
+
+    def __init__(self, data: bytes, values: Workbook) -> None:
+        self._data = data
+        self._values = values
+        self._formulas: Workbook | None = None
+
+    def has(self, sheet: str) -> bool:
+        """Whether the workbook has ``sheet`` and it is a sheet of cells."""
+        return sheet in self._values.sheetnames and isinstance(self._values[sheet], Worksheet)
+
+    def missing(self, sheet: str) -> Problem:
+        """The problem that ``sheet`` is not there."""
+        return Problem(sheet, "", "シートなし", "様式のシート", "sheet_missing")
+
+    def value(self, sheet: str, cell: str) -> object:
+        """The value of a cell, or the saved result of its formula; ``None`` when there is none."""
+        value: object = self._values[sheet][cell].value
+        return value
+
+    def text(self, sheet: str, cell: str) -> str:
+        """The value of a cell as text without surrounding blanks."""
+        return text_of(self.value(sheet, cell))
+
+    def is_formula(self, sheet: str, cell: str) -> bool:
+        """Whether a cell holds a formula.
+
+        Opens the workbook a second time on first use: only an empty cell raises the question, and a
+        form in order has no empty cell where a figure belongs.
+        """
+        if self._formulas is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._formulas = load_workbook(io.BytesIO(self._data), keep_links=False)
+        return bool(self._formulas[sheet][cell].data_type == "f")

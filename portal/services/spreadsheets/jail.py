@@ -1,0 +1,102 @@
+"""Reads uploaded forms in a child process that cannot harm: the only way in for the web process.
+
+safety.md "Uploads". Whatever happens in the child (time, memory, a crash) comes back as a problem.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from portal.services.spreadsheets.form_types import (
+    FormExpectation,
+    FormReading,
+    Problem,
+    expectation_to_dict,
+    file_problem,
+    refused,
+)
+from portal.services.spreadsheets.prescan import scan_directory
+
+_CHILD = "portal.services.spreadsheets.child"
+#: Where the package ``portal`` lies: the child has no environment to find it by.
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def read_form_jailed(
+    data: bytes, expected: FormExpectation, *, seconds: int = 10, memory_mb: int = 256
+) -> FormReading:
+    """:func:`.calculation_form.read_form` in a child with ``seconds`` of time and ``memory_mb`` MiB.
+
+    Never raises for a bad file.
+    """
+    task = {"mode": "read", "expected": expectation_to_dict(expected)}
+    return _reading(task, data, seconds, memory_mb)
+
+
+def peek_jailed(data: bytes, *, seconds: int = 10, memory_mb: int = 256) -> FormReading:
+    """:func:`.calculation_form.peek_identity` in a child. Never raises for a bad file."""
+    return _reading({"mode": "peek"}, data, seconds, memory_mb)
+
+
+def mark_jailed(
+    data: bytes,
+    problems: Sequence[Problem],
+    *,
+    locale: str = "ja",
+    seconds: int = 10,
+    memory_mb: int = 256,
+) -> bytes | None:
+    """The workbook with its ``problems`` marked, or ``None`` when the file cannot be opened at all."""
+    if scan_directory(data):
+        return None
+    task = {"mode": "mark", "locale": locale, "problems": [vars(problem) for problem in problems]}
+    answer = _run(task, data, seconds, memory_mb)
+    return answer if isinstance(answer, bytes) and answer.startswith(b"PK") else None
+
+
+def _reading(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> FormReading:
+    problems = scan_directory(data)
+    if problems:
+        return refused(problems)
+    answer = _run(task, data, seconds, memory_mb)
+    if isinstance(answer, Problem):
+        return refused([answer])
+    try:
+        return FormReading.from_json(answer.decode())
+    except (ValueError, KeyError, TypeError):
+        return refused([file_problem("reader_failed")])
+
+
+def _run(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> bytes | Problem:
+    """The child's answer, or why there is none."""
+    order = json.dumps({**task, "seconds": seconds, "memory_mb": memory_mb}, ensure_ascii=False)
+    command = [sys.executable, "-B", "-s", "-X", "utf8", "-m", _CHILD]
+    # The answer goes to a file, not a pipe, so that the child's file-size limit bounds it.
+    with tempfile.TemporaryFile() as answer:
+        try:
+            done = subprocess.run(
+                command,
+                input=order.encode() + b"\n" + data,
+                stdout=answer,
+                stderr=subprocess.DEVNULL,
+                cwd=_ROOT,
+                env={},
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return file_problem("reader_timeout", f"{seconds}秒")
+        except OSError as error:
+            return file_problem("reader_failed", type(error).__name__)
+        if done.returncode < 0:
+            return file_problem("reader_timeout", f"signal {-done.returncode}")
+        if done.returncode:
+            return file_problem("reader_failed", f"{done.returncode}")
+        answer.seek(0)
+        return answer.read()

@@ -1,0 +1,69 @@
+"""Gives a refused form back with its problems marked: red cells, each with a comment that says what to do.
+
+The input has to have passed the pre-scan; in the web process call
+:func:`portal.services.spreadsheets.jail.mark_jailed`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell.cell import Cell
+from openpyxl.comments import Comment
+from openpyxl.styles import PatternFill
+from openpyxl.worksheet.worksheet import Worksheet
+
+from portal.services.spreadsheets import form_styles as look
+from portal.services.spreadsheets.form_types import Problem
+from portal.services.spreadsheets.layouts import v1
+
+_AUTHOR = "ASSETシステム"
+_RED = PatternFill("solid", fgColor="FFFFC7CE")
+_RANGE = re.compile(r"([A-Z]{1,3}[1-9][0-9]{0,3})(?::([A-Z]{1,3}[1-9][0-9]{0,3}))?")
+
+
+def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja") -> bytes:
+    """The workbook in ``data`` with the cell of each problem filled red and commented in ``locale``.
+
+    Marks of an earlier time are taken off first. A problem without a cell, or on a sheet that is not
+    there, is skipped. Raises whatever openpyxl raises for a workbook it cannot read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = load_workbook(io.BytesIO(data), rich_text=True, keep_links=False)
+    _unmark(book)
+    for problem in problems:
+        place = _RANGE.fullmatch(problem.cell)
+        if place is None or problem.sheet not in book.sheetnames:
+            continue
+        sheet = book[problem.sheet]
+        if not isinstance(sheet, Worksheet):
+            continue
+        first = sheet[place.group(1)]
+        for row in sheet[f"{place.group(1)}:{place.group(2) or place.group(1)}"]:
+            for cell in row:
+                cell.fill = _RED
+        if isinstance(first, Cell):
+            earlier = f"{first.comment.text}\n\n" if first.comment else ""
+            first.comment = Comment(earlier + problem.message(locale), _AUTHOR, height=120, width=320)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _unmark(book: Workbook) -> None:
+    typed = {(spec.sheet, spec.cell) for spec in v1.cell_specs(3) if not spec.formula}
+    for sheet in book.worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if not isinstance(cell, Cell):
+                    continue
+                if cell.comment is not None and cell.comment.author == _AUTHOR:
+                    cell.comment = None
+                if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
+                    known = (sheet.title, cell.coordinate) in typed
+                    cell.fill = look.INPUT_FILL if known else PatternFill()

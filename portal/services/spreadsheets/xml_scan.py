@@ -1,0 +1,128 @@
+"""Looks at one XML part of a workbook: its encoding, declarations, depth, amount and cell addresses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+from xml.parsers import expat
+
+MAX_ROW = 2000
+MAX_COLUMN = 200
+MAX_CELLS = 40_000
+MAX_ELEMENTS = 300_000
+MAX_DEPTH = 60
+
+_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']{1,40})["']""")
+_CELL = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})")
+_HYPERLINK = "/hyperlink"
+
+
+class PartRefused(Exception):
+    """A part that must not be opened. ``code`` names a text of ``problems.py``; ``found`` is shown."""
+
+    def __init__(self, code: str, found: str) -> None:
+        super().__init__(f"{code}: {found}")
+        self.code = code
+        self.found = found
+
+
+@dataclass
+class XmlLimits:
+    """What the whole workbook has used up so far."""
+
+    elements: int = 0
+    cells: int = 0
+
+
+def column_number(letters: str) -> int:
+    """The number of a column from its letters: A is 1, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def scan_part(name: str, content: bytes, limits: XmlLimits) -> None:
+    """Read one XML part and raise :class:`PartRefused` at the first thing that must not be there."""
+    _encoding(name, content)
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise PartRefused("xml_entities", name)
+    # Old drawings (.vml) are not always well-formed, and nothing here parses them.
+    if not name.lower().endswith(".vml"):
+        _Scanner(name, limits).run(content)
+
+
+def _encoding(name: str, content: bytes) -> None:
+    declared = _ENCODING.search(content[:300])
+    wrong = declared is not None and declared.group(1).lower() not in (b"utf-8", b"us-ascii", b"ascii")
+    # UTF-16 and the like would hide a DOCTYPE from the look above.
+    if wrong or b"\0" in content or content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise PartRefused("xml_encoding", name)
+
+
+class _Scanner:
+    def __init__(self, name: str, limits: XmlLimits) -> None:
+        self.name = name
+        self.limits = limits
+        self.depth = 0
+        self.sheet = False
+
+    def run(self, content: bytes) -> None:
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.StartDoctypeDeclHandler = self.doctype
+        try:
+            parser.Parse(content, True)
+        except (expat.ExpatError, UnicodeError) as error:
+            raise PartRefused("package_broken", self.name) from error
+
+    def doctype(self, *_: object) -> NoReturn:
+        raise PartRefused("xml_entities", self.name)
+
+    def end(self, _: str) -> None:
+        self.depth -= 1
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        self.limits.elements += 1
+        if self.depth > MAX_DEPTH or self.limits.elements > MAX_ELEMENTS:
+            raise PartRefused("too_much_content", self.name)
+        local = tag.rpartition(":")[2]
+        if self.depth == 1:
+            self.sheet = local == "worksheet"
+        if local == "c" and self.sheet:
+            self.limits.cells += 1
+            if self.limits.cells > MAX_CELLS:
+                raise PartRefused("too_much_content", self.name)
+            if "r" in attributes:
+                self.inside(attributes["r"])
+        elif local == "Relationship":
+            self.relationship(attributes)
+        # Merged cells, links, comments and tables are made cell by cell: a wide one is a bomb. A
+        # sheet's declared dimension is not used by the reader and may lie.
+        if "ref" in attributes and local != "dimension":
+            self.area(attributes["ref"])
+
+    def area(self, ref: str) -> None:
+        for place in ref.split()[:50]:
+            for cell in place.split(":"):
+                if cell:
+                    self.inside(cell)
+
+    def inside(self, cell: str) -> None:
+        match = _CELL.fullmatch(cell)
+        if match is None:
+            raise PartRefused("package_broken", f"{self.name}: {cell[:20]}")
+        if int(match.group(2)) > MAX_ROW or column_number(match.group(1)) > MAX_COLUMN:
+            raise PartRefused("cell_out_of_range", f"{self.name}: {cell}")
+
+    def relationship(self, attributes: dict[str, str]) -> None:
+        # A mail address typed into a note becomes a link by itself; anything else outside is refused.
+        kind = attributes.get("Type", "")
+        if attributes.get("TargetMode") == "External" and not kind.endswith(_HYPERLINK):
+            raise PartRefused("external_links", kind.rpartition("/")[2][:40] or self.name)
+        if kind.endswith(("/vbaProject", "/xlMacrosheet", "/externalLinkPath", "/externalLink")):
+            raise PartRefused("macros" if "acro" in kind or "vba" in kind else "external_links", self.name)
