@@ -51,7 +51,7 @@ def use_recent_python():
     here = "{}.{}".format(*sys.version_info[:2])
     stop(
         "Python 3.11 or later is needed; this is {}. Install it, or name it:\n"
-        "make PYTHON=/path/to/python3.11 …".format(here)
+        "make PYTHON=/path/to/python3.11 ...".format(here)
     )
 
 
@@ -100,7 +100,7 @@ def install(lock, stamp):
         return
     print("Installing {} …".format(lock.name), flush=True)
     pip = [str(venv_python()), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run([*pip, "install", "--require-hashes", "-r", str(lock)])
+    done = subprocess.run([*pip, "install", "--use-pep517", "--require-hashes", "-r", str(lock)])
     if done.returncode != 0:
         stop("The packages of {} could not be installed (see above).".format(lock.name))
     # the test lock holds everything the run lock holds, so only the last one installed is true
