@@ -1,0 +1,44 @@
+"""Forms of the secretariat's screens: CSRF on every one of them, refusals at the field they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_admin.form import BaseForm
+from flask_babel import get_locale
+from flask_wtf import FlaskForm
+from wtforms import Form, IntegerField
+from wtforms.validators import InputRequired
+from wtforms.widgets import HiddenInput
+
+from portal.errors import PortalError
+
+
+class AdminForm(FlaskForm, BaseForm):  # type: ignore[misc]
+    """The base of every form Flask-Admin builds: with Flask-WTF's token."""
+
+
+class VersionField(IntegerField):
+    """The version the page showed, so that the slower of two clerks is told (architecture, habit 6)."""
+
+    widget: Any = HiddenInput()  # type: ignore[no-untyped-call]
+
+    def __init__(self, **kwargs: Any) -> None:
+        # required: without it the row's current version would stand in, and nobody would be told
+        kwargs.setdefault("validators", [InputRequired()])  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+
+
+def show_problems(form: Form, error: PortalError) -> None:
+    """Write every problem of ``error`` to the form field it names, or to the form as a whole.
+
+    The texts come in the reader's language. Nothing typed is touched.
+    """
+    locale = str(get_locale() or "ja")
+    for problem in error.problems:
+        text = problem.text(locale)
+        field = form[problem.field] if problem.field and problem.field in form else None
+        if field is None:
+            form.form_errors.append(text)
+        else:
+            field.errors = [*field.errors, text]
