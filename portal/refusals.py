@@ -31,6 +31,10 @@ class Refusal(StrEnum):
     PASSWORD_MISMATCH = auto()
     PASSWORD_WRONG = auto()
     DATABASE_FILLED = auto()
+    INITIAL_PASSWORD_OVER = auto()
+    LOGIN_ID_FORM = auto()
+    LOGIN_ID_TAKEN = auto()
+    OWN_LOGIN = auto()
     # registration
     KANA_NOT_HIRAGANA = auto()
     POSTAL_CODE_FORM = auto()
@@ -46,6 +50,10 @@ class Refusal(StrEnum):
     CHOICE_UNKNOWN = auto()
     JOINT_KANA_NEEDED = auto()
     DATE_IN_FUTURE = auto()
+    DATES_ORDER = auto()
+    PHASE_EXISTS = auto()
+    NOTHING_CHANGED = auto()
+    CHANGE_OPEN = auto()
     # reports
     FILE_NEEDED = auto()
     FILE_TOO_LARGE = auto()
@@ -147,6 +155,23 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.DATABASE_FILLED: (
         "データベースにすでにデータがあります。空のデータベースでだけ実行できます。",
         "The database already holds data. This works on an empty database only.",
+    ),
+    Refusal.INITIAL_PASSWORD_OVER: (
+        "この初期パスワードは、使用済みか有効期限切れです。事務局に再発行を依頼してください。",
+        "This initial password was used or has expired. Ask the secretariat for a new one.",
+    ),
+    Refusal.LOGIN_ID_FORM: (
+        "ログインIDは、半角の英小文字で始まる英数字3～40文字にしてください。",
+        "Begin with a small letter; use 3 to 40 letters and digits.",
+    ),
+    Refusal.LOGIN_ID_TAKEN: ("このログインIDは使われています。", "This login ID is in use."),
+    Refusal.OWN_LOGIN: ("自分のログインIDは停止できません。", "You cannot disable your own login."),
+    Refusal.DATES_ORDER: ("年度や日付の順番が逆です。", "Years or dates are not in order."),
+    Refusal.PHASE_EXISTS: ("第{number}期は、すでに登録されています。", "Phase {number} already exists."),
+    Refusal.NOTHING_CHANGED: ("変更された項目がありません。", "Nothing is changed."),
+    Refusal.CHANGE_OPEN: (
+        "前の変更申請を事務局が確認しています。",
+        "An earlier change application is waiting for the secretariat.",
     ),
     Refusal.KANA_NOT_HIRAGANA: (
         "ひらがなで入力してください。「{found}」はひらがなではありません。",
