@@ -70,3 +70,13 @@ def step(delta: timedelta) -> None:
     if _fixed is None:
         raise RuntimeError("the clock is running; stop it with set_time() first")
     _fixed += delta
+
+
+def host_now() -> datetime:
+    """The host's own time, which the demonstration cannot move: for idle time-outs and login pauses."""
+    return _fixed if _fixed is not None else datetime.now(UTC)
+
+
+def is_stopped() -> bool:
+    """Whether :func:`set_time` holds the clock."""
+    return _fixed is not None

@@ -20,8 +20,8 @@ __all__ = [
     "Refusal",
     "Refused",
     "Stale",
-    "refuse",
     "refusal_text",
+    "refuse",
 ]
 
 

@@ -25,7 +25,9 @@ def content_hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def earlier(session: Session, key: str | None, action: str, content: dict[str, Any], *, actor: User) -> int | None:
+def earlier(
+    session: Session, key: str | None, action: str, content: dict[str, Any], *, actor: User
+) -> int | None:
     """The id of what this key made before, or ``None``.
 
     Raises ``Refused(KEY_REUSED)`` if the key was used by somebody else or for something else.

@@ -30,13 +30,18 @@ APPLICATION = Workflow(
             T.APPLICATION_CORRECTION_ASKED,
             reason=True,
         ),
+        Edge(_A.RECEIVED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True),
         Edge(
-            _A.RECEIVED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True
+            _A.RECEIVED, "withdraw", _A.WITHDRAWN, P.REGISTRATION_DECIDE, T.APPLICATION_WITHDRAWN, reason=True
         ),
-        Edge(_A.RECEIVED, "withdraw", _A.WITHDRAWN, P.REGISTRATION_DECIDE, T.APPLICATION_WITHDRAWN, reason=True),
         Edge(_A.CORRECTION_ASKED, "correct", _A.RECEIVED, P.REGISTRATION_EDIT, T.APPLICATION_CORRECTED),
         Edge(
-            _A.CORRECTION_ASKED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True
+            _A.CORRECTION_ASKED,
+            "reject",
+            _A.REJECTED,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_REJECTED,
+            reason=True,
         ),
         Edge(
             _A.CORRECTION_ASKED,
@@ -62,7 +67,12 @@ REPORT = Workflow(
             mail="verification_requested",
         ),
         Edge(
-            _R.NOT_SUBMITTED, "submit", _R.SUBMITTED, P.REPORT_OWN_EDIT, T.REPORT_SUBMITTED, mail="report_submitted"
+            _R.NOT_SUBMITTED,
+            "submit",
+            _R.SUBMITTED,
+            P.REPORT_OWN_EDIT,
+            T.REPORT_SUBMITTED,
+            mail="report_submitted",
         ),
         Edge(
             _R.VERIFICATION_REQUESTED,
@@ -99,7 +109,12 @@ REPORT = Workflow(
             reason=True,
         ),
         Edge(
-            _R.UNDER_REVIEW, "approve", _R.APPROVED, P.REPORT_APPROVE, T.REPORT_APPROVED, mail="report_approved"
+            _R.UNDER_REVIEW,
+            "approve",
+            _R.APPROVED,
+            P.REPORT_APPROVE,
+            T.REPORT_APPROVED,
+            mail="report_approved",
         ),
         Edge(
             _R.UNDER_REVIEW,
@@ -111,9 +126,16 @@ REPORT = Workflow(
             reason=True,
         ),
         Edge(
-            _R.APPROVED, "revoke", _R.UNDER_REVIEW, P.REVOCATION_CONFIRM, T.REVOCATION_CONFIRMED, mail="approval_revoked"
+            _R.APPROVED,
+            "revoke",
+            _R.UNDER_REVIEW,
+            P.REVOCATION_CONFIRM,
+            T.REVOCATION_CONFIRMED,
+            mail="approval_revoked",
         ),
-        Edge(_R.SUBMITTED, "receive", _R.RECEIVED, P.REPORT_REVIEW, T.REPORT_RECEIVED, mail="report_received"),
+        Edge(
+            _R.SUBMITTED, "receive", _R.RECEIVED, P.REPORT_REVIEW, T.REPORT_RECEIVED, mail="report_received"
+        ),
         Edge(
             _R.SUBMITTED,
             "return_submitted",
@@ -130,8 +152,22 @@ REPORT = Workflow(
 MOVEMENT = Workflow(
     "movement",
     (
-        Edge(_M.PROPOSED, "execute", _M.EXECUTED, P.ALLOWANCE_OWN_VIEW, T.MOVEMENT_EXECUTED, mail="movement_executed"),
-        Edge(_M.PROPOSED, "confirm", _M.EXECUTED, P.MOVEMENT_CONFIRM, T.MOVEMENT_EXECUTED, mail="movement_executed"),
+        Edge(
+            _M.PROPOSED,
+            "execute",
+            _M.EXECUTED,
+            P.ALLOWANCE_OWN_VIEW,
+            T.MOVEMENT_EXECUTED,
+            mail="movement_executed",
+        ),
+        Edge(
+            _M.PROPOSED,
+            "confirm",
+            _M.EXECUTED,
+            P.MOVEMENT_CONFIRM,
+            T.MOVEMENT_EXECUTED,
+            mail="movement_executed",
+        ),
         Edge(_M.PROPOSED, "withdraw", _M.WITHDRAWN, P.MOVEMENT_PROPOSE, T.MOVEMENT_WITHDRAWN),
         Edge(_M.PROPOSED, "expire", _M.EXPIRED, P.MOVEMENT_PROPOSE, T.MOVEMENT_EXPIRED),
     ),
@@ -161,10 +197,18 @@ REVOCATION = Workflow(
     "approval_revocation",
     (
         Edge(
-            RevocationState.PROPOSED, "confirm", RevocationState.CONFIRMED, P.REVOCATION_CONFIRM, T.REVOCATION_CONFIRMED
+            RevocationState.PROPOSED,
+            "confirm",
+            RevocationState.CONFIRMED,
+            P.REVOCATION_CONFIRM,
+            T.REVOCATION_CONFIRMED,
         ),
         Edge(
-            RevocationState.PROPOSED, "withdraw", RevocationState.WITHDRAWN, P.REVOCATION_PROPOSE, T.REVOCATION_WITHDRAWN
+            RevocationState.PROPOSED,
+            "withdraw",
+            RevocationState.WITHDRAWN,
+            P.REVOCATION_PROPOSE,
+            T.REVOCATION_WITHDRAWN,
         ),
     ),
 )

@@ -1,0 +1,111 @@
+"""Commitment reserve and compliance status as pure functions of figures (domain §5).
+
+All quantities are whole units (1 unit = 1 t-CO2) or whole t-CO2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from portal import clock
+
+
+class Compliance(StrEnum):
+    """目標遵守の状況."""
+
+    UNCONFIRMED = "unconfirmed"  # 未確定
+    SHORT = "short"  # 不足
+    MET = "met"  # 遵守
+    MISSED = "missed"  # 期限超過・未遵守
+
+
+@dataclass(frozen=True)
+class ReserveRule:
+    """The phase's data behind the reserve (domain §5, decided: data of the phase, not code)."""
+
+    released_by_compliance: bool = True
+    jver_counts_for_reserve: bool = False
+    jver_counts_for_compliance: bool = True
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One holder's figures: ``None`` is "not confirmed yet", which is not 0."""
+
+    base_emissions: int | None
+    reduction_target: int | None
+    issued: int
+    target_emissions: int | None
+    retired_jaa: int
+    retired_jver: int
+    held: int
+    promised: int
+    rule: ReserveRule
+    deadline: date
+    #: held jVER, which may be retired too
+    held_jver: int = 0
+
+    @property
+    def retired(self) -> int:
+        """What counts as retired for compliance."""
+        return self.retired_jaa + (self.retired_jver if self.rule.jver_counts_for_compliance else 0)
+
+    @property
+    def missing(self) -> int | None:
+        """What is still to retire; ``None`` until the target-year figure is approved."""
+        if self.target_emissions is None:
+            return None
+        return max(0, self.target_emissions - self.retired)
+
+    @property
+    def reserve(self) -> int:
+        return reserve(self)
+
+    @property
+    def available(self) -> int:
+        """Held and not promised to a pending movement."""
+        return max(0, self.held - self.promised)
+
+    @property
+    def movable(self) -> int:
+        """The largest outgoing movement that leaves the reserve."""
+        return max(0, self.held - self.promised - reserve(self))
+
+    @property
+    def to_buy(self) -> int | None:
+        """How many units are lacking even if everything held is retired."""
+        if self.missing is None:
+            return None
+        return max(0, self.missing - self.available - self.held_jver)
+
+
+def reserve(figures: Figures) -> int:
+    """What must stay in the account before retirement (コミットメントリザーブ量).
+
+    max(0, issued − reduction target − retired); 0 once the approved target-year figure is retired.
+    """
+    released = (
+        figures.rule.released_by_compliance
+        and figures.target_emissions is not None
+        and figures.retired >= figures.target_emissions
+    )
+    if released:
+        return 0
+    counted = figures.retired_jaa + (figures.retired_jver if figures.rule.jver_counts_for_reserve else 0)
+    return max(0, figures.issued - (figures.reduction_target or 0) - counted)
+
+
+def status(figures: Figures, at: datetime) -> Compliance:
+    """Where the holder stands at a moment; the deadline day counts whole, in Tokyo."""
+    if figures.target_emissions is not None and figures.retired >= figures.target_emissions:
+        return Compliance.MET
+    if at >= clock.end_of_day(figures.deadline):
+        return Compliance.MISSED
+    return Compliance.UNCONFIRMED if figures.target_emissions is None else Compliance.SHORT
+
+
+def days_left(deadline: date, today: date) -> int:
+    """Whole days until the deadline; 0 on the day itself, negative afterwards."""
+    return (deadline - today).days

@@ -1,0 +1,133 @@
+"""Reading holders' figures out of reports, targets and ledger: few queries, none for each row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from portal.errors import NotFound
+from portal.models import (
+    Account,
+    EmissionsReport,
+    Holder,
+    Holding,
+    LedgerEntry,
+    LedgerTransaction,
+    MovementKind,
+    Period,
+    PhaseRule,
+    ReductionTarget,
+    TargetState,
+    UnitClass,
+    UnitType,
+)
+from portal.services.compliance import Figures, ReserveRule
+
+
+def figures_of(session: Session, holder: Holder) -> Figures:
+    """The figures of one holder."""
+    return figures_for(session, [holder.id])[holder.id]
+
+
+def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figures]:
+    """The figures of several holders, by holder id. Six queries, however many holders."""
+    ids = list(holder_ids)
+    confirmed = _confirmed(session, ids)
+    targets = dict(
+        session.execute(
+            select(ReductionTarget.holder_id, ReductionTarget.quantity).where(
+                ReductionTarget.holder_id.in_(ids),
+                ReductionTarget.state == TargetState.CONFIRMED,
+                ReductionTarget.superseded_at.is_(None),
+            )
+        ).tuples()
+    )
+    flows = _flows(session, ids)
+    held = _held(session, ids)
+    rules = {
+        holder_id: rule
+        for holder_id, rule in session.execute(
+            select(Holder.id, PhaseRule)
+            .join(PhaseRule, PhaseRule.phase_id == Holder.phase_id)
+            .where(Holder.id.in_(ids), PhaseRule.superseded_at.is_(None))
+        ).tuples()
+    }
+    if any(holder_id not in rules for holder_id in ids):
+        raise NotFound
+    return {
+        holder_id: Figures(
+            base_emissions=confirmed.get((holder_id, Period.BASE)),
+            reduction_target=targets.get(holder_id),
+            issued=flows[(holder_id, "issue", UnitType.JAA)],
+            target_emissions=confirmed.get((holder_id, Period.TARGET)),
+            retired_jaa=-flows[(holder_id, "retire", UnitType.JAA)],
+            retired_jver=-flows[(holder_id, "retire", UnitType.JVER)],
+            held=held[(holder_id, UnitType.JAA)][0],
+            promised=held[(holder_id, UnitType.JAA)][1],
+            held_jver=held[(holder_id, UnitType.JVER)][0] - held[(holder_id, UnitType.JVER)][1],
+            rule=ReserveRule(
+                released_by_compliance=rules[holder_id].reserve_released_by_compliance,
+                jver_counts_for_reserve=rules[holder_id].jver_counts_for_reserve,
+                jver_counts_for_compliance=rules[holder_id].jver_counts_for_compliance,
+            ),
+            deadline=rules[holder_id].retirement_deadline,
+        )
+        for holder_id in ids
+    }
+
+
+def _confirmed(session: Session, ids: list[int]) -> dict[tuple[int, Period], int]:
+    rows = session.execute(
+        select(EmissionsReport.holder_id, EmissionsReport.period, EmissionsReport.confirmed_emissions).where(
+            EmissionsReport.holder_id.in_(ids), EmissionsReport.confirmed_emissions.is_not(None)
+        )
+    )
+    return {(holder_id, period): figure for holder_id, period, figure in rows if figure is not None}
+
+
+def _flows(session: Session, ids: list[int]) -> dict[tuple[int, str, UnitType], int]:
+    """Units issued to and retired from the holders' accounts; a correction counts back its original."""
+    original = aliased(LedgerTransaction)
+    effective = func.coalesce(original.kind, LedgerTransaction.kind)
+    own_units = (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
+    rows = session.execute(
+        select(Holder.id, effective, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
+        .select_from(LedgerEntry)
+        .join(Account, Account.id == LedgerEntry.account_id)
+        .join(Holder, Holder.id == Account.holder_id)
+        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .outerjoin(original, original.id == LedgerTransaction.reverses_id)
+        .where(
+            Holder.id.in_(ids),
+            own_units,
+            effective.in_([MovementKind.ISSUE, MovementKind.RETIRE]),
+        )
+        .group_by(Holder.id, effective, UnitClass.unit_type)
+    )
+    flows: dict[tuple[int, str, UnitType], int] = defaultdict(int)
+    for holder_id, kind, unit_type, quantity in rows:
+        flows[(holder_id, str(getattr(kind, "value", kind)), unit_type)] = int(quantity)
+    return flows
+
+
+def _held(session: Session, ids: list[int]) -> dict[tuple[int, UnitType], tuple[int, int]]:
+    """(held, promised) of the holders' own-phase JAA and of jVER."""
+    rows = session.execute(
+        select(Holder.id, UnitClass.unit_type, Holding.quantity, Holding.promised)
+        .select_from(Holding)
+        .join(Account, Account.id == Holding.account_id)
+        .join(Holder, Holder.id == Account.holder_id)
+        .join(UnitClass, UnitClass.id == Holding.unit_class_id)
+        .where(
+            Holder.id.in_(ids),
+            (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER),
+        )
+    )
+    held: dict[tuple[int, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for holder_id, unit_type, quantity, promised in rows:
+        held[(holder_id, unit_type)] = (quantity, promised)
+    return held

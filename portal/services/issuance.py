@@ -1,0 +1,326 @@
+"""The secretariat's movements: issue, jVER issue, correction. One proposes, another confirms (domain §2, §5)."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.errors import Problem, Refusal, Refused, refuse
+from portal.models import (
+    ISSUANCE_ACCOUNT,
+    Account,
+    AccountKind,
+    AccountState,
+    Holder,
+    LedgerTransaction,
+    Movement,
+    MovementKind,
+    MovementState,
+    PhaseRule,
+    UnitClass,
+    UnitType,
+    User,
+)
+from portal.permissions import Permission
+from portal.services import access, ledger, once
+from portal.services.allowances import execute, expiry
+from portal.services.audit import EventTag, record
+from portal.services.compliance import Figures
+from portal.services.figures import figures_of
+from portal.services.mail import MailKind, notify
+from portal.services.numbers import parse_account, parse_quantity
+from portal.services.transitions import MOVEMENT
+from portal.services.workflow import advance, clean_reason, expect_version
+
+
+def issue_problems(
+    figures: Figures, rule: PhaseRule, *, exists: bool, quantity: int | None = None
+) -> list[Problem]:
+    """Why allowances cannot be issued to a holder now; pure. Quantity = base − target (domain §5)."""
+    found: list[Problem] = []
+    if figures.base_emissions is None:
+        found.append(Problem(Refusal.NOT_APPROVED))
+    if figures.reduction_target is None:
+        found.append(Problem(Refusal.NO_TARGET))
+    if figures.base_emissions is not None and figures.reduction_target is not None:
+        due = figures.base_emissions - figures.reduction_target
+        if due <= 0:
+            shown = {"base": figures.base_emissions, "target": figures.reduction_target}
+            found.append(Problem(Refusal.ISSUE_NOT_POSITIVE, None, shown))
+        elif quantity is not None and quantity != due:
+            found.append(Problem(Refusal.ISSUE_DIFFERS, None, {"quantity": quantity, "due": due}))
+    if clock.today() < rule.issue_from:
+        found.append(Problem(Refusal.ISSUE_TOO_EARLY, None, {"opens": rule.issue_from.isoformat()}))
+    if exists:
+        found.append(Problem(Refusal.ISSUED_ALREADY))
+    return found
+
+
+def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) -> Movement:
+    """Propose the issue of base − target units to a holder, once (domain §5)."""
+    access.check(actor, Permission.MOVEMENT_PROPOSE)
+    holder = access.get_visible(session, Holder, holder_id, actor)
+    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, holder.account.id)
+    content = {"kind": "issue", "holder": holder_id}
+    made = _made_before(session, key, content, actor)
+    if made is not None:
+        return made
+    figures, rule = figures_of(session, holder), _rule(session, holder.phase_id)
+    found = issue_problems(figures, rule, exists=_issue_exists(session, holder_id))
+    found += _open_problems(holder.account)
+    if found or figures.base_emissions is None or figures.reduction_target is None:
+        raise Refused(*found)
+    unit_class = session.scalars(select(UnitClass).where(UnitClass.phase_id == holder.phase_id)).one()
+    return _propose(
+        session,
+        Movement(
+            kind=MovementKind.ISSUE,
+            state=MovementState.PROPOSED,
+            holder_id=holder_id,
+            source_id=ISSUANCE_ACCOUNT,
+            target_id=holder.account.id,
+            unit_class_id=unit_class.id,
+            quantity=figures.base_emissions - figures.reduction_target,
+        ),
+        key=key,
+        content=content,
+        phase_id=holder.phase_id,
+        actor=actor,
+    )
+
+
+def propose_jver(
+    session: Session, account: str, quantity: str | int, reason: str, *, key: str, actor: User
+) -> Movement:
+    """Propose jVER for an account, by application (domain §5); ``reason`` names the application."""
+    access.check(actor, Permission.MOVEMENT_PROPOSE)
+    number, units = parse_account(account), parse_quantity(quantity)
+    why = clean_reason(reason, needed=True)
+    locked = ledger.lock_accounts(session, ISSUANCE_ACCOUNT, number)
+    content = {"kind": "jver", "account": number, "quantity": units, "reason": why}
+    made = _made_before(session, key, content, actor)
+    if made is not None:
+        return made
+    target = locked.get(number)
+    if target is None:
+        raise refuse(Refusal.ACCOUNT_UNKNOWN, "account", account=f"AST-{number}")
+    if target.kind not in (AccountKind.COMPLIANCE, AccountKind.TRADING):
+        raise refuse(Refusal.TARGET_KIND, "account", account=target.code)
+    found = _open_problems(target)
+    if found:
+        raise Refused(*found)
+    jver = session.scalars(select(UnitClass).where(UnitClass.unit_type == UnitType.JVER)).one()
+    return _propose(
+        session,
+        Movement(
+            kind=MovementKind.ISSUE_JVER,
+            state=MovementState.PROPOSED,
+            source_id=ISSUANCE_ACCOUNT,
+            target_id=number,
+            unit_class_id=jver.id,
+            quantity=units,
+            reason=why,
+        ),
+        key=key,
+        content=content,
+        phase_id=None,
+        actor=actor,
+    )
+
+
+def propose_correction(
+    session: Session, transaction_id: int, reason: str, *, key: str, actor: User
+) -> Movement:
+    """Propose the mirror image of a wrong movement, once, with a reason (domain §5).
+
+    The units are promised at once, so that they cannot leave before the second person decides.
+    """
+    access.check(actor, Permission.MOVEMENT_PROPOSE)
+    original = access.get_visible(session, LedgerTransaction, transaction_id, actor)
+    wrong = original.movement
+    ledger.lock_accounts(session, wrong.source_id, wrong.target_id)
+    why = clean_reason(reason, needed=True)
+    content = {"kind": "correction", "transaction": transaction_id, "reason": why}
+    made = _made_before(session, key, content, actor)
+    if made is not None:
+        return made
+    if original.reverses_id is not None or wrong.kind is MovementKind.CARRY_OVER:
+        raise refuse(Refusal.REVERSAL_OF_REVERSAL)
+    live = select(Movement.id).where(
+        Movement.reverses_id == transaction_id,
+        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
+    )
+    if session.scalars(live).first() is not None:
+        raise refuse(Refusal.REVERSED_ALREADY)
+    row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
+    if row.quantity - row.promised < wrong.quantity:
+        raise refuse(Refusal.REVERSAL_UNITS_GONE, account=wrong.target.code)
+    row.promised += wrong.quantity
+    return _propose(
+        session,
+        Movement(
+            kind=MovementKind.CORRECTION,
+            state=MovementState.PROPOSED,
+            source_id=wrong.target_id,
+            target_id=wrong.source_id,
+            unit_class_id=wrong.unit_class_id,
+            quantity=wrong.quantity,
+            reverses_id=transaction_id,
+            reason=why,
+        ),
+        key=key,
+        content=content,
+        phase_id=wrong.unit_class.phase_id,
+        actor=actor,
+    )
+
+
+def confirm(session: Session, movement_id: int, *, version: int, actor: User) -> Movement:
+    """The second person confirms: every rule is checked again under lock, then it is posted."""
+    access.check(actor, Permission.MOVEMENT_CONFIRM)
+    movement = _locked(session, movement_id, actor)
+    expect_version(movement, version)
+    found = confirm_problems(session, movement, actor)
+    if found:
+        raise Refused(*found)
+    _release(session, movement)
+    execute(session, movement, "confirm", actor=actor, version=version)
+    return movement
+
+
+def confirm_problems(session: Session, movement: Movement, actor: User) -> list[Problem]:
+    """Why this person cannot confirm this proposal now; also for the page, before the button."""
+    if movement.state is not MovementState.PROPOSED:
+        return [Problem(Refusal.WRONG_STATE)]
+    found: list[Problem] = []
+    if movement.proposed_by_id == actor.id:
+        found.append(Problem(Refusal.SAME_PERSON))
+    if not movement.proposed_by.active:
+        found.append(Problem(Refusal.PERSON_INACTIVE))
+    if movement.expires_at is not None and clock.now() >= movement.expires_at:
+        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
+    if movement.kind is MovementKind.ISSUE and movement.holder is not None:
+        figures, rule = figures_of(session, movement.holder), _rule(session, movement.holder.phase_id)
+        found += issue_problems(figures, rule, exists=False, quantity=movement.quantity)
+    if movement.kind is not MovementKind.CORRECTION:
+        found += _open_problems(movement.target)
+    return found
+
+
+def withdraw(session: Session, movement_id: int, *, version: int, actor: User) -> Movement:
+    """Whoever proposed (or a colleague who may propose) takes the proposal back."""
+    access.check(actor, Permission.MOVEMENT_PROPOSE)
+    movement = _locked(session, movement_id, actor)
+    _leave(session, movement, "withdraw", actor=actor, version=version)
+    return movement
+
+
+def expire_due(session: Session) -> int:
+    """Let proposals past their day go; returns how many. Run by the worker."""
+    due = session.scalars(
+        select(Movement.id).where(
+            Movement.state == MovementState.PROPOSED, Movement.expires_at <= clock.now()
+        )
+    ).all()
+    for movement_id in due:
+        movement = _locked(session, movement_id, None)
+        if movement.state is MovementState.PROPOSED:
+            _leave(session, movement, "expire", actor=None, version=None)
+    return len(due)
+
+
+def _leave(
+    session: Session, movement: Movement, action: str, *, actor: User | None, version: int | None
+) -> None:
+    if movement.state is MovementState.PROPOSED:
+        _release(session, movement)
+        movement.decided_at = clock.now()
+        movement.decided_by_id = actor.id if actor is not None else None
+    advance(session, MOVEMENT, movement, action, actor=actor, version=version, holder_id=movement.holder_id)
+
+
+def _release(session: Session, movement: Movement) -> None:
+    if movement.kind is MovementKind.CORRECTION:
+        row = ledger.holding(session, movement.source_id, movement.unit_class_id, lock=True)
+        row.promised -= movement.quantity
+
+
+def _propose(
+    session: Session,
+    movement: Movement,
+    *,
+    key: str,
+    content: dict[str, object],
+    phase_id: int | None,
+    actor: User,
+) -> Movement:
+    now = clock.now()
+    movement.idempotency_key, movement.content_hash = key, once.content_hash(content)
+    movement.proposed_by_id, movement.proposed_at = actor.id, now
+    movement.expires_at = now + expiry(session, phase_id)
+    session.add(movement)
+    session.flush()
+    record(
+        session,
+        EventTag.MOVEMENT_PROPOSED,
+        movement,
+        actor=actor,
+        holder_id=movement.holder_id,
+        reason=movement.reason,
+        kind=movement.kind.value,
+        quantity=movement.quantity,
+    )
+    notify(
+        session,
+        MailKind.MOVEMENT_TO_CONFIRM,
+        actor=actor,
+        movement_kind=movement.kind.value,
+        quantity=movement.quantity,
+        unit=session.get_one(UnitClass, movement.unit_class_id).unit_type.value,
+        source=f"AST-{movement.source_id}",
+        target=f"AST-{movement.target_id}",
+        expires_at=movement.expires_at,
+    )
+    return movement
+
+
+def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:
+    query = select(Movement).where(Movement.id == movement_id)
+    movement = session.scalars(query).one_or_none()
+    if movement is None:
+        raise refuse(Refusal.NOT_FOUND)
+    ledger.lock_accounts(session, movement.source_id, movement.target_id)
+    return session.scalars(query.with_for_update(of=Movement).execution_options(populate_existing=True)).one()
+
+
+def _made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
+    if not key or len(key) > 64:
+        raise refuse(Refusal.KEY_REUSED)
+    made = session.scalars(select(Movement).where(Movement.idempotency_key == key)).one_or_none()
+    if made is None:
+        return None
+    if made.proposed_by_id != actor.id or made.content_hash != once.content_hash(content):
+        raise refuse(Refusal.KEY_REUSED)
+    return made
+
+
+def _issue_exists(session: Session, holder_id: int) -> bool:
+    query = select(Movement.id).where(
+        Movement.holder_id == holder_id,
+        Movement.kind == MovementKind.ISSUE,
+        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
+    )
+    return session.scalars(query).first() is not None
+
+
+def _rule(session: Session, phase_id: int) -> PhaseRule:
+    return session.scalars(
+        select(PhaseRule).where(PhaseRule.phase_id == phase_id, PhaseRule.superseded_at.is_(None))
+    ).one()
+
+
+def _open_problems(account: Account) -> list[Problem]:
+    if account.state is AccountState.CLOSED:
+        return [Problem(Refusal.TARGET_CLOSED, "account", {"account": account.code})]
+    return []

@@ -1,0 +1,288 @@
+"""The double-entry ledger: sole maker of transactions and entries (architecture, habit 3).
+
+Entries are signed whole units and sum to zero for each unit class. Every transaction keeps the
+canonical bytes it was made of, which contain its predecessor's hash, so that a changed past is
+found and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.models import (
+    ISSUANCE_ACCOUNT,
+    Account,
+    Holding,
+    LedgerEntry,
+    LedgerHead,
+    LedgerTransaction,
+    Movement,
+    User,
+)
+
+Side = tuple[int, int, int]  # account, unit class, signed units
+
+
+def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
+    """The accounts, locked in number order so that two movements never wait for each other."""
+    query = (
+        select(Account)
+        .where(Account.id.in_(set(numbers)))
+        .order_by(Account.id)
+        .with_for_update(of=Account)
+        .execution_options(populate_existing=True)
+    )
+    return {account.id: account for account in session.scalars(query)}
+
+
+def holding(session: Session, account: int, unit_class: int, *, lock: bool = False) -> Holding:
+    """The holding row of (account, unit class); made with 0 if there is none yet.
+
+    Call it under the account's lock when the row may have to be made.
+    """
+    query = select(Holding).where(Holding.account_id == account, Holding.unit_class_id == unit_class)
+    if lock:
+        query = query.with_for_update(of=Holding).execution_options(populate_existing=True)
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        row = Holding(account_id=account, unit_class_id=unit_class, quantity=0, promised=0)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def balance(session: Session, account: int, unit_class: int) -> int:
+    """Units of ``unit_class`` in ``account`` (the issuance account runs below zero)."""
+    quantity = session.scalar(
+        select(Holding.quantity).where(Holding.account_id == account, Holding.unit_class_id == unit_class)
+    )
+    return quantity or 0
+
+
+def canonical_bytes(
+    *,
+    number: int,
+    kind: str,
+    movement_id: int,
+    reverses_id: int | None,
+    posted_at: datetime,
+    posted_by_id: int,
+    sides: Iterable[Side],
+    previous_hash: str,
+) -> bytes:
+    """The bytes a transaction is made of; their SHA-256 is its hash."""
+    return json.dumps(
+        {
+            "number": number,
+            "kind": kind,
+            "movement": movement_id,
+            "reverses": reverses_id,
+            "at": posted_at.isoformat(timespec="microseconds"),
+            "by": posted_by_id,
+            "entries": sorted([list(side) for side in sides]),
+            "previous": previous_hash,
+        },
+        separators=(",", ":"),
+        sort_keys=True,
+    ).encode()
+
+
+def post(session: Session, movement: Movement, sides: list[Side], *, actor: User) -> LedgerTransaction:
+    """Write one transaction and move the balances with it.
+
+    ``sides`` must sum to zero in each unit class; the accounts must be locked. The database
+    refuses (CHECK ``not_below_zero``) a balance below zero, whatever was checked before.
+    """
+    _assert_balanced(sides)
+    head = session.scalars(
+        select(LedgerHead).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    number, posted_at = head.last_number + 1, clock.now()
+    canonical = canonical_bytes(
+        number=number,
+        kind=movement.kind.value,
+        movement_id=movement.id,
+        reverses_id=movement.reverses_id,
+        posted_at=posted_at,
+        posted_by_id=actor.id,
+        sides=sides,
+        previous_hash=head.last_hash,
+    )
+    transaction = LedgerTransaction(
+        id=number,
+        kind=movement.kind,
+        movement_id=movement.id,
+        reverses_id=movement.reverses_id,
+        posted_at=posted_at,
+        posted_by_id=actor.id,
+        canonical=canonical,
+        previous_hash=head.last_hash,
+        hash=hashlib.sha256(canonical).hexdigest(),
+    )
+    session.add(transaction)
+    session.flush()
+    for account, unit_class, quantity in sorted(sides):
+        session.add(
+            LedgerEntry(
+                transaction_id=number, account_id=account, unit_class_id=unit_class, quantity=quantity
+            )
+        )
+        holding(session, account, unit_class, lock=True).quantity += quantity
+    head.last_number, head.last_hash = number, transaction.hash
+    session.flush()
+    return transaction
+
+
+def _assert_balanced(sides: list[Side]) -> None:
+    sums: dict[int, int] = defaultdict(int)
+    for _account, unit_class, quantity in sides:
+        if quantity == 0:
+            raise ValueError("a side of a posting is zero")
+        sums[unit_class] += quantity
+    if any(sums.values()) or len(sides) < 2:
+        raise ValueError(f"the sides of a posting do not sum to zero: {dict(sums)}")
+
+
+@dataclass(frozen=True)
+class ClassSum:
+    """Units of one class over all accounts; ``issued`` must equal ``elsewhere`` (safety 1)."""
+
+    unit_class_id: int
+    issued: int
+    elsewhere: int
+
+
+@dataclass(frozen=True)
+class LedgerReport:
+    """What a verification found; ``problem`` names the first wrong thing."""
+
+    ok: bool
+    transactions: int
+    entries: int
+    problem: str | None = None
+    transaction_id: int | None = None
+    sums: list[ClassSum] = field(default_factory=list)
+
+
+class _Wrong(Exception):
+    def __init__(self, problem: str, transaction_id: int | None = None) -> None:
+        super().__init__(problem)
+        self.transaction_id = transaction_id
+
+
+def verify(session: Session) -> LedgerReport:
+    """Recompute the chain, every posting's sum and every balance, in ledger order.
+
+    Reads in portions; stops at the first wrong entry and names it.
+    """
+    seen = _Seen()
+    try:
+        _walk(session, seen)
+        _compare_balances(session, seen)
+    except _Wrong as wrong:
+        return LedgerReport(False, seen.transactions, seen.entries, str(wrong), wrong.transaction_id)
+    sums = []
+    for unit_class in sorted({key[1] for key in seen.balances}):
+        issued = -seen.balances.get((ISSUANCE_ACCOUNT, unit_class), 0)
+        elsewhere = sum(
+            quantity
+            for (account, of), quantity in seen.balances.items()
+            if of == unit_class and account != ISSUANCE_ACCOUNT
+        )
+        sums.append(ClassSum(unit_class, issued, elsewhere))
+    return LedgerReport(True, seen.transactions, seen.entries, sums=sums)
+
+
+@dataclass
+class _Seen:
+    transactions: int = 0
+    entries: int = 0
+    last_hash: str = ""
+    balances: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+
+
+def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
+    last = 0
+    while True:
+        batch = session.scalars(
+            select(LedgerTransaction)
+            .where(LedgerTransaction.id > last)
+            .order_by(LedgerTransaction.id)
+            .limit(portion)
+        ).all()
+        if not batch:
+            break
+        sides: dict[int, list[Side]] = defaultdict(list)
+        rows = session.execute(
+            select(
+                LedgerEntry.transaction_id,
+                LedgerEntry.account_id,
+                LedgerEntry.unit_class_id,
+                LedgerEntry.quantity,
+            ).where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
+        )
+        for number, account, unit_class, quantity in rows:
+            sides[number].append((account, unit_class, quantity))
+        for transaction in batch:
+            _check_one(transaction, sides[transaction.id], seen)
+        last = batch[-1].id
+        session.expunge_all()
+    head = session.scalars(select(LedgerHead)).one()
+    if (head.last_number, head.last_hash) != (seen.transactions, seen.last_hash):
+        raise _Wrong("the head of the chain does not name the last transaction", head.last_number)
+
+
+def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -> None:
+    number = transaction.id
+    if number != seen.transactions + 1:
+        raise _Wrong(f"T-{seen.transactions + 1:06d} is missing", seen.transactions + 1)
+    if transaction.previous_hash != seen.last_hash:
+        raise _Wrong(f"{transaction.code} does not follow the hash of its predecessor", number)
+    canonical = canonical_bytes(
+        number=number,
+        kind=transaction.kind.value,
+        movement_id=transaction.movement_id,
+        reverses_id=transaction.reverses_id,
+        posted_at=transaction.posted_at,
+        posted_by_id=transaction.posted_by_id,
+        sides=sides,
+        previous_hash=transaction.previous_hash,
+    )
+    if canonical != transaction.canonical:
+        raise _Wrong(f"{transaction.code} or its entries differ from what was posted", number)
+    if hashlib.sha256(canonical).hexdigest() != transaction.hash:
+        raise _Wrong(f"the hash of {transaction.code} is not that of its content", number)
+    try:
+        _assert_balanced(sides)
+    except ValueError as error:
+        raise _Wrong(f"{transaction.code}: {error}", number) from error
+    for account, unit_class, quantity in sides:
+        seen.balances[(account, unit_class)] += quantity
+        if seen.balances[(account, unit_class)] < 0 and account != ISSUANCE_ACCOUNT:
+            raise _Wrong(f"{transaction.code} takes AST-{account} below zero", number)
+    seen.transactions, seen.last_hash = number, transaction.hash
+    seen.entries += len(sides)
+
+
+def _compare_balances(session: Session, seen: _Seen) -> None:
+    kept = {
+        (account, unit_class): quantity
+        for account, unit_class, quantity in session.execute(
+            select(Holding.account_id, Holding.unit_class_id, Holding.quantity)
+        )
+    }
+    for key in sorted({*kept, *seen.balances}):
+        if kept.get(key, 0) != seen.balances.get(key, 0):
+            raise _Wrong(
+                f"AST-{key[0]} holds {kept.get(key, 0)} of unit class {key[1]},"
+                f" its entries sum to {seen.balances.get(key, 0)}"
+            )

@@ -1,0 +1,120 @@
+"""The pages every login has: home, first password, change of the own password, health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, redirect, render_template, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from sqlalchemy import text
+from wtforms import PasswordField
+from wtforms.validators import DataRequired
+
+from portal.errors import PortalError
+from portal.extensions import db_session
+from portal.permissions import Permission
+from portal.services import users
+from portal.web import actor, carry_out, done, home_url, reader, requires, show_problems
+from portal.web_login import mark_fresh
+
+pages = Blueprint("account_password", __name__)
+NEEDED = _l("入力してください。")
+
+
+class FirstPasswordForm(FlaskForm):  # type: ignore[misc]
+    """The first login demands a password of one's own (domain §3)."""
+
+    new = PasswordField(
+        _l("新しいパスワード"),
+        validators=[DataRequired(NEEDED)],
+        description=_l("12文字以上。ほかの人が思いつかない、長い言葉の組み合わせにしてください。"),
+    )
+    repeat = PasswordField(_l("新しいパスワード（確認）"), validators=[DataRequired(NEEDED)])
+
+
+class OwnPasswordForm(FirstPasswordForm):
+    """The own password, changed later."""
+
+    current = PasswordField(_l("いまのパスワード"), validators=[DataRequired(NEEDED)])
+
+
+@pages.get("/")
+@requires(Permission.PUBLIC)
+def root() -> Any:
+    """To the reader's own home, or to the door."""
+    return redirect(home_url(reader()))
+
+
+@pages.get("/health")
+@requires(Permission.PUBLIC)
+def health() -> tuple[str, int]:
+    """For a load balancer: the database answers."""
+    db_session.execute(text("SELECT 1"))
+    return "ok", 200
+
+
+@pages.route("/password/first", methods=["GET", "POST"])
+@requires(Permission.SIGNED_IN)
+def first() -> Any:
+    """Set the own password after the letter's."""
+    user = actor()
+    if not user.must_change_password:
+        return redirect(home_url(user))
+    form = FirstPasswordForm()
+    if form.validate_on_submit():
+        try:
+            carry_out(
+                lambda: users.set_first_password(
+                    db_session(), str(form.new.data), str(form.repeat.data), actor=actor()
+                )
+            )
+        except PortalError as error:
+            show_problems(error, form)
+        else:
+            _stay_in()
+            done(_("パスワードを設定しました。次からは、新しいパスワードでログインしてください。"))
+            return redirect(home_url(actor()))
+    return render_template("security/first_password.html", form=form), _status(form)
+
+
+@pages.route("/password", methods=["GET", "POST"])
+@requires(Permission.PASSWORD_OWN)
+def own() -> Any:
+    """Change the own password."""
+    form = OwnPasswordForm()
+    if form.validate_on_submit():
+        try:
+            carry_out(
+                lambda: users.change_own_password(
+                    db_session(),
+                    str(form.current.data),
+                    str(form.new.data),
+                    str(form.repeat.data),
+                    actor=actor(),
+                )
+            )
+        except PortalError as error:
+            show_problems(error, form)
+        else:
+            _stay_in()
+            done(_("パスワードを変更しました。ほかの端末のログインは、すべて終わりました。"))
+            return redirect(home_url(actor()))
+    return render_template("security/own_password.html", form=form), _status(form)
+
+
+def _status(form: FlaskForm) -> int:
+    return 422 if request.method == "POST" and form.errors else 200
+
+
+def _stay_in() -> None:
+    """The change ended all sessions of this login; this one goes on."""
+    from flask_security import login_user
+
+    login_user(actor(), remember=False)
+    mark_fresh()
+
+
+def install(app: Flask) -> None:
+    app.register_blueprint(pages)

@@ -1,0 +1,266 @@
+"""How figures, dates and states are written on pages: filters and labels in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from flask import Flask
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup, escape
+
+from portal import clock
+from portal.models import (
+    AccountKind,
+    AccountState,
+    ApplicationState,
+    DecisionState,
+    JobState,
+    LetterKind,
+    LetterState,
+    MailState,
+    MovementKind,
+    MovementState,
+    Opinion,
+    ParticipantKind,
+    Participation,
+    Period,
+    ReportState,
+    ReviewSide,
+    SiteKind,
+    TargetState,
+)
+from portal.permissions import Role
+from portal.services.compliance import Compliance
+
+_WEEKDAYS = "月火水木金土日"
+NOTHING = "—"
+
+#: (word, tone of the badge): '' recorded, go moving, good done, warn needs a hand, bad late or stopped, off not begun
+_WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
+    (Role.HOLDER_A, _l("目標保有者A"), ""),
+    (Role.HOLDER_B, _l("目標保有者B"), ""),
+    (Role.TRADER, _l("取引参加者"), ""),
+    (Role.VERIFIER, _l("検証機関"), ""),
+    (Role.OFFICER, _l("事務局 担当者"), ""),
+    (Role.APPROVER, _l("事務局 承認者"), ""),
+    (Role.VIEWER, _l("事務局 閲覧者"), ""),
+    (ParticipantKind.HOLDER, _l("目標保有者"), ""),
+    (ParticipantKind.TRADER, _l("取引参加者"), ""),
+    (ParticipantKind.VERIFIER, _l("検証機関"), ""),
+    (ApplicationState.RECEIVED, _l("受付済"), ""),
+    (ApplicationState.CORRECTION_ASKED, _l("補正待ち"), "warn"),
+    (ApplicationState.ACCEPTED, _l("受理済"), "good"),
+    (ApplicationState.REJECTED, _l("却下"), "bad"),
+    (ApplicationState.WITHDRAWN, _l("取下げ"), "off"),
+    (SiteKind.FACTORY, _l("工場"), ""),
+    (SiteKind.WORKPLACE, _l("事業場"), ""),
+    (Participation.SINGLE, _l("単独"), ""),
+    (Participation.GROUP, _l("グループ"), ""),
+    (Period.BASE, _l("基準年度"), ""),
+    (Period.TARGET, _l("削減目標年度"), ""),
+    (Period.ADJUSTMENT, _l("調整・自主削減年度"), ""),
+    (ReportState.NOT_SUBMITTED, _l("未提出"), "off"),
+    (ReportState.VERIFICATION_REQUESTED, _l("検証依頼中"), "go"),
+    (ReportState.APPROVAL_REQUESTED, _l("承認依頼中"), "go"),
+    (ReportState.UNDER_REVIEW, _l("査読中"), "go"),
+    (ReportState.APPROVED, _l("承認済"), "good"),
+    (ReportState.SUBMITTED, _l("提出済"), "go"),
+    (ReportState.RECEIVED, _l("受領済"), "good"),
+    (Opinion.UNQUALIFIED, _l("無限定適正"), "good"),
+    (Opinion.QUALIFIED, _l("限定付適正"), "good"),
+    (Opinion.ADVERSE, _l("不適正"), "bad"),
+    (Opinion.DISCLAIMER, _l("意見不表明"), "bad"),
+    (ReviewSide.SECRETARIAT, _l("事務局"), ""),
+    (ReviewSide.VERIFIER, _l("検証機関"), ""),
+    (AccountKind.COMPLIANCE, _l("遵守口座"), ""),
+    (AccountKind.TRADING, _l("取引口座"), ""),
+    (AccountKind.ISSUANCE, _l("発行口座"), ""),
+    (AccountKind.RETIREMENT, _l("償却口座"), ""),
+    (AccountKind.CANCELLATION, _l("取消口座"), ""),
+    (AccountKind.OFFSET, _l("オフセット口座"), ""),
+    (AccountState.OPEN, _l("利用中"), "good"),
+    (AccountState.SUSPENDED, _l("停止中"), "bad"),
+    (AccountState.CLOSED, _l("閉鎖"), "off"),
+    (MovementKind.ISSUE, _l("発行"), ""),
+    (MovementKind.ISSUE_JVER, _l("jVERの発行"), ""),
+    (MovementKind.TRANSFER, _l("移転"), ""),
+    (MovementKind.RETIRE, _l("償却"), ""),
+    (MovementKind.CANCEL, _l("取消"), ""),
+    (MovementKind.OFFSET, _l("オフセット"), ""),
+    (MovementKind.CARRY_OVER, _l("バンキング"), ""),
+    (MovementKind.CORRECTION, _l("訂正"), ""),
+    (MovementState.PROPOSED, _l("確認待ち"), "go"),
+    (MovementState.EXECUTED, _l("実行済"), "good"),
+    (MovementState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (MovementState.EXPIRED, _l("起案の期限切れ"), "off"),
+    (TargetState.PROPOSED, _l("確認待ち"), "go"),
+    (TargetState.CONFIRMED, _l("確定"), "good"),
+    (TargetState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (LetterKind.COMPLETION, _l("登録完了通知書"), ""),
+    (LetterKind.CORRECTION, _l("補正のお願い"), ""),
+    (LetterKind.REJECTION, _l("却下の通知書"), ""),
+    (LetterKind.REISSUE, _l("パスワード再発行通知書"), ""),
+    (LetterState.WAITING, _l("印刷待ち"), "warn"),
+    (LetterState.PRINTED, _l("印刷済"), "go"),
+    (LetterState.POSTED, _l("発送済"), "good"),
+    (LetterState.RETURNED, _l("不達で返送"), "bad"),
+    (MailState.QUEUED, _l("送信待ち"), "go"),
+    (MailState.SENT, _l("送信済"), "good"),
+    (MailState.FAILED, _l("送信できず"), "bad"),
+    (JobState.QUEUED, _l("実行待ち"), "go"),
+    (JobState.RUNNING, _l("実行中"), "go"),
+    (JobState.DONE, _l("完了"), "good"),
+    (JobState.FAILED, _l("失敗"), "bad"),
+    (DecisionState.APPLIED, _l("審査待ち"), "go"),
+    (DecisionState.ACCEPTED, _l("承認"), "good"),
+    (DecisionState.DECLINED, _l("不承認"), "bad"),
+    (DecisionState.WITHDRAWN, _l("取下げ"), "off"),
+    (Compliance.UNCONFIRMED, _l("未確定"), ""),
+    (Compliance.SHORT, _l("不足"), "warn"),
+    (Compliance.MET, _l("遵守"), "good"),
+    (Compliance.MISSED, _l("期限超過・未遵守"), "bad"),
+)
+#: kept by (enum, value): members of different enums are equal when their values are
+_ENTRIES = {(type(member), member.value): (word, kind) for member, word, kind in _WORDS}
+
+
+def locale_name() -> str:
+    """``ja`` or ``en``."""
+    locale = get_locale()
+    return "en" if locale is not None and locale.language == "en" else "ja"
+
+
+def english() -> bool:
+    return locale_name() == "en"
+
+
+def number(value: int | None) -> str:
+    """1,234; nothing is —; the minus sign is U+2212."""
+    if value is None:
+        return NOTHING
+    return f"{value:,}".replace("-", "−")
+
+
+def signed(value: int | None) -> str:
+    """+1,234 or −1,234: the change a movement makes."""
+    if value is None:
+        return NOTHING
+    return ("+" if value > 0 else "") + number(value)
+
+
+def day(value: date | datetime | None) -> str:
+    """2015年11月30日（月） / 30 Nov 2015, in Tokyo."""
+    if value is None:
+        return NOTHING
+    local = clock.in_tokyo(value).date() if isinstance(value, datetime) else value
+    if english():
+        return f"{local.day} {local:%b %Y}"
+    return f"{local.year}年{local.month}月{local.day}日（{_WEEKDAYS[local.weekday()]}）"
+
+
+def short_day(value: date | datetime | None) -> str:
+    """10月13日（火） / 13 Oct: in lists of one year."""
+    if value is None:
+        return NOTHING
+    local = clock.in_tokyo(value).date() if isinstance(value, datetime) else value
+    if english():
+        return f"{local.day} {local:%b}"
+    return f"{local.month}月{local.day}日（{_WEEKDAYS[local.weekday()]}）"
+
+
+def time_of(value: datetime | None) -> str:
+    """14:20, in Tokyo."""
+    if value is None:
+        return NOTHING
+    local = clock.in_tokyo(value)
+    return f"{local.hour}:{local.minute:02d}"
+
+
+def moment(value: datetime | None) -> str:
+    """2015年6月17日（水）14:20 / 17 Jun 2015 14:20."""
+    if value is None:
+        return NOTHING
+    return f"{day(value)} {time_of(value)}" if english() else f"{day(value)}{time_of(value)}"
+
+
+def filesize(value: int | None) -> str:
+    """184 KB, 1.4 MB."""
+    if value is None:
+        return NOTHING
+    if value < 1024 * 1024:
+        return f"{max(1, round(value / 1024)):,} KB"
+    return f"{value / (1024 * 1024):.1f} MB"
+
+
+def days(value: int | None) -> str:
+    """33日 / 33 days."""
+    if value is None:
+        return NOTHING
+    if value == 1 and english():
+        return "1 day"
+    return _("%(n)s日", n=number(value))
+
+
+def label(value: StrEnum | None) -> str:
+    """The word of a state or kind in the reader's language."""
+    if value is None:
+        return NOTHING
+    return str(_ENTRIES[(type(value), value.value)][0])
+
+
+def tone(value: StrEnum | None) -> str:
+    """The tone of its badge."""
+    return "" if value is None else _ENTRIES[(type(value), value.value)][1]
+
+
+def badge(value: StrEnum | None) -> Markup:
+    """The whole badge of a state."""
+    if value is None:
+        return Markup(NOTHING)
+    kind = tone(value)
+    extra = f" as-badge--{kind}" if kind else ""
+    return Markup('<span class="as-badge{}">{}</span>').format(extra, escape(label(value)))
+
+
+def fiscal(years: tuple[int, ...] | int) -> str:
+    """2014年度, 2010～2012年度 / FY2014, FY2010–2012."""
+    if isinstance(years, int):
+        years = (years,)
+    span = f"{years[0]}" if len(years) == 1 else f"{years[0]}{'–' if english() else '～'}{years[-1]}"
+    return f"FY{span}" if english() else f"{span}年度"
+
+
+def phase_name(number_of_phase: int) -> str:
+    """第2期 / Phase 2."""
+    return _("第%(n)s期", n=number_of_phase)
+
+
+def unit_name(unit_class: Any) -> str:
+    """第2期 JAA / Phase 2 JAA; jVER."""
+    if unit_class.phase is None:
+        return str(unit_class.unit_type.value)
+    return f"{phase_name(unit_class.phase.number)} {unit_class.unit_type.value}"
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters."""
+    app.jinja_env.filters.update(
+        number=number,
+        signed=signed,
+        date=day,
+        day=short_day,
+        datetime=moment,
+        time=time_of,
+        filesize=filesize,
+        days=days,
+        label=label,
+        tone=tone,
+        state_badge=badge,
+        fiscal=fiscal,
+        phase_name=phase_name,
+        unit_name=unit_name,
+    )

@@ -1,0 +1,58 @@
+"""Putting the web application together; nothing else happens here."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_babel import Babel
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal import admin, participant, web, web_account, web_login, web_text
+from portal.extensions import csrf, db_session, make_engine, session_factory
+from portal.services import installation, mail
+from portal.settings import ROOT, Settings, read_settings
+
+DOMAINS = ("layout", "services", "admin", "participant")
+
+
+def make_app(settings: Settings | None = None) -> Flask:
+    """The application on ``settings`` (without them the environment is read)."""
+    settings = settings or read_settings()
+    app = Flask("portal", root_path=str(ROOT / "portal"), template_folder=str(ROOT / "templates"))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME="__Host-portal" if settings.secure_cookies else "portal",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=(settings.upload_limit_mb + 1) * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        WTF_CSRF_TIME_LIMIT=None,
+        BABEL_DEFAULT_LOCALE="ja",
+        BABEL_DEFAULT_TIMEZONE="Asia/Tokyo",
+        BABEL_DOMAIN=";".join(DOMAINS),
+        BABEL_TRANSLATION_DIRECTORIES=";".join([str(ROOT / "portal" / "translations")] * len(DOMAINS)),
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.extensions["portal_settings"] = settings
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    bind_database(settings)
+    installation.forget()
+    mail.configure(settings)
+    csrf.init_app(app)
+    Babel(app, locale_selector=web.choose_locale)
+    web.install(app, settings)
+    web_text.install(app)
+    web_login.install(app, settings)
+    web_account.install(app)
+    participant.install(app)
+    admin.install(app)
+    return app
+
+
+def bind_database(settings: Settings) -> None:
+    """Point this process's sessions to the configured database."""
+    db_session.remove()
+    session_factory.configure(bind=make_engine(settings.database_url))
