@@ -1,0 +1,322 @@
+"""Mail to whom a change concerns, written in the reader's language and queued in the same transaction.
+
+``notify`` is called by the service that makes the change; nothing is sent here. The message leaves
+after the commit through :mod:`portal.services.outbox`, so a change that is rolled back tells nobody.
+Who gets what stands in :mod:`portal.services.mail_kinds`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.models import (
+    EmissionsReport,
+    Holder,
+    MailMessage,
+    MailState,
+    Period,
+    Trader,
+    User,
+    Verifier,
+    VerifierAssignment,
+)
+from portal.permissions import SECRETARIAT, Role, may
+from portal.services import mail_words
+from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
+from portal.settings import ROOT, Settings
+
+__all__ = ["MailKind", "configure", "header", "notify", "template", "usable_address"]
+
+TEMPLATES = ROOT / "templates" / "mail"
+LOCALES = ("ja", "en")
+#: what may stand in a header: no control character, so nobody can write a header of his own
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_SUBJECT_LIMIT = 200
+_BLANKS = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every mail says of the office, and where the reader logs in."""
+
+    base_url: str = Settings.base_url
+    office_mail: str = Settings.office_mail
+    office_phone: str = Settings.office_phone
+
+    @property
+    def host(self) -> str:
+        """The host of the Message-IDs."""
+        return urlsplit(self.base_url).hostname or "localhost"
+
+
+_letterhead = Letterhead()
+
+
+def configure(settings: Settings) -> None:
+    """Take the addresses mails name from ``settings``; called once when the program starts."""
+    global _letterhead
+    _letterhead = Letterhead(settings.base_url, settings.office_mail, settings.office_phone)
+
+
+@dataclass(frozen=True)
+class _To:
+    """One reader of one mail."""
+
+    reader: Reader
+    acts: bool
+    name: str
+    address: str
+    locale: str
+    user_id: int | None
+
+
+def usable_address(text: str) -> bool:
+    """Whether ``text`` is one plain mail address that can stand in a header and an envelope."""
+    return len(text) <= 200 and _ADDRESS.fullmatch(text) is not None
+
+
+@cache
+def _environment() -> Environment:
+    # plain text: autoescape would write &amp; into company names
+    return Environment(  # noqa: S701
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def template(kind: MailKind, locale: str) -> Template:
+    """The texts of ``kind`` in ``locale``: blocks ``subject``, ``event``, ``act`` in a common frame."""
+    return _environment().get_template(f"{kind.value}/{locale}.txt")
+
+
+def notify(
+    session: Session,
+    kind: MailKind,
+    *,
+    holder: Holder | None = None,
+    trader: Trader | None = None,
+    verifier: Verifier | None = None,
+    user: User | None = None,
+    address: str | None = None,
+    actor: User | None = None,
+    **facts: Any,
+) -> list[MailMessage]:
+    """Queue the mails of ``kind`` for everybody whom ``mail_kinds.KINDS`` names; answers with them.
+
+    ``facts`` are the values the texts need (``mail_kinds``: ``report`` for report mails, quantity
+    and account codes for movements, a ``reason`` where there is one). With ``report`` its holder
+    and its assigned verifier are found here. ``user`` is for mail to one login, ``address`` for
+    mail to an address that is no login's any more. Raises ``TypeError`` for facts that are missing
+    or unknown, which is the caller's mistake. Rule: domain §7.
+    """
+    kind = MailKind(kind)
+    line = KINDS[kind]
+    check_facts(kind, set(facts))
+    report = facts.get("report")
+    if isinstance(report, EmissionsReport):
+        holder = holder or report.holder
+        verifier = verifier or _assigned(session, line, report)
+    if kind is MailKind.REVIEW_DOCUMENT_SENT:
+        facts["side"] = _side(facts.get("side"), actor)
+    if user is None and any(audience.reader is Reader.SELF for audience in line.audiences):
+        raise TypeError(f"mail {kind.value}: missing user")
+    about = _Object(holder, trader, verifier, user)
+    values = _values(about, facts)
+    made = [
+        _queue(session, kind, line, to, {**values[to.locale], **_personal(to)})
+        for to in _readers(session, line, about, address=address, actor=actor, side=facts.get("side"))
+    ]
+    return made
+
+
+@dataclass(frozen=True)
+class _Object:
+    """Whose affair it is."""
+
+    holder: Holder | None
+    trader: Trader | None
+    verifier: Verifier | None
+    user: User | None
+
+    @property
+    def label(self) -> str:
+        """Account number and name of the participant; empty for an affair of the office alone."""
+        user = self.user
+        holder = self.holder or (user.holder if user else None)
+        trader = self.trader or (user.trader if user else None)
+        verifier = self.verifier or (user.verifier if user else None)
+        if holder is not None:
+            return f"{holder.account.code}　{holder.label}"
+        if trader is not None:
+            return f"{trader.account.code}　{trader.label}"
+        return f"{verifier.code}　{verifier.label}" if verifier is not None else ""
+
+
+def _assigned(session: Session, line: Kind, report: EmissionsReport) -> Verifier | None:
+    if not any(audience.reader is Reader.VERIFIER for audience in line.audiences):
+        return None
+    return session.scalars(
+        select(Verifier)
+        .join(VerifierAssignment, VerifierAssignment.verifier_id == Verifier.id)
+        .where(VerifierAssignment.report_id == report.id, VerifierAssignment.ended_at.is_(None))
+    ).one_or_none()
+
+
+def _side(given: object, actor: User | None) -> str:
+    if given is not None:
+        return str(given)
+    if actor is None:
+        raise TypeError("mail review_document_sent: give the side or the actor")
+    return "secretariat" if actor.role in SECRETARIAT else "verifier"
+
+
+def _readers(
+    session: Session, line: Kind, about: _Object, *, address: str | None, actor: User | None, side: object
+) -> Iterator[_To]:
+    """Everybody who gets it, each address once, in the order of :class:`Reader`."""
+    logins = _logins(session, line, about)
+    seen: set[str] = set()
+    for audience in sorted(line.audiences, key=lambda a: list(Reader).index(a.reader)):
+        if audience.sent_by is not None and audience.sent_by != side:
+            continue
+        if audience.reader is Reader.ADDRESS:
+            found = [_former(about, address, logins)] if address else []
+        else:
+            found = [_to(audience, login) for login in logins if _meant(audience, login, about, actor)]
+        for to in found:
+            if to.address.casefold() not in seen:
+                seen.add(to.address.casefold())
+                yield to
+
+
+def _logins(session: Session, line: Kind, about: _Object) -> list[User]:
+    """The active logins with an address that could be meant, in one query."""
+    conditions = []
+    asked = {audience.reader for audience in line.audiences}
+    holder_id = about.holder.id if about.holder else about.user.holder_id if about.user else None
+    if holder_id is not None:
+        conditions.append(User.holder_id == holder_id)
+    if about.trader is not None:
+        conditions.append(User.trader_id == about.trader.id)
+    if about.verifier is not None:
+        conditions.append(User.verifier_id == about.verifier.id)
+    if about.user is not None:
+        conditions.append(User.id == about.user.id)
+    if Reader.OFFICE in asked:
+        conditions.append(User.role.in_(SECRETARIAT))
+    if not conditions:
+        return []
+    query = select(User).where(or_(*conditions), User.active.is_(True), User.email.is_not(None))
+    return [user for user in session.scalars(query.order_by(User.login_id)) if (user.email or "").strip()]
+
+
+_ROLES = {
+    Reader.HOLDER_A: Role.HOLDER_A,
+    Reader.HOLDER_B: Role.HOLDER_B,
+    Reader.TRADER: Role.TRADER,
+    Reader.VERIFIER: Role.VERIFIER,
+}
+
+
+def _meant(audience: Audience, login: User, about: _Object, actor: User | None) -> bool:
+    if audience.reader is Reader.OFFICE:
+        assert audience.permission is not None
+        # four eyes: what waits for another person does not wait for the one who made it wait
+        own = actor is not None and actor.id == login.id
+        return login.role in SECRETARIAT and may(login.role, audience.permission) and not own
+    if audience.reader is Reader.SELF:
+        # safety 17: address B gets report mail only; what concerns login B is A's to know
+        if about.user is not None and about.user.role is Role.HOLDER_B:
+            return login.role is Role.HOLDER_A
+        return about.user is not None and login.id == about.user.id
+    return login.role is _ROLES[audience.reader]
+
+
+def _to(audience: Audience, login: User) -> _To:
+    locale = login.locale if login.locale in LOCALES else "ja"
+    return _To(audience.reader, audience.acts, login.name, (login.email or "").strip(), locale, login.id)
+
+
+def _former(about: _Object, address: str, logins: list[User]) -> _To:
+    """The reader behind an address no login has any more: as the participant's first login reads."""
+    first = next((login for login in logins if login.role is not Role.HOLDER_B), None)
+    locale = first.locale if first is not None and first.locale in LOCALES else "ja"
+    name = first.name if first is not None else about.label
+    return _To(Reader.ADDRESS, False, name, address.strip(), locale, first.id if first else None)
+
+
+def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the texts may name, in each language; what is not there is ``None``."""
+    report, period = facts.get("report"), facts.get("period")
+    if isinstance(report, EmissionsReport):
+        period = report.period
+    until = facts.get("until") or facts.get("expires_at")
+    holder_until = until or (mail_words.due(report) if isinstance(report, EmissionsReport) else None)
+    result = {}
+    for locale in LOCALES:
+        shown = {name: mail_words.fact(name, value, locale) for name, value in facts.items()}
+        values: dict[str, Any] = {**_nothing(), **shown, "participant": about.label, "report": None}
+        if period is not None and about.holder is not None:
+            values["report"] = mail_words.report_name(about.holder, Period(period), locale)
+            values["period"] = mail_words.period_name(Period(period), locale)
+        values["is_verified"] = period is None or Period(period) is not Period.ADJUSTMENT
+        values["login_id"] = about.user.login_id if about.user else None
+        values["until"] = mail_words.fact("until", until, locale)
+        values["holder_until"] = mail_words.fact("until", holder_until, locale)
+        values["office"] = _letterhead
+        result[locale] = values
+    return result
+
+
+@cache
+def _nothing() -> dict[str, None]:
+    """Every fact any kind knows, as not given: the texts may ask for all of them."""
+    return {name: None for line in KINDS.values() for name in line.facts | line.optional}
+
+
+def _personal(to: _To) -> dict[str, Any]:
+    return {"name": to.name, "reader": to.reader.value, "acts": to.acts}
+
+
+def _queue(session: Session, kind: MailKind, line: Kind, to: _To, values: dict[str, Any]) -> MailMessage:
+    """Write one message into the outbox. An address nobody can use fails at once, and is seen there."""
+    text = template(kind, to.locale)
+    if to.reader in (Reader.HOLDER_A, Reader.HOLDER_B) and to.acts:
+        values["until"] = values["holder_until"]
+    subject = "".join(text.blocks["subject"](text.new_context(values)))
+    usable = usable_address(to.address)
+    now = clock.now()
+    message = MailMessage(
+        kind=kind.value,
+        locale=to.locale,
+        recipient=header(to.address),
+        recipient_name=header(to.name),
+        user_id=to.user_id,
+        about_allowances=line.topic is Topic.ALLOWANCES,
+        subject=header(subject),
+        body=_BLANKS.sub("\n\n", text.render(values)).strip() + "\n",
+        message_id=f"<{secrets.token_hex(16)}@{_letterhead.host}>",
+        state=MailState.QUEUED if usable else MailState.FAILED,
+        attempts=0,
+        next_try_at=now,
+        last_error=None if usable else "the address cannot be used",
+        created_at=now,
+    )
+    session.add(message)
+    return message
+
+
+def header(text: str) -> str:
+    """``text`` as it may stand in a header: one line, no control character, at most 200 characters."""
+    return _CONTROL.sub(" ", text).strip()[:_SUBJECT_LIMIT]
