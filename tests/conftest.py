@@ -137,11 +137,16 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Flask:
+def app(settings: Settings) -> Iterator[Flask]:
     """The whole web application on the test's database."""
     from portal import create_app
+    from portal.extensions import db_session, session_factory
 
-    return create_app(settings)
+    yield create_app(settings)
+    # the process's sessions stay bound to this database otherwise, and its connections open
+    db_session.remove()
+    session_factory.kw["bind"].dispose()
+    session_factory.configure(bind=None)
 
 
 @pytest.fixture

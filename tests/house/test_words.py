@@ -16,10 +16,14 @@ from tests.house.checkout import JAPANESE, ROOT, WORD, below, named, tree
 
 KEYWORDS = {**DEFAULT_KEYWORDS, "_l": None, "_n": (1, 2), "lazy_gettext": None, "lazy_ngettext": (1, 2)}
 SPEAKERS = ("portal/admin/", "portal/participant/", "portal/web")
+DATES_ARE_WRITTEN_IN = "portal/web_text.py"  # both languages by hand: a date is no sentence
 PLACES = re.compile(r"%\((\w+)\)")
 TEMPLATE_CODE = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->", re.DOTALL)
 # names of a language are written in that language
 OWN_NAMES = {"日本語"}
+
+
+SPEAKING = [path for path in below(*SPEAKERS) if named(path) != DATES_ARE_WRITTEN_IN]
 
 
 def used() -> dict[str, list[str]]:
@@ -121,4 +125,4 @@ def untranslated(path: Path) -> list[str]:
 
 
 def test_pages_speak_through_the_catalogues_only() -> None:
-    assert [found for path in below(*SPEAKERS) for found in untranslated(path)] == []
+    assert [found for path in SPEAKING for found in untranslated(path)] == []
