@@ -6,6 +6,7 @@ Texts take named figures; whole numbers are written with thousands separators.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as made_by
 
@@ -41,7 +42,7 @@ class Problem:
 
     refusal: Refusal
     field: str | None = None
-    figures: dict[str, object] = made_by(default_factory=dict)
+    figures: Mapping[str, object] = made_by(default_factory=dict)
 
     def text(self, locale: str) -> str:
         return refusal_text(self.refusal, locale, **self.figures)

@@ -259,7 +259,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.OPINION_NOT_PASSING: (
         "不適正と意見不表明では承認を依頼できません。理由を書いて差し戻してください。",
-        "With an adverse opinion or a disclaimer approval cannot be requested. Return the report with a reason.",
+        "Approval needs an unqualified or qualified opinion. Return the report with a reason.",
     ),
     Refusal.FIGURE_DIFFERS: (
         "検証済排出量{verified} t-CO2が、算定報告書の{reported} t-CO2と一致しません。",
@@ -329,7 +329,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The available balance is {available} {unit}: {missing} {unit} short.",
     ),
     Refusal.RESERVE: (
-        "口座には{reserve} JAA（コミットメントリザーブ量）を残してください。移転できるのは{movable} JAAまでです。",
+        "口座には{reserve} JAA（コミットメントリザーブ量）を残してください。"
+        "移転できるのは{movable} JAAまでです。",
         "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
     ),
     Refusal.UNIT_NOT_USABLE: (

@@ -39,7 +39,8 @@ from portal.services.compliance import Compliance
 _WEEKDAYS = "月火水木金土日"
 NOTHING = "—"
 
-#: (word, tone of the badge): '' recorded, go moving, good done, warn needs a hand, bad late or stopped, off not begun
+#: (state, word, tone of the badge): '' recorded, go moving, good done, warn needs a hand,
+#: bad late or stopped, off not begun
 _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (Role.HOLDER_A, _l("目標保有者A"), ""),
     (Role.HOLDER_B, _l("目標保有者B"), ""),
@@ -220,7 +221,7 @@ def tone(value: StrEnum | None) -> str:
 def badge(value: StrEnum | None) -> Markup:
     """The whole badge of a state."""
     if value is None:
-        return Markup(NOTHING)
+        return escape(NOTHING)
     kind = tone(value)
     extra = f" as-badge--{kind}" if kind else ""
     return Markup('<span class="as-badge{}">{}</span>').format(extra, escape(label(value)))

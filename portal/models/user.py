@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_security import UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String
@@ -58,7 +58,7 @@ class User(Versioned, UserMixin, Base):  # type: ignore[misc]
     verifier: Mapped[Verifier | None] = relationship(back_populates="users")
 
     @property
-    def roles(self) -> list[object]:
+    def roles(self) -> list[Any]:  # type: ignore[override]
         """Flask-Security asks for roles; this portal has one per login and its own grant table."""
         return []
 

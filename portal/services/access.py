@@ -106,7 +106,7 @@ _SCOPES: dict[type[Any], Scope] = {
 }
 
 
-def visible(model: type[R], actor: User) -> Select[tuple[R]]:
+def visible(model: type[R], actor: User) -> Select[R]:
     """A select of the rows of ``model`` that exist for ``actor``.
 
     The secretariat sees all (its pages name their own permission); a model without a scope

@@ -5,8 +5,10 @@ The preview and the execution read the same :class:`Case`; the execution reads i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -232,7 +234,7 @@ def sides_of(movement: Movement) -> list[ledger.Side]:
 
 
 def _tell(session: Session, movement: Movement, code: str, actor: User) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "movement_kind": movement.kind.value,
         "quantity": movement.quantity,
         "unit": movement.unit_class.unit_type.value,
@@ -284,9 +286,9 @@ def _made_before(session: Session, key: str, request: Request, actor: User) -> M
     return made
 
 
-def _collect(found: list[Problem], read: object) -> int | None:
+def _collect(found: list[Problem], read: Callable[[], int]) -> int | None:
     try:
-        return read()  # type: ignore[no-any-return,operator]
+        return read()
     except PortalError as error:
         found.extend(error.problems)
         return None
@@ -338,7 +340,7 @@ def _side(account: Account | None, number: int) -> Side:
     return Side(account.code, account.kind, account.state)
 
 
-def _usable_until(session: Session, unit_class: UnitClass) -> object:
+def _usable_until(session: Session, unit_class: UnitClass) -> date | None:
     if unit_class.phase_id is None:
         return None
     return session.scalar(

@@ -1,4 +1,7 @@
-"""The secretariat's movements: issue, jVER issue, correction. One proposes, another confirms (domain §2, §5)."""
+"""The secretariat's movements: issue, jVER issue, correction.
+
+One proposes, another confirms (domain §2, §5).
+"""
 
 from __future__ import annotations
 
