@@ -62,6 +62,7 @@ class Permission(StrEnum):
     TARGET_PROPOSE = "target_propose"  # reduction targets, phases and their dates
     TARGET_CONFIRM = "target_confirm"
     RECORD_VIEW = "record_view"  # secretariat: holders, phases, mails, events
+    MAIL_RESEND = "mail_resend"  # secretariat: a mail that failed goes again
     USERS_MANAGE = "users_manage"
 
 
@@ -81,6 +82,7 @@ _OFFICE = _VIEWER | {
     Permission.REGISTRATION_DECIDE,
     Permission.LETTER_PRINT,
     Permission.LOGIN_REISSUE,
+    Permission.MAIL_RESEND,
     Permission.VERIFIER_ASSIGN,
     Permission.REPORT_REVIEW,
     Permission.CONTACT_CHANGE_DECIDE,

@@ -75,6 +75,7 @@ class EventTag(StrEnum):
     USER_ENABLED = auto()
     DOCUMENT_DOWNLOADED = auto()
     DEMO_CLOCK_SET = auto()
+    MAIL_RESENT = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
