@@ -28,7 +28,7 @@ STATIC = (
     ("lint", ["ruff", "check", "--quiet", "."]),
     ("format", ["ruff", "format", "--check", "--quiet", "."]),
     ("types", ["mypy"]),
-    ("import contract", ["lint-imports"]),
+    ("import contract", ["lint-imports", "--no-cache"]),
 )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -20,9 +22,21 @@ def files() -> tuple[Path, ...]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     # the repository may belong to another user than the one who tests it
     trusted = [*command[:1], "-c", f"safe.directory={ROOT}", *command[1:]]
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        return tuple(sorted(walked()))
     listed = subprocess.run(trusted, cwd=ROOT, check=True, capture_output=True).stdout
     paths = (ROOT / name for name in listed.decode().split("\0") if name)
     return tuple(sorted(path for path in paths if path.is_file()))
+
+
+def walked() -> Iterator[Path]:
+    """The same from an unpacked archive: everything but what set-up and use leave behind."""
+    left_behind = {"instance", "htmlcov", "build", "__pycache__"}
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [
+            name for name in folders if name not in left_behind and (name == ".ci" or name[0] != ".")
+        ]
+        yield from (Path(folder, name) for name in names if not name.endswith((".pyc", ".mo")))
 
 
 def named(path: Path) -> str:
