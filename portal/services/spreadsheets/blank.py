@@ -10,6 +10,7 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.workbook.properties import CalcProperties
 from openpyxl.workbook.protection import WorkbookProtection
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.pagebreak import Break
 from openpyxl.worksheet.worksheet import Worksheet
 
 from portal.services.spreadsheets import form_styles as look
@@ -180,6 +181,8 @@ def _activity(sheet: Worksheet, years: tuple[int, ...], locale: str) -> None:
             look.head(sheet, f"{column}{top - 1}", label, locale)
         sheet.row_dimensions[top - 1].height = 62
         bottom = top + v1.SOURCE_ROWS - 1
+        if place:
+            sheet.row_breaks.append(Break(id=top - 3))
         number.add(f"{v1.MONTH_COLUMNS[0]}{top}:{v1.MONTH_COLUMNS[-1]}{bottom}")
     sheet.add_data_validation(number)
     formats = {"calorific": look.FACTOR_FORMAT, "carbon": look.FACTOR_FORMAT, "per_unit": look.FACTOR_FORMAT}
@@ -275,7 +278,7 @@ def _summary(sheet: Worksheet, years: tuple[int, ...], locale: str) -> None:
 
 
 def _boundary(sheet: Worksheet, locale: str) -> None:
-    hint = ("敷地境界の考え方、除いた排出源などを自由に書いてください。図面は添付書類として登録してください。",
+    hint = ("敷地境界の考え方、除いた排出源などを書いてください。図面は添付書類として登録してください。",
             "Describe the boundary and what was left out. Register drawings as attachments.")  # fmt: skip
     look.title(sheet, ("敷地境界", "Site boundary"), (hint,), locale)
     look.head(sheet, f"A{int(v1.BOUNDARY_CELL[1:]) - 1}", ("敷地境界の説明", "Boundary notes"), locale)
@@ -283,4 +286,4 @@ def _boundary(sheet: Worksheet, locale: str) -> None:
     cell = look.typed(sheet, v1.BOUNDARY_CELL)
     cell.alignment = look.TOP
     sheet.row_dimensions[int(v1.BOUNDARY_CELL[1:])].height = 280
-    look.finish(sheet, {"A": 130})
+    look.finish(sheet, {"A": 110})

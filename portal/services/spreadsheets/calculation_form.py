@@ -75,10 +75,9 @@ def peek_identity(data: bytes) -> FormReading:
     if not opened.has(v1.COVER):
         return refused([opened.missing(v1.COVER)])
     holder = opened.text(v1.COVER, v1.COVER_CELLS["holder"])
-    says = opened.text(v1.COVER, v1.COVER_CELLS["period"])
     version = opened.text(v1.COVER, v1.COVER_CELLS["version"]) or None
     found = Findings()
-    period = next((code for code, names in PERIOD_NAMES.items() if says in names), None)
+    period = _period(opened)
     if opened.text(v1.COVER, v1.COVER_CELLS["form_id"]) != v1.FORM_ID:
         found.cover(opened, "form_id", "form_id_wrong", v1.FORM_ID)
     elif not holder:
@@ -118,6 +117,11 @@ def _open(data: bytes) -> FormSheets | list[Problem]:
     return FormSheets(data, values)
 
 
+def _period(sheets: FormSheets) -> Period | None:
+    says = sheets.text(v1.COVER, v1.COVER_CELLS["period"])
+    return next((code for code, names in PERIOD_NAMES.items() if says in names), None)
+
+
 def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     found = Findings()
     years = expected.identity.fiscal_years
@@ -126,7 +130,7 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
             found.problems.append(sheets.missing(name))
     if sheets.has(v1.COVER) and not check_cover(sheets, expected.identity, found):
         # Another form or version has its cells elsewhere: reading on would only list nonsense.
-        return _refuse(sheets, expected, found)
+        return _refuse(sheets, found)
     lines: list[SourceLine] | None = None
     if sheets.has(v1.SOURCES) and sheets.has(v1.ACTIVITY):
         lines = read_lines(sheets, expected, found)
@@ -141,7 +145,7 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     if sheets.has(v1.SUMMARY):
         check_result(sheets, [total for _, total in totals] if totals else None, len(years), found)
     if found.problems or lines is None or totals is None:
-        return _refuse(sheets, expected, found)
+        return _refuse(sheets, found)
     return FormReading(
         ok=True,
         problems=(),
@@ -156,7 +160,7 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     )
 
 
-def _refuse(sheets: FormSheets, expected: FormExpectation, found: Findings) -> FormReading:
+def _refuse(sheets: FormSheets, found: Findings) -> FormReading:
     order = {name: place for place, name in enumerate(v1.SHEETS)}
     problems = sorted(found.problems, key=lambda problem: order.get(problem.sheet, -1))
     if len(problems) > MAX_PROBLEMS:
@@ -165,7 +169,7 @@ def _refuse(sheets: FormSheets, expected: FormExpectation, found: Findings) -> F
     cover = sheets.has(v1.COVER)
     return refused(
         problems,
-        period=expected.identity.period,
+        period=_period(sheets) if cover else None,
         holder=(sheets.text(v1.COVER, v1.COVER_CELLS["holder"]) or None) if cover else None,
         notes=found.notes,
         result_cell=v1.RESULT_CELL,

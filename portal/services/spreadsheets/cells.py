@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from portal.services.spreadsheets.layouts import v1
 
-#: Full-width figures, separators and signs → their plain forms. Not NFKC: that would read ① as 1 and m² as m2.
+#: Full-width figures, separators, signs → plain forms. Not NFKC: that would read ① as 1 and m² as m2.
 _PLAIN = str.maketrans("０１２３４５６７８９．，＋－−\u3000\u00a0\u202f", "0123456789.,+--   ")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}([, ])[0-9]{3}(?:\1[0-9]{3})*(?:\.[0-9]+)?")
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
@@ -50,7 +50,10 @@ def shown(value: object) -> str:
         return "日付"
     if isinstance(value, float):
         value = _decimal(value)
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal):
+        text = f"{value.normalize():f}" if value == value.to_integral_value() else f"{value:f}"
+    else:
+        text = str(value)
     text = "".join(c if c.isprintable() else " " for c in text).strip()
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 

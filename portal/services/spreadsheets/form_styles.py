@@ -32,12 +32,12 @@ BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 WRAP = Alignment(wrap_text=True, vertical="center")
 CENTRE = Alignment(wrap_text=True, vertical="center", horizontal="center")
 RIGHT = Alignment(vertical="center", horizontal="right")
-LEFT = Alignment(vertical="center", horizontal="left", wrap_text=True)
+LEFT = Alignment(vertical="center", horizontal="left", wrap_text=True, indent=1)
 TOP = Alignment(wrap_text=True, vertical="top")
 UNLOCKED = Protection(locked=False)
 
 #: Number formats: activity, factors, emissions and the whole result.
-ACTIVITY_FORMAT = "#,##0.###"
+ACTIVITY_FORMAT = "#,##0.0##"
 FACTOR_FORMAT = "0.0#######"
 EMISSIONS_FORMAT = "#,##0.000"
 RESULT_FORMAT = "#,##0"
