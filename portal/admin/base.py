@@ -26,7 +26,7 @@ from portal.admin.listing import RowList
 from portal.errors import PortalError
 from portal.extensions import db_session
 from portal.permissions import Permission
-from portal.services.transaction import run
+from portal.web import carry_out
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class SecretariatView(RowList):
 
     def _carry_out(self, form: Any, work: Callable[[], Any]) -> Any:
         try:
-            return run(db_session(), work)
+            return carry_out(work)
         except PortalError as refused:
             show_problems(form, refused)
             return None

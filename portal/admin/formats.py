@@ -6,21 +6,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-Formatter = Callable[[Any, Any, Any, str], Any]
-
-
-def _filtered(name: str, value: Any) -> Any:
-    """``value`` through one of the portal's template filters, so that both rooms write it alike."""
-    return current_app.jinja_env.filters[name](value)
+from portal import web_text
 
 
 def dash(_view: Any, _value: Any, _name: str = "") -> str:
     """Nothing is written as a dash; zero is 0."""
-    return "—"
+    return web_text.NOTHING
 
 
 def yes_no(_view: Any, value: bool, _name: str = "") -> str:
@@ -28,11 +22,11 @@ def yes_no(_view: Any, value: bool, _name: str = "") -> str:
 
 
 def moment(_view: Any, value: datetime, _name: str = "") -> Any:
-    return Markup('<span class="as-nb">{}</span>').format(_filtered("datetime", value))
+    return Markup('<span class="as-nb">{}</span>').format(web_text.moment(value))
 
 
 def day(_view: Any, value: date, _name: str = "") -> Any:
-    return Markup('<span class="as-nb">{}</span>').format(_filtered("date", value))
+    return Markup('<span class="as-nb">{}</span>').format(web_text.day(value))
 
 
 #: datetime before date: a datetime is a date too, and the first match wins
@@ -51,39 +45,25 @@ def value_of(model: Any, name: str) -> Any:
 
 def figure(_view: Any, _context: Any, model: Any, name: str) -> Any:
     """A quantity (t-CO2 or units) with thousands separators; nothing is a dash."""
-    return _filtered("number", value_of(model, name))
+    return web_text.number(value_of(model, name))
 
 
-def badge(words: Callable[[Any], tuple[Any, str]]) -> Formatter:
-    """A state as a badge; ``words`` turns the value into (label, tone) as in macros/parts.badge."""
-
-    def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
-        value = value_of(model, name)
-        if value is None:
-            return "—"
-        label, tone = words(value)
-        classes = f"as-badge as-badge--{tone}" if tone else "as-badge"
-        return Markup('<span class="{}">{}</span>').format(classes, label)
-
-    return show
+def state(_view: Any, _context: Any, model: Any, name: str) -> Any:
+    """A state as a badge with its word."""
+    return web_text.badge(value_of(model, name))
 
 
-def word(words: Callable[[Any], Any]) -> Formatter:
-    """An enum or code as its word."""
-
-    def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
-        value = value_of(model, name)
-        return "—" if value is None else words(value)
-
-    return show
+def word(_view: Any, _context: Any, model: Any, name: str) -> Any:
+    """A kind as its word."""
+    return web_text.label(value_of(model, name))
 
 
-def two_lines(second: str) -> Formatter:
+def two_lines(second: str) -> Callable[[Any, Any, Any, str], Any]:
     """The column's value with another of the row's values in small letters under it."""
 
     def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
         more = value_of(model, second)
-        first = escape(value_of(model, name) or "—")
+        first = escape(value_of(model, name) or web_text.NOTHING)
         return Markup('{}<span class="as-table__more">{}</span>').format(first, more) if more else first
 
     return show

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask_admin.form import BaseForm
-from flask_babel import get_locale
 from flask_wtf import FlaskForm
 from wtforms import Form, IntegerField
 from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
 
 from portal.errors import PortalError
+from portal.web_text import locale_name
 
 
 class AdminForm(FlaskForm, BaseForm):  # type: ignore[misc]
@@ -34,7 +34,7 @@ def show_problems(form: Form, error: PortalError) -> None:
 
     The texts come in the reader's language. Nothing typed is touched.
     """
-    locale = str(get_locale() or "ja")
+    locale = locale_name()
     for problem in error.problems:
         text = problem.text(locale)
         field = form[problem.field] if problem.field and problem.field in form else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -12,19 +11,21 @@ from typing import Any
 import flask_babel
 from flask import Flask, g, request
 from flask_admin import Admin
-from flask_login import LoginManager
+from flask_login import LoginManager, UserMixin
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired
 
+from portal import web_text
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import SecretariatIndex, SecretariatPage, page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, YesNoFilter
-from portal.admin.formats import badge, figure, two_lines
+from portal.admin.formats import figure, state, two_lines
 from portal.admin.forms import AdminForm
 from portal.errors import Refusal, refuse
 from portal.extensions import csrf, db_session
+from portal.models import AccountState
 from portal.models.base import Moment, enum_type
 from portal.permissions import Permission, Role
 from portal.settings import ROOT
@@ -34,18 +35,13 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Moment()}
 
 
-class State(enum.StrEnum):
-    AFLOAT = "afloat"
-    DOCKED = "docked"
-
-
 class Ship(Base):
     __tablename__ = "ship"
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str]
     name: Mapped[str]
     kana: Mapped[str]
-    state: Mapped[State] = mapped_column(enum_type(State, "state"))
+    state: Mapped[AccountState] = mapped_column(enum_type(AccountState, "state"))
     tons: Mapped[int | None]
     sealed: Mapped[bool] = mapped_column(default=False)
     hidden: Mapped[bool] = mapped_column(default=False)
@@ -54,14 +50,15 @@ class Ship(Base):
     version: Mapped[int] = mapped_column(default=1)
 
 
+class Clerk(UserMixin, Base):
+    __tablename__ = "clerk"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[Role] = mapped_column(enum_type(Role, "role"))
+
+
 class ShipForm(AdminForm):
-    name = StringField(
-        "船名", validators=[InputRequired("入力してください。")], description="登録簿のとおりに。"
-    )
+    name = StringField("船名", validators=[InputRequired("入力してください。")], description="登録のとおり。")
     tons = IntegerField("総トン数", validators=[InputRequired("数字を入力してください。")])
-
-
-WORDS = {State.AFLOAT: ("航行中", "go"), State.DOCKED: ("停泊中", "warn")}
 
 
 class ShipView(SecretariatView):
@@ -86,12 +83,12 @@ class ShipView(SecretariatView):
     column_figures = frozenset({"tons"})
     column_units = {"tons": "t"}
     column_formatters = {
-        "state": badge(WORDS.__getitem__),
+        "state": state,
         "tons": figure,
         "name": two_lines("kana"),
     }
     column_filters = [
-        ChoiceFilter(Ship.state, "状態", lambda: [(s, WORDS[s][0]) for s in State]),
+        ChoiceFilter(Ship.state, "状態", lambda: [(s, web_text.label(s)) for s in AccountState]),
         YesNoFilter(Ship.sealed, "封印", "あり", "なし"),
         FromDayFilter(Ship.built, "建造日（から）"),
     ]
@@ -103,7 +100,7 @@ class ShipView(SecretariatView):
 
     def steps_for(self, model: Ship) -> list[Step]:
         steps = [
-            Step("出航させる", self.get_url(".sail_view", id=model.id), post=True, confirm="出航しますか。")
+            Step("出航させる", self.get_url(".sail_view", id=model.id), "", True, confirm="よろしいですか。")
         ]
         return steps if self.allows(Permission.REGISTRATION_DECIDE) else []
 
@@ -126,8 +123,9 @@ class ShipView(SecretariatView):
         raise TypeError("secret words")
 
     def service_create(self, form: Any) -> Ship:
-        ship = Ship(number="N9", name=form.name.data, kana="", state=State.DOCKED, tons=form.tons.data)
-        ship.built, ship.seen = date(2015, 4, 1), datetime(2015, 4, 1, tzinfo=UTC)
+        ship = Ship(number="N9", name=form.name.data, kana="", tons=form.tons.data)
+        ship.state, ship.built = AccountState.SUSPENDED, date(2015, 4, 1)
+        ship.seen = datetime(2015, 4, 1, tzinfo=UTC)
         db_session.add(ship)
         db_session.flush()
         if form.tons.data > 9999:
@@ -158,10 +156,7 @@ class Home(SecretariatIndex):
 
 
 def _dressed(app: Flask) -> None:
-    filters = app.jinja_env.filters
-    filters["number"] = lambda v: "—" if v is None else f"{v:,}"
-    filters["date"] = lambda v: f"{v.year}年{v.month}月{v.day}日（{'月火水木金土日'[v.weekday()]}）"
-    filters["datetime"] = lambda v: f"{v.year}年{v.month}月{v.day}日 {v:%H:%M}"
+    web_text.install(app)
     viewer = SimpleNamespace(
         name="事務 一子", login_id="office-1", role_label="事務局 担当者", affiliation="", room="admin"
     )
@@ -194,7 +189,7 @@ def small_house(ships: int = 120, protect: bool = True) -> Iterator[Flask]:
     @login.request_loader
     def _who(asked: Any) -> Any:
         role = asked.headers.get("X-Role")
-        return SimpleNamespace(role=Role(role), is_authenticated=True) if role else None
+        return db_session.query(Clerk).filter_by(role=Role(role)).one() if role else None
 
     app.add_url_rule("/login", "security.login", lambda: "login")
     _dressed(app)
@@ -205,7 +200,7 @@ def small_house(ships: int = 120, protect: bool = True) -> Iterator[Flask]:
     Base.metadata.create_all(engine)
     db_session.remove()
     db_session.configure(bind=engine)
-    db_session.add_all(_fleet(ships))
+    db_session.add_all([*_fleet(ships), *(Clerk(role=role) for role in Role)])
     db_session.commit()
     try:
         yield app
@@ -221,7 +216,7 @@ def _fleet(count: int) -> list[Ship]:
             number=f"N{n:04}",
             name="=1+1丸" if n == 3 else f"第{n}つばめ丸",
             kana="つばめまる",
-            state=State.AFLOAT if n % 3 else State.DOCKED,
+            state=AccountState.OPEN if n % 3 else AccountState.SUSPENDED,
             tons=None if n == 2 else 1000 + n,
             sealed=n % 2 == 0,
             hidden=n == 5,
