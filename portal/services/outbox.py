@@ -1,4 +1,4 @@
-"""The outbox: messages leave after the commit, at least once, always with the Message-ID they were queued with.
+"""The outbox: messages leave after the commit, at least once, always with the same Message-ID.
 
 A message is claimed with a lease, sent outside of any transaction, and marked afterwards. Whoever
 dies in between leaves a lease that runs out; the message then goes once more, with the same

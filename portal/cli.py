@@ -1,0 +1,365 @@
+"""The ``portal`` command. It calls services only; the web application is handed in by the entry.
+
+Exit codes: 0 done, 1 refused or found wrong, 2 the command or the settings cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, NoReturn
+
+import click
+from sqlalchemy import select
+
+from portal.errors import PortalError, Refusal, refusal_text
+from portal.extensions import make_engine, make_session, upgrade_database
+from portal.models import MailMessage, MailState
+from portal.services import founding, installation, ledger, mail, mail_kinds, outbox, selfcheck, worker
+from portal.services.outbox import OpenSession
+from portal.services.snapshot import one_moment
+from portal.services.transaction import run as in_transaction
+from portal.services.transports import transport_for
+from portal.settings import Settings, SettingsError, read_settings
+
+PERIODS = click.Choice(["base", "target", "adjustment"])
+WEB_THREADS = 8
+
+
+def _fail(*lines: str, code: int = 1) -> NoReturn:
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(code)
+
+
+def _settings() -> Settings:
+    """The settings; whatever is wrong with them is named at once, exit code 2."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        _fail("設定を直してください。 / These settings cannot be used:", *error.problems, code=2)
+    mail.configure(settings)
+    return settings
+
+
+def _refused(error: PortalError) -> NoReturn:
+    _fail(*[f"{problem.text('ja')} / {problem.text('en')}" for problem in error.problems])
+
+
+@contextmanager
+def _database(settings: Settings, *, ready: bool = True) -> Iterator[OpenSession]:
+    """Sessions on the configured database, on the installation's time; refuses one that is not ready."""
+    missing = selfcheck.missing_database(settings) if ready else None
+    if missing is not None:
+        _fail(missing)
+    engine = make_engine(settings.database_url)
+    try:
+        if ready and (problem := selfcheck.schema_problem(engine)) is not None:
+            _fail(problem)
+        if ready:
+            installation.forget()
+            with make_session(engine) as session:
+                installation.show_time(session)
+        yield lambda: make_session(engine)
+    except PortalError as error:
+        _refused(error)
+    finally:
+        engine.dispose()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def portal() -> None:
+    """The ASSET operations portal. Settings come from the environment (PORTAL_…)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@portal.command()
+@click.option("--name", default="管理者", help="The administrator's name.")
+@click.option("--mail", "address", default=None, help="Where the administrator's mails go.")
+def init(name: str, address: str | None) -> None:
+    """Make an empty production database and its first administrator."""
+    settings = _settings()
+    with _database(settings, ready=False) as open_session:
+        if _is_filled(settings, open_session):
+            _fail(_both(Refusal.DATABASE_FILLED))
+        upgrade_database(settings.database_url)
+        with open_session() as session:
+            user, password = in_transaction(
+                session,
+                lambda: founding.first_administrator(
+                    session, name=name, mail=address, initial_password_days=settings.initial_password_days
+                ),
+            )
+            login_id = user.login_id
+    click.echo("管理者のログインを作りました。パスワードは、もう表示できません。")
+    click.echo("The administrator's login is made. The password is not shown again.")
+    click.echo(f"login: {login_id}")
+    click.echo(f"one-time password: {password}")
+
+
+def _both(refusal: Refusal) -> str:
+    return f"{refusal_text(refusal, 'ja')} / {refusal_text(refusal, 'en')}"
+
+
+def _is_filled(settings: Settings, open_session: OpenSession) -> bool:
+    """Whether there are tables with people or phases; an older schema's tables count too."""
+    engine = make_engine(settings.database_url)
+    try:
+        empty = selfcheck.has_no_tables(engine)
+    finally:
+        engine.dispose()
+    if empty:
+        return False
+    with open_session() as session:
+        return founding.is_filled(session)
+
+
+@portal.command()
+def upgrade() -> None:
+    """Bring the database's schema to what this program needs."""
+    settings = _settings()
+    upgrade_database(settings.database_url)
+    click.echo("the schema is as the program needs it")
+
+
+@portal.command()
+@click.option("--if-empty", is_flag=True, help="Keep a database that already holds data, and say nothing.")
+def demo(if_empty: bool) -> None:
+    """Fill an empty database with the demonstration phase."""
+    from portal.services import demo as demonstration  # only this command needs all of the scheme's services
+
+    settings = _settings()
+    with _database(settings, ready=False) as open_session:
+        if _is_filled(settings, open_session):
+            if not if_empty:
+                _fail(_both(Refusal.DATABASE_FILLED))
+            _upgrade_demonstration(settings, open_session)
+            return
+        upgrade_database(settings.database_url)
+        began = time.monotonic()
+        with open_session() as session:
+            in_transaction(session, lambda: demonstration.build(session, settings))
+    click.echo(f"デモデータを作りました。 / Demonstration data made in {time.monotonic() - began:.0f} s")
+
+
+def _upgrade_demonstration(settings: Settings, open_session: OpenSession) -> None:
+    """A demonstration that stays follows the program; a real installation is upgraded on purpose only."""
+    with open_session() as session:
+        demonstration = installation.state(session).demonstration
+    if demonstration:
+        upgrade_database(settings.database_url)
+
+
+@portal.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port.")
+@click.option("--with-worker/--no-worker", default=True, help="Deliver mail and run jobs as well (default).")
+@click.pass_obj
+def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker: bool) -> None:
+    """Serve the portal."""
+    from waitress.server import create_server
+
+    settings = _settings()
+    if not settings.production and settings.base_url == Settings.base_url:
+        settings = replace(settings, base_url=f"http://{host}:{port}")
+    with _database(settings) as open_session:
+        _refuse_unsafe(settings)
+        # waitress would drop the proxy's headers, which ProxyFix needs when a proxy is trusted
+        server = create_server(
+            create_app(settings),
+            host=host,
+            port=port,
+            threads=WEB_THREADS,
+            clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+        )
+        _announce(f"http://{host}:{server.effective_port}/", open_session)
+        stop = Event()
+        _stop_on_signals(stop)
+        thread = _start_worker(settings, open_session, stop) if with_worker else None
+        try:
+            server.run()
+        finally:
+            stop.set()
+            server.close()
+            if thread is not None:
+                thread.join(timeout=30)
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    engine = make_engine(settings.database_url)
+    try:
+        wrong = selfcheck.durability_problems(engine)
+    finally:
+        engine.dispose()
+    if wrong:
+        _fail("データベースの設定では記録を守れません。 / The database would lose what it promised:", *wrong)
+
+
+def _announce(address: str, open_session: OpenSession) -> None:
+    click.echo(f"\n  {address}\n")
+    if installation.is_demonstration():
+        from portal.services import demo as demonstration  # only here is one running
+
+        click.echo("  デモのログイン / demonstration logins:")
+        with open_session() as session:
+            for line in demonstration.logins(session):
+                click.echo(f"    {line if isinstance(line, str) else '  '.join(map(str, line))}")
+        click.echo("")
+    sys.stdout.flush()
+
+
+def _start_worker(settings: Settings, open_session: OpenSession, stop: Event) -> Thread:
+    thread = Thread(
+        target=worker.work,
+        args=(open_session, lambda: transport_for(settings), stop),
+        name="worker",
+        daemon=True,
+    )
+    thread.start()
+    return thread
+
+
+def _stop_on_signals(stop: Event) -> None:
+    def end(_number: int, _frame: Any) -> None:
+        stop.set()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+
+
+@portal.command("worker")
+@click.option("--once", is_flag=True, help="Do what is due and end.")
+def work(once: bool) -> None:
+    """Deliver mail and run jobs."""
+    settings = _settings()
+    with _database(settings) as open_session:
+        _refuse_unsafe(settings)
+        if once:
+            done = worker.one_round(open_session, transport_for(settings))
+            click.echo(f"{done} done")
+            return
+        stop = Event()
+        _stop_on_signals(stop)
+        worker.work(open_session, lambda: transport_for(settings), stop)
+
+
+@portal.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def check(as_json: bool) -> None:
+    """Look at configuration, database, schema, ledger, catalogues and fonts; exit 1 names what is wrong."""
+    settings = _settings()
+    findings = selfcheck.run_checks(settings)
+    ok = all(finding.ok for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": ok, "checks": [asdict(f) for f in findings]}, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.name}: {finding.detail}")
+    sys.exit(0 if ok else 1)
+
+
+@portal.group()
+def form() -> None:
+    """The designated Excel form of the calculation report."""
+
+
+@form.command()
+@click.option("--holder", required=True, help="The holder, for example AST1001.")
+@click.option("--period", required=True, type=PERIODS)
+@click.option("--locale", default="ja", type=click.Choice(["ja", "en"]))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def blank(holder: str, period: str, locale: str, output: Path) -> None:
+    """Hand out the prefilled form of a holder and period."""
+    from portal.services import form_desk  # openpyxl is slow to load and only needed here
+
+    with _database(_settings()) as open_session, open_session() as session:
+        output.write_bytes(form_desk.blank(session, holder, period, locale=locale))
+    click.echo(str(output))
+
+
+@form.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--locale", default="ja", type=click.Choice(["ja", "en"]), help="Language of the messages.")
+def read(file: Path, as_json: bool, locale: str) -> None:
+    """Read a filled form: its figure in t-CO2, or everything that is wrong with it (exit 1)."""
+    from portal.services import form_desk
+
+    settings = _settings()
+    with _database(settings) as open_session, open_session() as session:
+        answer = form_desk.read(session, file.read_bytes(), settings=settings, locale=locale)
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    elif answer["ok"]:
+        click.echo(f"{answer['holder']} {answer['period']}: {answer['emissions']:,} t-CO2")
+    else:
+        for problem in answer["problems"]:
+            place = " ".join(part for part in (problem["sheet"], problem["cell"]) if part)
+            click.echo(f"{place}: {problem['message']}" if place else problem["message"])
+    sys.exit(0 if answer["ok"] else 1)
+
+
+@portal.group("ledger")
+def books() -> None:
+    """The ledger of allowances."""
+
+
+@books.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def verify(as_json: bool) -> None:
+    """Recompute chain, sums and balances; exit 1 at the first wrong entry, named."""
+    with _database(_settings()) as open_session, open_session() as session:
+        one_moment(session)
+        report = ledger.verify(session)
+    if as_json:
+        click.echo(json.dumps(asdict(report), ensure_ascii=False))
+    elif report.ok:
+        click.echo(f"ok: {report.transactions} transactions, {report.entries} entries")
+    else:
+        click.echo(f"WRONG: {report.problem}")
+    sys.exit(0 if report.ok else 1)
+
+
+@portal.group("mail")
+def post() -> None:
+    """The outbox."""
+
+
+@post.command("list")
+@click.option("--state", type=click.Choice([state.value for state in MailState]), default=None)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+def list_mail(state: str | None, limit: int) -> None:
+    """The newest messages: id, state, kind, recipient, subject, last error."""
+    query = select(MailMessage).order_by(MailMessage.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(MailMessage.state == MailState(state))
+    with _database(_settings()) as open_session, open_session() as session:
+        for row in session.scalars(query):
+            parts = (row.id, row.state.value, row.kind, row.recipient, row.subject, row.last_error or "")
+            click.echo("\t".join(map(str, parts)))
+
+
+@post.command("resend")
+@click.argument("ids", nargs=-1, required=True, type=int)
+def resend_mail(ids: tuple[int, ...]) -> None:
+    """Put failed messages back into the queue."""
+    with _database(_settings()) as open_session, open_session() as session:
+        for message_id in ids:
+            in_transaction(session, lambda one=message_id: outbox.resend(session, one, actor=None))  # type: ignore[misc]
+            click.echo(f"{message_id} queued")
+
+
+@post.command("table")
+def mail_table() -> None:
+    """Who gets which mail, as Markdown (docs/mail.md)."""
+    click.echo(mail_kinds.table(), nl=False)
