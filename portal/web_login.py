@@ -1,6 +1,6 @@
 """The door: log in, forced first change, idle time-out, fresh login for acts that move something.
 
-Flask-Security keeps the session; who may enter is decided by ``services.users.authenticate``.
+Flask-Security keeps the session; who may enter is decided by ``services.logins.authenticate``.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from flask_babel import lazy_gettext as _l
 from flask_login import logout_user, user_logged_out
 from flask_security import Security, user_authenticated
 from flask_security.datastore import SQLAlchemySessionUserDatastore
-from flask_security.forms import Form as SecurityForm
+from flask_security.forms import LoginForm as SecurityLoginForm
 from wtforms import BooleanField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
 from portal import clock
-from portal.errors import PortalError
 from portal.extensions import db_session
 from portal.models import User
-from portal.services import users
-from portal.services.audit import EventTag, record
+from portal.services import logins
 from portal.settings import Settings
-from portal.web import carry_out, home_url, reader, texts
+from portal.web import carry_out, reader, texts
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
@@ -38,7 +36,7 @@ class NoRoles:
     name = ""
 
 
-class LoginForm(SecurityForm):
+class LoginForm(SecurityLoginForm):
     """Login ID and password; the answer never tells whether the login exists."""
 
     login_id = StringField(
@@ -49,26 +47,22 @@ class LoginForm(SecurityForm):
     password = PasswordField(_l("パスワード"), validators=[DataRequired(_l("入力してください。"))])
     remember = BooleanField(default=False)
     submit = SubmitField(_l("ログインする"))
+    email = None  # this portal's logins are IDs
     user: User | None = None
 
     def validate(self, **kwargs: Any) -> bool:
-        if not super().validate(**kwargs):
+        # the fields' own checks only: who may enter is not Flask-Security's to say
+        if not super(SecurityLoginForm, self).validate(**kwargs):
             return False
         login_id, password = str(self.login_id.data or ""), str(self.password.data or "")
         address = request.remote_addr or "-"
-        settings_free = users.Attempt(login_id=login_id, address=address)
-        try:
-            self.user = carry_out(lambda: users.authenticate(db_session(), settings_free, password))
-        except PortalError as error:
-            carry_out(lambda: users.count_failure(db_session(), settings_free, error))
-            self.form_errors = texts(error.problems)
+        outcome = carry_out(lambda: logins.authenticate(db_session(), login_id, password, address))
+        if outcome.problem is not None:
+            self.form_errors = [*self.form_errors, *texts([outcome.problem])]
             return False
+        self.user = outcome.user
         self.remember.data = False
         return True
-
-
-def host_time() -> datetime:
-    return clock.host_now()
 
 
 def mark_fresh() -> None:
@@ -107,7 +101,6 @@ def install(app: Flask, settings: Settings) -> None:
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_REDIRECT_ALLOW_SUBDOMAINS=False,
-        SECURITY_RETURN_GENERIC_RESPONSES=True,
         SECURITY_ANONYMOUS_USER_DISABLED=False,
     )
     datastore = SQLAlchemySessionUserDatastore(cast(Any, db_session), User, cast(Any, NoRoles))
@@ -124,15 +117,9 @@ def _logged_in(_app: Flask, user: User, **_more: Any) -> None:
 
 
 def _logged_out(_app: Flask, user: Any = None, **_more: Any) -> None:
-    if isinstance(user, User) or getattr(user, "id", None) is not None:
+    if getattr(user, "id", None) is not None:
         user_id = int(user.id)
-
-        def note() -> None:
-            row = db_session.get(User, user_id)
-            if row is not None:
-                record(db_session(), EventTag.LOGGED_OUT, row, actor=row)
-
-        carry_out(note)
+        carry_out(lambda: logins.log_out(db_session(), actor=db_session.get_one(User, user_id)))
 
 
 def _still_here(settings: Settings) -> Response | None:
@@ -155,6 +142,3 @@ def _still_here(settings: Settings) -> Response | None:
         return cast(Response, redirect(url_for("account_password.first")))
     return None
 
-
-def after_login_url() -> str:
-    return home_url(reader())
