@@ -1,0 +1,388 @@
+"""Contact data: changes applied for online, decided by the secretariat; the directory (domain §2, §3)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
+from portal import clock
+from portal.errors import NotFound, Problem, Refusal, Refused, Stale, refuse
+from portal.models import (
+    Account,
+    AccountState,
+    Contact,
+    ContactChange,
+    DecisionState,
+    Holder,
+    Organisation,
+    Trader,
+    User,
+    Verifier,
+)
+from portal.permissions import Permission, Role, may
+from portal.services import access, audit, once, transitions, workflow
+from portal.services.audit import EventTag
+from portal.services.holders import refresh_search_key
+from portal.services.mail import MailKind, notify
+from portal.services.registration_checks import participant_key
+from portal.services.registration_data import (
+    glyph_problem,
+    kana_problem,
+    mail_problem,
+    phone_problem,
+    postal_problem,
+    tidy,
+    tidy_code,
+)
+
+Participant = Holder | Trader | Verifier
+
+
+@dataclass(frozen=True)
+class ContactData:
+    """What can be changed online. ``mail`` is address A; ``mail_b`` exists for holders only."""
+
+    company: str
+    department: str | None
+    post: str | None
+    name: str
+    name_kana: str
+    postal_code: str
+    address: str
+    telephone: str
+    fax: str | None
+    mail: str
+    mail_b: str | None = None
+
+
+_OPTIONAL = ("department", "post", "fax", "mail_b")
+_CODES = ("postal_code", "telephone", "fax", "mail", "mail_b")
+_LIMITS = {
+    "company": 200,
+    "address": 200,
+    "mail": 200,
+    "mail_b": 200,
+    "postal_code": 40,
+    "telephone": 40,
+    "fax": 40,
+}
+_SHAPES = {
+    "name_kana": kana_problem,
+    "postal_code": postal_problem,
+    "telephone": phone_problem,
+    "fax": phone_problem,
+    "mail": mail_problem,
+    "mail_b": mail_problem,
+}
+
+
+def own_participant(session: Session, actor: User) -> Participant:
+    """The holder, trader or verifier the login belongs to. Raises ``NotFound`` for the secretariat."""
+    found = (
+        session.get(Holder, actor.holder_id) if actor.holder_id is not None else None,
+        session.get(Trader, actor.trader_id) if actor.trader_id is not None else None,
+        session.get(Verifier, actor.verifier_id) if actor.verifier_id is not None else None,
+    )
+    return _the_one(found)
+
+
+def _participant_of(session: Session, contact_id: int) -> Participant:
+    found = (
+        session.scalars(select(Holder).where(Holder.contact_id == contact_id)).one_or_none(),
+        session.scalars(select(Trader).where(Trader.contact_id == contact_id)).one_or_none(),
+        session.scalars(select(Verifier).where(Verifier.contact_id == contact_id)).one_or_none(),
+    )
+    return _the_one(found)
+
+
+def _the_one(found: tuple[Participant | None, ...]) -> Participant:
+    for row in found:
+        if row is not None:
+            return row
+    raise NotFound
+
+
+def companies(participant: Participant) -> list[Organisation]:
+    """The companies a contact person may belong to."""
+    if isinstance(participant, Holder):
+        return [participant.representative, *(joint.organisation for joint in participant.joint_companies)]
+    return [participant.organisation]
+
+
+def present(participant: Participant) -> ContactData:
+    """The contact data as registered now, for the form and for the old side of a change."""
+    contact = participant.contact
+    return ContactData(
+        company=contact.organisation.name,
+        department=contact.department,
+        post=contact.post,
+        name=contact.name,
+        name_kana=contact.name_kana,
+        postal_code=contact.postal_code,
+        address=contact.address,
+        telephone=contact.telephone,
+        fax=contact.fax,
+        mail=contact.mail,
+        mail_b=participant.mail_b if isinstance(participant, Holder) else None,
+    )
+
+
+def _tidied(data: ContactData, participant: Participant) -> ContactData:
+    values: dict[str, Any] = {
+        name: tidy_code(value) if name in _CODES else tidy(value) for name, value in asdict(data).items()
+    }
+    for name in _OPTIONAL:
+        values[name] = values[name] or None
+    if not isinstance(participant, Holder):
+        values["mail_b"] = None
+    return replace(data, **values)
+
+
+def contact_problems(data: ContactData, participant: Participant) -> list[Problem]:
+    """Everything wrong with new contact data, each at its field."""
+    problems = []
+    for name, value in asdict(data).items():
+        if not value:
+            if name not in _OPTIONAL:
+                problems.append(Problem(Refusal.REQUIRED, name))
+            continue
+        limit = _LIMITS.get(name, 100)
+        if len(value) > limit:
+            problems.append(Problem(Refusal.TOO_LONG, name, {"limit": limit}))
+        found = _SHAPES[name](value, name) if name in _SHAPES else glyph_problem(value, name)
+        if found is not None:
+            problems.append(found)
+    if data.company and data.company not in [company.name for company in companies(participant)]:
+        problems.append(Problem(Refusal.CONTACT_ELSEWHERE, "company"))
+    return problems
+
+
+def open_change(session: Session, contact_id: int) -> ContactChange | None:
+    """The change that waits for the secretariat, if any."""
+    return session.scalars(
+        select(ContactChange).where(
+            ContactChange.contact_id == contact_id, ContactChange.state == DecisionState.APPLIED
+        )
+    ).one_or_none()
+
+
+def apply_for_change(
+    session: Session, data: ContactData, *, actor: User, key: str | None = None
+) -> ContactChange:
+    """Apply for a change of one's own contact data; nothing changes until the secretariat accepts.
+
+    Raises ``Refused`` with everything wrong, NOTHING_CHANGED, or CHANGE_OPEN while one waits.
+    """
+    access.check(actor, Permission.CONTACT_CHANGE_APPLY)
+    participant = own_participant(session, actor)
+    data = _tidied(data, participant)
+    content = asdict(data)
+    made = once.earlier(session, key, "contact_change", content, actor=actor)
+    if made is not None:
+        return access.get_visible(session, ContactChange, made, actor)
+    contact = access.get_visible(session, Contact, participant.contact_id, actor, lock=True)
+    problems = contact_problems(data, participant)
+    if problems:
+        raise Refused(*problems)
+    old = asdict(present(participant))
+    if old == content:
+        raise refuse(Refusal.NOTHING_CHANGED)
+    if open_change(session, contact.id) is not None:
+        raise refuse(Refusal.CHANGE_OPEN)
+    change = ContactChange(
+        contact_id=contact.id,
+        state=DecisionState.APPLIED,
+        old=old,
+        new=content,
+        applied_by_id=actor.id,
+        applied_at=clock.now(),
+    )
+    session.add(change)
+    audit.record(
+        session,
+        EventTag.CONTACT_CHANGE_APPLIED,
+        change,
+        actor=actor,
+        holder_id=actor.holder_id,
+        items=changed_items(change),
+    )
+    once.remember(session, key, "contact_change", content, change.id, actor=actor)
+    _tell(session, MailKind.CONTACT_CHANGE_APPLIED, participant, actor)
+    return change
+
+
+def changed_items(change: ContactChange) -> list[str]:
+    """The fields in which old and new differ, in the form's order."""
+    names = ContactData.__dataclass_fields__
+    return [name for name in names if change.old.get(name) != change.new.get(name)]
+
+
+def _tell(session: Session, kind: MailKind, participant: Participant, actor: User, **more: Any) -> None:
+    notify(
+        session,
+        kind,
+        holder=participant if isinstance(participant, Holder) else None,
+        trader=participant if isinstance(participant, Trader) else None,
+        verifier=participant if isinstance(participant, Verifier) else None,
+        actor=actor,
+        **more,
+    )
+
+
+def accept_change(
+    session: Session, change_id: int, *, actor: User, version: int | None = None
+) -> ContactChange:
+    """Accept a contact change: contact, logins' names and addresses, search keys.
+
+    The old mail address is told too. Raises ``Stale`` if the contact changed since the application.
+    """
+    access.check(actor, Permission.CONTACT_CHANGE_DECIDE)
+    change = access.get_visible(session, ContactChange, change_id, actor, lock=True)
+    workflow.expect_version(change, version)
+    access.get_visible(session, Contact, change.contact_id, actor, lock=True)
+    participant = _participant_of(session, change.contact_id)
+    if change.state is DecisionState.APPLIED:
+        if asdict(present(participant)) != change.old:
+            raise Stale
+        new = ContactData(**change.new)
+        problems = contact_problems(new, participant)
+        if problems:
+            raise Refused(*problems)
+        change.decided_by_id, change.decided_at = actor.id, clock.now()
+    workflow.advance(
+        session,
+        transitions.CONTACT_CHANGE,
+        change,
+        "accept",
+        actor=actor,
+        holder_id=participant.id if isinstance(participant, Holder) else None,
+        items=changed_items(change),
+    )
+    old = ContactData(**change.old)
+    _write(participant, old, new)
+    session.flush()
+    _tell(session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor)
+    if old.mail != new.mail:
+        _tell(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS, participant, actor, address=old.mail)
+    return change
+
+
+def _write(participant: Participant, old: ContactData, new: ContactData) -> None:
+    contact = participant.contact
+    contact.organisation = next(c for c in companies(participant) if c.name == new.company)
+    for name in (
+        "department",
+        "post",
+        "name",
+        "name_kana",
+        "postal_code",
+        "address",
+        "telephone",
+        "fax",
+        "mail",
+    ):
+        setattr(contact, name, getattr(new, name))
+    for user in participant.users:
+        if user.role is Role.HOLDER_B:
+            user.email = new.mail_b
+        elif user.email == old.mail:
+            user.email = new.mail
+        if user.name == old.name:
+            user.name = new.name
+    if isinstance(participant, Holder):
+        participant.mail_b = new.mail_b
+    if isinstance(participant, Verifier):
+        participant.search_key = participant_key(participant.code, companies(participant), contact)
+    else:
+        refresh_search_key(participant)
+
+
+def decline_change(
+    session: Session, change_id: int, reason: str, *, actor: User, version: int | None = None
+) -> ContactChange:
+    """Decline a contact change with a reason; the data stay as they are."""
+    access.check(actor, Permission.CONTACT_CHANGE_DECIDE)
+    change = access.get_visible(session, ContactChange, change_id, actor, lock=True)
+    participant = _participant_of(session, change.contact_id)
+    why = workflow.clean_reason(reason, needed=True)
+    workflow.expect_version(change, version)
+    if change.state is DecisionState.APPLIED:
+        change.decided_by_id, change.decided_at, change.decision_reason = actor.id, clock.now(), why
+    workflow.advance(
+        session,
+        transitions.CONTACT_CHANGE,
+        change,
+        "decline",
+        actor=actor,
+        reason=why,
+        holder_id=participant.id if isinstance(participant, Holder) else None,
+    )
+    _tell(session, MailKind.CONTACT_CHANGE_DECLINED, participant, actor, reason=why)
+    return change
+
+
+@dataclass(frozen=True)
+class DirectoryEntry:
+    """One consenting participant: how to reach it. No figure of any kind."""
+
+    account: str
+    account_name: str
+    kind: str
+    company: str
+    department: str | None
+    contact_name: str
+    telephone: str
+    mail: str
+
+
+def may_read_directory(session: Session, actor: User) -> bool:
+    """The secretariat always; a participant if it has consented itself, login B with its holder."""
+    if may(actor.role, Permission.DIRECTORY_ALL):
+        return True
+    if not may(actor.role, Permission.DIRECTORY_VIEW):
+        return False
+    own = own_participant(session, actor)
+    return isinstance(own, Holder | Trader) and own.disclosure_consent
+
+
+def directory(session: Session, actor: User) -> list[DirectoryEntry]:
+    """Who has consented to be found by other participants; the secretariat sees all (domain §2).
+
+    Empty for a participant that has not consented itself. Closed accounts are left out.
+    """
+    if not may_read_directory(session, actor):
+        return []
+    query = (
+        select(Account)
+        .outerjoin(Account.holder)
+        .outerjoin(Account.trader)
+        .where(Account.state != AccountState.CLOSED, Account.kind.in_(("compliance", "trading")))
+        .options(
+            contains_eager(Account.holder).joinedload(Holder.contact).joinedload(Contact.organisation),
+            contains_eager(Account.trader).joinedload(Trader.contact).joinedload(Contact.organisation),
+        )
+        .order_by(Account.id)
+    )
+    if not may(actor.role, Permission.DIRECTORY_ALL):
+        query = query.where(Holder.disclosure_consent.is_(True) | Trader.disclosure_consent.is_(True))
+    found = []
+    for account in session.scalars(query):
+        owner = account.holder or account.trader
+        assert owner is not None
+        contact = owner.contact
+        found.append(
+            DirectoryEntry(
+                account.code,
+                account.name,
+                account.kind.value,
+                contact.organisation.name,
+                contact.department,
+                contact.name,
+                contact.telephone,
+                contact.mail,
+            )
+        )
+    return found

@@ -1,0 +1,193 @@
+"""Phases, their dates and rules, and the unit classes they bring (domain §1, §6; habit 10)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.errors import NotFound, Problem, Refusal, Refused
+from portal.models import Phase, PhaseRule, UnitClass, UnitType, User
+from portal.permissions import Permission
+from portal.services import access, audit, factors, workflow
+from portal.services.audit import EventTag
+
+
+@dataclass(frozen=True)
+class PhaseYears:
+    """The fiscal years of a phase (April to March)."""
+
+    installation_year: int
+    target_year: int
+    adjustment_year: int
+    reporting_year: int
+    base_first_year: int
+    base_last_year: int
+
+    def in_order(self) -> bool:
+        years = (self.base_last_year, self.target_year, self.adjustment_year, self.reporting_year)
+        return self.base_first_year <= self.base_last_year and all(a < b for a, b in pairwise(years))
+
+    def all_years(self) -> range:
+        return range(self.base_first_year, self.reporting_year + 1)
+
+
+@dataclass(frozen=True)
+class RuleDates:
+    """The dates and rule values of a phase; every one is data, not code (domain §5, §6)."""
+
+    application_due: date
+    base_report_from: date
+    base_report_due: date
+    issue_from: date
+    target_report_from: date
+    target_report_due: date
+    retirement_deadline: date
+    banking_from: date
+    banking_until: date
+    adjustment_report_from: date
+    adjustment_report_due: date
+    reserve_released_by_compliance: bool = True
+    jver_counts_for_reserve: bool = False
+    jver_counts_for_compliance: bool = True
+    proposal_days: int = 14
+
+    def out_of_order(self) -> list[str]:
+        """The fields that lie before what they must follow."""
+        pairs = (
+            ("base_report_from", "base_report_due"),
+            ("target_report_from", "target_report_due"),
+            ("issue_from", "retirement_deadline"),
+            ("banking_from", "banking_until"),
+            ("adjustment_report_from", "adjustment_report_due"),
+        )
+        wrong = [last for first, last in pairs if getattr(self, last) < getattr(self, first)]
+        return wrong + (["proposal_days"] if self.proposal_days < 1 else [])
+
+
+def _facts(values: PhaseYears | RuleDates) -> dict[str, Any]:
+    return {k: v.isoformat() if isinstance(v, date | datetime) else v for k, v in asdict(values).items()}
+
+
+def create_phase(
+    session: Session, number: int, years: PhaseYears, dates: RuleDates, *, reason: str, actor: User
+) -> Phase:
+    """A new phase with its first rule, its JAA class, and the default factors of its years.
+
+    Only an approver may (domain §2). Raises ``Refused`` with PHASE_EXISTS or DATES_ORDER.
+    """
+    access.check(actor, Permission.TARGET_CONFIRM)
+    problems = [Problem(Refusal.DATES_ORDER, name) for name in dates.out_of_order()]
+    if not years.in_order():
+        problems.append(Problem(Refusal.DATES_ORDER, "target_year"))
+    if number < 1:
+        problems.append(Problem(Refusal.QUANTITY_POSITIVE, "number"))
+    if session.scalar(select(Phase.id).where(Phase.number == number)) is not None:
+        problems.append(Problem(Refusal.PHASE_EXISTS, "number", {"number": number}))
+    if problems:
+        raise Refused(*problems)
+    why = workflow.clean_reason(reason, needed=True)
+    phase = Phase(number=number, created_at=clock.now(), **asdict(years))
+    session.add(phase)
+    session.flush()
+    _add_rule(session, phase, dates, why or "", actor)
+    unit_class_for(session, phase)
+    factors.ensure_factors(session, years.all_years())
+    audit.record(
+        session,
+        EventTag.PHASE_CREATED,
+        phase,
+        actor=actor,
+        number=number,
+        **_facts(years),
+        rule=_facts(dates),
+    )
+    return phase
+
+
+def _add_rule(session: Session, phase: Phase, dates: RuleDates, reason: str, actor: User) -> PhaseRule:
+    rule = PhaseRule(
+        phase_id=phase.id,
+        reason=reason[:200],
+        created_at=clock.now(),
+        created_by_id=actor.id,
+        **asdict(dates),
+    )
+    session.add(rule)
+    session.flush()
+    return rule
+
+
+def rule_in_force(session: Session, phase: Phase) -> PhaseRule:
+    """The rule of the phase that holds now. Raises ``NotFound`` if there is none."""
+    rule = session.scalars(
+        select(PhaseRule).where(PhaseRule.phase_id == phase.id, PhaseRule.superseded_at.is_(None))
+    ).one_or_none()
+    if rule is None:
+        raise NotFound
+    return rule
+
+
+def dates_of(rule: PhaseRule) -> RuleDates:
+    """The values of a rule row, for a form that changes them."""
+    return RuleDates(**{name: getattr(rule, name) for name in RuleDates.__dataclass_fields__})
+
+
+def change_rule(
+    session: Session, phase_id: int, dates: RuleDates, *, reason: str, actor: User, version: int | None = None
+) -> PhaseRule:
+    """Supersede the rule in force by ``dates`` with a reason; the old row stays readable.
+
+    Raises ``Refused`` with DATES_ORDER, NOTHING_CHANGED or REASON_NEEDED, ``Stale`` for an old page.
+    """
+    access.check(actor, Permission.TARGET_CONFIRM)
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
+    workflow.expect_version(phase, version)
+    wrong = dates.out_of_order()
+    if wrong:
+        raise Refused(*(Problem(Refusal.DATES_ORDER, name) for name in wrong))
+    why = workflow.clean_reason(reason, needed=True)
+    old = rule_in_force(session, phase)
+    before, after = _facts(dates_of(old)), _facts(dates)
+    changed = [name for name in after if before[name] != after[name]]
+    if not changed:
+        raise Refused(Problem(Refusal.NOTHING_CHANGED))
+    old.superseded_at = clock.now()
+    phase.version += 1  # pages show the dates as the phase's own
+    session.flush()
+    rule = _add_rule(session, phase, dates, why or "", actor)
+    audit.record(
+        session,
+        EventTag.PHASE_RULE_CHANGED,
+        phase,
+        actor=actor,
+        reason=why,
+        before={name: before[name] for name in changed},
+        after={name: after[name] for name in changed},
+    )
+    return rule
+
+
+def unit_class_for(session: Session, phase: Phase) -> UnitClass:
+    """The JAA of ``phase``; made if it is missing."""
+    row = session.scalars(select(UnitClass).where(UnitClass.phase_id == phase.id)).one_or_none()
+    if row is None:
+        row = UnitClass(unit_type=UnitType.JAA, phase_id=phase.id)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def jver_class(session: Session) -> UnitClass:
+    """The jVER, which belongs to no phase; made if it is missing."""
+    row = session.scalars(select(UnitClass).where(UnitClass.unit_type == UnitType.JVER)).one_or_none()
+    if row is None:
+        row = UnitClass(unit_type=UnitType.JVER, phase_id=None)
+        session.add(row)
+        session.flush()
+    return row

@@ -1,0 +1,262 @@
+"""The nine checks that an officer sees on an application, and what looks like it (domain §3)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum, auto
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from portal.errors import Problem, Refusal
+from portal.models import (
+    Account,
+    ApplicationState,
+    Contact,
+    Holder,
+    Organisation,
+    ParticipantKind,
+    RegistrationApplication,
+)
+from portal.services.numbers import search_key
+from portal.services.registration_data import ApplicationData, data_of, form_problems
+
+OPEN_STATES = (ApplicationState.RECEIVED, ApplicationState.CORRECTION_ASKED)
+#: an index entry of PostgreSQL holds 2,704 bytes; a kanji takes three
+_KEY_LIMIT = 850
+
+
+class CheckCode(StrEnum):
+    """One line of the list of checks; the admin room words them."""
+
+    SEAL = auto()
+    CONSENT = auto()
+    KANA = auto()
+    POSTAL_CODE = auto()
+    TELEPHONE = auto()
+    MAIL = auto()
+    CONTACT_COMPANY = auto()
+    ACCOUNT_NAME = auto()
+    SITE = auto()
+
+
+class CheckResult(StrEnum):
+    OK = auto()  # 適合
+    BAD = auto()  # 不備
+    ASK = auto()  # 要確認
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, its result, and the problems that make it bad (or worth a question)."""
+
+    code: CheckCode
+    result: CheckResult
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """Another registration that looks like this one, and in which items (fields of the form)."""
+
+    label: str
+    code: str
+    phase_number: int | None
+    state: ApplicationState
+    application_id: int
+    holder_id: int | None
+    matches: tuple[str, ...]
+
+
+_FORM_CHECKS: dict[Refusal, CheckCode] = {
+    Refusal.KANA_NOT_HIRAGANA: CheckCode.KANA,
+    Refusal.JOINT_KANA_NEEDED: CheckCode.KANA,
+    Refusal.POSTAL_CODE_FORM: CheckCode.POSTAL_CODE,
+    Refusal.TELEPHONE_FORM: CheckCode.TELEPHONE,
+    Refusal.MAIL_FORM: CheckCode.MAIL,
+    Refusal.CONTACT_ELSEWHERE: CheckCode.CONTACT_COMPANY,
+}
+
+
+def joined_key(*texts: str | None) -> str:
+    """Several folded texts for one search column, each kept apart from the next."""
+    return ("|" + "|".join(search_key(text) for text in texts if text) + "|")[:_KEY_LIMIT]
+
+
+def site_key(company: str, site: str, address: str) -> str:
+    """By what a site is known again in a phase: representative, site name and address, folded."""
+    key = "|".join(search_key(part) for part in (company, site, address))
+    return key if len(key) <= 400 else f"{key[:330]}#{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def paper_problems(data: ApplicationData) -> list[Problem]:
+    """Seal and consent form, both needed before acceptance."""
+    problems = []
+    if not data.seal_received:
+        problems.append(Problem(Refusal.SEAL_MISSING, "seal_received"))
+    if not data.consent_received:
+        problems.append(Problem(Refusal.CONSENT_MISSING, "consent_received"))
+    return problems
+
+
+def name_problem(session: Session, account_name: str | None) -> Problem | None:
+    """ACCOUNT_NAME_TAKEN if an account bears the name, however it is spaced or written in width."""
+    folded = search_key(account_name)
+    if not account_name or not folded:
+        return None
+    same = or_(Account.name == account_name, Account.search_key.startswith(f"|{folded}|", autoescape=True))
+    taken = session.scalars(select(Account).where(same).limit(1)).first()
+    if taken is None:
+        return None
+    return Problem(Refusal.ACCOUNT_NAME_TAKEN, "account_name", {"name": account_name, "account": taken.code})
+
+
+def site_problem(session: Session, data: ApplicationData) -> Problem | None:
+    """SITE_TAKEN if the site is already registered in the phase."""
+    if data.kind is not ParticipantKind.HOLDER or data.phase_id is None:
+        return None
+    key = site_key(data.company_name, data.site_name or "", data.site_address or "")
+    taken = session.scalars(
+        select(Holder).where(Holder.phase_id == data.phase_id, Holder.site_key == key)
+    ).first()
+    if taken is None:
+        return None
+    return Problem(Refusal.SITE_TAKEN, "site_name", {"account": taken.account.code})
+
+
+def acceptance_problems(session: Session, data: ApplicationData) -> list[Problem]:
+    """Everything that stands against accepting the application, all at once."""
+    register = (name_problem(session, data.account_name), site_problem(session, data))
+    return form_problems(data) + paper_problems(data) + [p for p in register if p is not None]
+
+
+def checks(session: Session, application: RegistrationApplication) -> list[Check]:
+    """The nine checks in the order of the page; those the kind's form does not ask are left out.
+
+    A decided application is judged by its form and papers only: its own account bears the name.
+    """
+    data = data_of(application)
+    still_open = application.state in OPEN_STATES
+    found = form_problems(data) + paper_problems(data)
+    by_code: dict[CheckCode, list[Problem]] = {code: [] for code in CheckCode}
+    for problem in found:
+        code = _FORM_CHECKS.get(problem.refusal)
+        if problem.refusal in (Refusal.SEAL_MISSING, Refusal.CONSENT_MISSING):
+            code = CheckCode.SEAL if problem.refusal is Refusal.SEAL_MISSING else CheckCode.CONSENT
+        if code is not None:
+            by_code[code].append(problem)
+    asks: set[CheckCode] = set()
+    if still_open:
+        for code, taken in (
+            (CheckCode.ACCOUNT_NAME, name_problem(session, data.account_name)),
+            (CheckCode.SITE, site_problem(session, data)),
+        ):
+            if taken is not None:
+                by_code[code].append(taken)
+        for duplicate in near_duplicates(session, application):
+            asks |= {CheckCode.SITE}
+            asks |= {CheckCode.ACCOUNT_NAME} if "account_name" in duplicate.matches else set()
+    left_out = set()
+    if application.kind is not ParticipantKind.HOLDER:
+        left_out.add(CheckCode.SITE)
+    if application.kind is ParticipantKind.VERIFIER:
+        left_out.add(CheckCode.ACCOUNT_NAME)
+    return [
+        Check(code, _result(code, problems, asks), tuple(problems))
+        for code, problems in by_code.items()
+        if code not in left_out
+    ]
+
+
+def _result(code: CheckCode, problems: list[Problem], asks: Collection[CheckCode]) -> CheckResult:
+    if problems:
+        return CheckResult.BAD
+    return CheckResult.ASK if code in asks else CheckResult.OK
+
+
+def near_duplicates(
+    session: Session, application: RegistrationApplication, *, limit: int = 10
+) -> list[NearDuplicate]:
+    """Other applications of the kind, open or accepted, that share company, telephone, mail, site or name."""
+    other = RegistrationApplication
+    same: list[ColumnElement[bool]] = [
+        other.company_name == application.company_name,
+        other.search_key.contains(f"|{search_key(application.company_name)}|", autoescape=True),
+        other.contact_telephone == application.contact_telephone,
+        other.mail_a == application.mail_a,
+    ]
+    if application.site_address:
+        same.append(other.site_address == application.site_address)
+    if application.account_name:
+        same.append(other.account_name == application.account_name)
+    rows = session.execute(
+        select(other, Holder)
+        .outerjoin(Holder, Holder.application_id == other.id)
+        .where(
+            other.id != application.id,
+            other.kind == application.kind,
+            other.state.in_((*OPEN_STATES, ApplicationState.ACCEPTED)),
+            or_(*same),
+        )
+        .order_by(other.id.desc())
+        .limit(limit)
+    ).tuples()
+    found = []
+    for row, joined in rows:
+        holder: Holder | None = joined
+        label = "　".join(part for part in (row.company_name, row.site_name) if part)
+        phase = row.phase.number if row.phase is not None else None
+        code = holder.account.code if holder is not None else row.number
+        found.append(
+            NearDuplicate(
+                label,
+                code,
+                phase,
+                row.state,
+                row.id,
+                holder.id if holder is not None else None,
+                _matches(application, row),
+            )
+        )
+    return found
+
+
+def _matches(one: RegistrationApplication, other: RegistrationApplication) -> tuple[str, ...]:
+    names = ("company_name", "site_name", "site_address", "account_name", "contact_telephone", "mail_a")
+    return tuple(
+        name
+        for name in names
+        if getattr(one, name) and search_key(getattr(one, name)) == search_key(getattr(other, name))
+    )
+
+
+def application_key(number: str, data: ApplicationData) -> str:
+    """What the list of applications is searched by: number, names in kanji and kana, mail."""
+    joint = (text for pair in data.joint_companies for text in pair)
+    return joined_key(
+        number,
+        data.company_name,
+        data.company_kana,
+        data.site_name,
+        data.site_kana,
+        data.mail_a,
+        data.contact_name,
+        data.contact_kana,
+        data.account_name,
+        *joint,
+    )
+
+
+def participant_key(
+    code: str, companies: Collection[Organisation], contact: Contact, *texts: str | None
+) -> str:
+    """What participants and accounts are searched by: number, companies, contact, further texts."""
+    names = (text for company in companies for text in (company.name, company.name_kana))
+    return joined_key(code, *names, *texts, contact.name, contact.name_kana, contact.mail)
+
+
+def account_key(name: str, code: str, *texts: str | None) -> str:
+    """An account's search key; it begins with the folded name, by which names are unique."""
+    return joined_key(name, code, *texts)

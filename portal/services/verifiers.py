@@ -1,0 +1,178 @@
+"""Verifiers: registered, given logins, assigned to reports (domain §2, §3, §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.errors import Problem, Refusal, Refused, refuse
+from portal.models import (
+    EmissionsReport,
+    Holder,
+    Letter,
+    Period,
+    RegistrationApplication,
+    ReportState,
+    User,
+    Verifier,
+    VerifierAssignment,
+)
+from portal.permissions import Permission, Role
+from portal.services import access, audit, letters, workflow
+from portal.services.audit import EventTag
+from portal.services.holders import companies_of, contact_of
+from portal.services.mail import MailKind, notify
+from portal.services.numbers import next_number
+from portal.services.registration_checks import participant_key
+from portal.services.registration_data import mail_problem, tidy, tidy_code
+from portal.services.users import add_login
+
+VERIFIED_PERIODS = (Period.BASE, Period.TARGET)
+_IN_HAND = frozenset(
+    {ReportState.VERIFICATION_REQUESTED, ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW}
+)
+
+
+def make_verifier(
+    session: Session, application: RegistrationApplication, *, actor: User
+) -> tuple[Verifier, list[User]]:
+    """A verifier with the next number and its first login ``VRF01-1`` (domain §3, decided)."""
+    number = next_number(session, "verifier")
+    first, _joint, theirs = companies_of(session, application)
+    contact = contact_of(session, application, theirs)
+    verifier = Verifier(
+        number=number,
+        application_id=application.id,
+        organisation=first,
+        contact=contact,
+        search_key=participant_key(f"VRF{number:02d}", [first], contact),
+        created_at=clock.now(),
+    )
+    session.add(verifier)
+    session.flush()
+    return verifier, [_add_login(session, verifier, contact.name, contact.mail, actor)]
+
+
+def _add_login(session: Session, verifier: Verifier, name: str, email: str, actor: User) -> User:
+    place = next_number(session, f"verifier_login:{verifier.id}")
+    return add_login(
+        session, f"{verifier.code}-{place}", Role.VERIFIER, name, email, verifier=verifier, actor=actor
+    )
+
+
+def add_user(
+    session: Session, verifier_id: int, name: str, email: str, *, actor: User
+) -> tuple[User, Letter]:
+    """A further login of a verifier, and the letter that will carry its password."""
+    access.check(actor, Permission.LOGIN_REISSUE)
+    verifier = access.get_visible(session, Verifier, verifier_id, actor, lock=True)
+    name, email = tidy(name), tidy_code(email)
+    problems = [
+        Problem(Refusal.REQUIRED, field) for field, value in (("name", name), ("email", email)) if not value
+    ]
+    if len(name) > 100:
+        problems.append(Problem(Refusal.TOO_LONG, "name", {"limit": 100}))
+    bad_mail = mail_problem(email, "email") if email else None
+    if problems or bad_mail:
+        raise Refused(*problems, *([bad_mail] if bad_mail else []))
+    user = _add_login(session, verifier, name, email, actor)
+    session.flush()
+    return user, letters.make_reissue(session, verifier, [user], actor=actor)
+
+
+def assign(
+    session: Session, report_id: int, verifier_id: int, *, actor: User, version: int | None = None
+) -> VerifierAssignment:
+    """Assign a base- or target-year report to a verifier; the one before loses it at once (safety 15).
+
+    Raises ``Refused`` with NO_VERIFICATION_HERE (adjustment year), VERIFIER_BUSY while the report is
+    with the verifier or under approval, WRONG_STATE once it is approved.
+    """
+    access.check(actor, Permission.VERIFIER_ASSIGN)
+    report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+    workflow.expect_version(report, version)
+    verifier = access.get_visible(session, Verifier, verifier_id, actor)
+    if report.period not in VERIFIED_PERIODS:
+        raise refuse(Refusal.NO_VERIFICATION_HERE)
+    if report.state in _IN_HAND:
+        raise refuse(Refusal.VERIFIER_BUSY)
+    if report.state is not ReportState.NOT_SUBMITTED:
+        raise refuse(Refusal.WRONG_STATE)
+    before = session.scalars(
+        select(VerifierAssignment).where(
+            VerifierAssignment.report_id == report.id, VerifierAssignment.ended_at.is_(None)
+        )
+    ).one_or_none()
+    if before is not None and before.verifier_id == verifier.id:
+        return before
+    now = clock.now()
+    if before is not None:
+        before.ended_at = now
+        session.flush()
+    after = VerifierAssignment(
+        report_id=report.id, verifier_id=verifier.id, assigned_by_id=actor.id, assigned_at=now
+    )
+    session.add(after)
+    audit.record(
+        session,
+        EventTag.VERIFIER_ASSIGNED,
+        report,
+        actor=actor,
+        holder_id=report.holder_id,
+        before=before.verifier.label if before is not None else None,
+        after=verifier.label,
+    )
+    session.flush()
+    notify(session, MailKind.VERIFIER_ASSIGNED, report=report, actor=actor)
+    return after
+
+
+def assign_holder(
+    session: Session, holder_id: int, verifier_id: int, *, actor: User
+) -> list[VerifierAssignment]:
+    """Assign a verifier to all of a holder's verified periods that are still with the holder.
+
+    Raises ``Refused(VERIFIER_BUSY)`` if there is none such.
+    """
+    access.check(actor, Permission.VERIFIER_ASSIGN)
+    holder = access.get_visible(session, Holder, holder_id, actor)
+    open_reports = [
+        report.id
+        for report in holder.reports
+        if report.period in VERIFIED_PERIODS and report.state is ReportState.NOT_SUBMITTED
+    ]
+    if not open_reports:
+        raise refuse(Refusal.VERIFIER_BUSY)
+    return [assign(session, report_id, verifier_id, actor=actor) for report_id in open_reports]
+
+
+@dataclass(frozen=True)
+class VerifierLoad:
+    """How much lies with a verifier: live assignments, those it must act on, those decided."""
+
+    verifier: Verifier
+    assigned: int
+    waiting: int
+    done: int
+
+
+def load(session: Session) -> list[VerifierLoad]:
+    """Every verifier with its load, for the page that assigns."""
+    waiting = case((EmissionsReport.state == ReportState.VERIFICATION_REQUESTED, 1), else_=0)
+    done = case((EmissionsReport.state == ReportState.APPROVED, 1), else_=0)
+    rows = session.execute(
+        select(Verifier, func.count(EmissionsReport.id), func.sum(waiting), func.sum(done))
+        .outerjoin(
+            VerifierAssignment,
+            (VerifierAssignment.verifier_id == Verifier.id) & VerifierAssignment.ended_at.is_(None),
+        )
+        .outerjoin(EmissionsReport, EmissionsReport.id == VerifierAssignment.report_id)
+        .group_by(Verifier.id)
+        .order_by(Verifier.number)
+    ).tuples()
+    return [
+        VerifierLoad(row, int(all_ or 0), int(now or 0), int(ended or 0)) for row, all_, now, ended in rows
+    ]
