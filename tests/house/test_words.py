@@ -85,9 +85,12 @@ def test_both_languages_name_the_same_figures() -> None:
 
 def test_one_message_has_one_english_text() -> None:
     texts: dict[str, set[str]] = defaultdict(set)
-    for _, msgid, text in pairs():
-        if text:
-            texts[msgid].add(text)
+    for _, catalogue in english():
+        for entry in catalogue:
+            if entry.id and entry.string:
+                # singular and plural of one entry belong together
+                first = entry.id if isinstance(entry.id, str) else entry.id[0]
+                texts[first].add(str(entry.string))
     assert {msgid: found for msgid, found in texts.items() if len(found) > 1} == {}
 
 
