@@ -90,8 +90,9 @@ def _from_text(text: str) -> Decimal | None:
 
 def decimals(value: Decimal) -> int:
     """How many decimal places ``value`` really has (trailing zeros do not count)."""
-    exponent = value.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    # Not normalize(): that rounds to the context's 28 figures before it counts.
+    places = f"{value:f}".partition(".")[2]
+    return len(places.rstrip("0"))
 
 
 def quantity_of(value: object) -> Quantity:

@@ -84,8 +84,6 @@ def _sheets(good: bytes) -> Hostile:
     parts = parts_of(good)
     sheet = parts[_ACTIVITY].decode()
     utf16 = ('<?xml version="1.0" encoding="UTF-16"?>' + sheet).encode("utf-16")
-    rows = "".join(f'<row r="{n}"><c r="A{n}"/></row>' for n in range(1, 1900))
-    cells = "".join("<c/>" for _ in range(20_000))
     strict = parts["xl/workbook.xml"].replace(
         b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
         b"http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -94,7 +92,6 @@ def _sheets(good: bytes) -> Hostile:
     def put(extra: str, before: str = "</sheetData>") -> bytes:
         return changed(good, _ACTIVITY, _in_sheet(before, extra))
 
-    last = "XFD1048576"
     return {
         "entities": (changed(good, _ACTIVITY, _after_declaration(_ENTITIES)), "xml_entities"),
         "entities in styles": (changed(good, "xl/styles.xml", _after_declaration(_ENTITIES)), "xml_entities"),
@@ -104,6 +101,33 @@ def _sheets(good: bytes) -> Hostile:
             "xml_encoding",
         ),
         "strict workbook": (packed({**parts, "xl/workbook.xml": strict}), "strict_format"),
+        "deep nesting": (put("<a>" * 5000 + "</a>" * 5000), "too_much_content"),
+        "cell address of nonsense": (put('<row r="99"><c r="ZZZZZ9"/></row>'), "package_broken"),
+        "broken xml": (changed(good, _ACTIVITY, lambda xml: xml[:-200]), "package_broken"),
+        "sheet without its part": (
+            changed(good, "xl/_rels/workbook.xml.rels", lambda xml: xml.replace("sheet3.xml", "none.xml")),
+            "sheet_missing",
+        ),
+        "style out of range": (
+            changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="99999"')),
+            "package_broken",
+        ),
+        "text index out of range": (
+            put('<row r="99"><c r="A99" t="s"><v>99999</v></c></row>'),
+            "package_broken",
+        ),
+    }
+
+
+def _bombs(good: bytes) -> Hostile:
+    rows = "".join(f'<row r="{n}"><c r="A{n}"/></row>' for n in range(1, 1900))
+    cells = "".join("<c/>" for _ in range(20_000))
+    last = "XFD1048576"
+
+    def put(extra: str, before: str = "</sheetData>") -> bytes:
+        return changed(good, _ACTIVITY, _in_sheet(before, extra))
+
+    return {
         "far cell": (put(f'<row r="1048576"><c r="{last}"><v>1</v></c></row>'), "cell_out_of_range"),
         "row bomb": (put(rows + f"<row>{cells}</row>"), "too_much_content"),
         "element bomb": (put("".join(f'<row r="{n}"/>' for n in range(70_000))), "too_much_content"),
@@ -128,21 +152,6 @@ def _sheets(good: bytes) -> Hostile:
             put(f'<hyperlinks><hyperlink ref="A1:{last}"/></hyperlinks>', "<pageMargins"),
             "cell_out_of_range",
         ),
-        "deep nesting": (put("<a>" * 5000 + "</a>" * 5000), "too_much_content"),
-        "cell address of nonsense": (put('<row r="99"><c r="ZZZZZ9"/></row>'), "package_broken"),
-        "broken xml": (changed(good, _ACTIVITY, lambda xml: xml[:-200]), "package_broken"),
-        "sheet without its part": (
-            changed(good, "xl/_rels/workbook.xml.rels", lambda xml: xml.replace("sheet3.xml", "none.xml")),
-            "sheet_missing",
-        ),
-        "style out of range": (
-            changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="99999"')),
-            "package_broken",
-        ),
-        "text index out of range": (
-            put('<row r="99"><c r="A99" t="s"><v>99999</v></c></row>'),
-            "package_broken",
-        ),
     }
 
 
@@ -165,4 +174,4 @@ def _overlapping() -> bytes:
 def hostile_files() -> Hostile:
     """All of them, made from the worked example."""
     good = worked_form()
-    return {**_other_files(), **_packages(good), **_sheets(good)}
+    return {**_other_files(), **_packages(good), **_sheets(good), **_bombs(good)}

@@ -83,10 +83,10 @@ def test_saved_results_of_the_filled_form_are_those_that_libreoffice_calculates(
 def test_filled_form_can_carry_a_wrong_total_and_is_made_fast() -> None:
     wrong = fill_form(expectation(), worked_sources(), wrong_total=9000)
     assert [p.found for p in read_form(wrong, expectation()).problems] == ["9,000 t-CO2"]
-    begun = time.perf_counter()
+    begun = time.process_time()
     for number in range(20):
         fill_form(expectation(holder=f"AST{1001 + number}"), worked_sources())
-    assert (time.perf_counter() - begun) / 20 < 0.1
+    assert (time.process_time() - begun) / 20 < 0.1
 
 
 def test_filled_form_in_english_and_with_awkward_names_is_read() -> None:
@@ -185,6 +185,11 @@ def test_harmless_ways_to_write_a_number_are_read(typed: object, read: str) -> N
 )
 def test_what_is_not_a_number_is_refused(typed: object) -> None:
     assert quantity_of(typed).code == "not_a_number"
+
+
+def test_decimals_beyond_what_arithmetic_would_keep_are_still_counted() -> None:
+    assert quantity_of("1." + "0" * 40 + "1").code == "too_many_decimals"
+    assert quantity_of("1." + "0" * 40).value == 1
 
 
 def test_every_text_stands_in_both_languages_and_names_its_figures_alike() -> None:

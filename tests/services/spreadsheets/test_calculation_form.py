@@ -381,3 +381,9 @@ def test_peek_tells_whose_form_it_is() -> None:
 def test_a_renamed_sheet_is_missing_and_the_others_are_still_checked() -> None:
     data = changed(worked_form(), "xl/workbook.xml", lambda xml: xml.replace('name="排出源"', 'name="x"'))
     assert ("排出源", "", "sheet_missing") in problems_of(data)
+
+
+def test_readings_that_a_japanese_spreadsheet_program_adds_to_words_are_not_read_as_words() -> None:
+    phonetic = '<is><t>電気</t><rPh sb="0" eb="2"><t>デンキ</t></rPh><phoneticPr fontId="1"/></is>'
+    data = with_cell(worked_form(), "排出源", "C8", phonetic, kind="inlineStr")
+    assert read_form(data, expectation()).emissions == 8937
