@@ -21,11 +21,11 @@ class AdminForm(FlaskForm, BaseForm):  # type: ignore[misc]
 class VersionField(IntegerField):
     """The version the page showed, so that the slower of two clerks is told (architecture, habit 6)."""
 
-    widget: Any = HiddenInput()  # type: ignore[no-untyped-call]
+    widget: Any = HiddenInput()
 
     def __init__(self, **kwargs: Any) -> None:
         # required: without it the row's current version would stand in, and nobody would be told
-        kwargs.setdefault("validators", [InputRequired()])  # type: ignore[no-untyped-call]
+        kwargs.setdefault("validators", [InputRequired()])
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
 
 
