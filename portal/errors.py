@@ -1,7 +1,8 @@
 """The portal's refusals and errors. A leaf.
 
 A refusal is named by its code; its Japanese and English texts stand in ``portal/refusals.py``.
-Texts take named figures; whole numbers are written with thousands separators.
+Texts take named figures; whole numbers are written with thousands separators, days as the
+reader's language writes them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as made_by
+from datetime import date
 
 from portal.refusals import TEXTS, Refusal
 
@@ -25,15 +27,24 @@ __all__ = [
     "refuse",
 ]
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 def refusal_text(refusal: Refusal, locale: str, /, **figures: object) -> str:
     """The sentence for ``refusal`` in ``locale`` (``ja`` or ``en``), with its figures filled in."""
-    shown = {
-        name: f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
-        for name, value in figures.items()
-    }
+    shown = {name: _shown(value, locale) for name, value in figures.items()}
     ja, en = TEXTS[refusal]
     return (en if locale == "en" else ja).format(**shown)
+
+
+def _shown(value: object, locale: str) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, date):
+        if locale == "en":
+            return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+        return f"{value.year}年{value.month}月{value.day}日"
+    return value
 
 
 @dataclass(frozen=True)

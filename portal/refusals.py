@@ -68,6 +68,9 @@ class Refusal(StrEnum):
     OPINION_NOT_PASSING = auto()
     FIGURE_DIFFERS = auto()
     REQUEST_OPEN = auto()
+    REQUEST_UNANSWERED = auto()
+    NO_QUESTION = auto()
+    REVOCATION_OPEN = auto()
     NO_REQUEST = auto()
     REVOKE_ISSUED = auto()
     REVOKE_RETIRED = auto()
@@ -268,6 +271,18 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.REQUEST_OPEN: (
         "差戻依頼は、すでに検証機関に届いています。",
         "A send-back request is already waiting for the verifier.",
+    ),
+    Refusal.REQUEST_UNANSWERED: (
+        "目標保有者から差戻依頼が届いています。先に、差し戻すか、理由を書いて断ってください。",
+        "The holder asks for the report back. First return it, or decline with a reason.",
+    ),
+    Refusal.NO_QUESTION: (
+        "事務局からの査読書類がまだ届いていません。",
+        "The secretariat has not sent a review document yet.",
+    ),
+    Refusal.REVOCATION_OPEN: (
+        "承認の取消しは、すでに起案されています。",
+        "The revocation of this approval is already proposed.",
     ),
     Refusal.NO_REQUEST: ("差戻依頼はありません。", "There is no send-back request."),
     Refusal.REVOKE_ISSUED: (

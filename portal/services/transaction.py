@@ -56,6 +56,16 @@ def run(session: Session, work: Callable[[], T], *, attempts: int = 4) -> T:
     raise AssertionError("unreachable")
 
 
+def end_reading(session: Session) -> None:
+    """Give up what was read so far, so that no lock is held while something slow runs outside.
+
+    Between transactions only. Raises ``RuntimeError`` if changes would be lost by it.
+    """
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("there are changes that were not committed")
+    session.rollback()
+
+
 def _worth_another_try(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state in _RETRY_STATES:
