@@ -17,7 +17,12 @@ depends_on = None
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
+def _choice(name: str, *values: str, length: int = 40) -> sa.Enum:
+    """Text that a CHECK holds to ``values``, in both databases."""
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=length)
+
+
+def _make_phase() -> None:
     op.create_table(
         "phase",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -31,7 +36,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "base_first_year <= base_last_year AND base_last_year < target_year AND target_year < adjustment_year AND adjustment_year < reporting_year",
+            "base_first_year <= base_last_year AND base_last_year < target_year AND target_year < "
+            "adjustment_year AND adjustment_year < reporting_year",
             name=op.f("ck_phase_years_in_order"),
         ),
         sa.CheckConstraint("number > 0", name=op.f("ck_phase_number_positive")),
@@ -39,25 +45,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_phase_number")),
     )
 
+
+def _make_user() -> None:
     op.create_table(
         "user",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("login_id", sa.String(length=40), nullable=False),
         sa.Column(
             "role",
-            sa.Enum(
-                "holder_a",
-                "holder_b",
-                "trader",
-                "verifier",
-                "officer",
-                "approver",
-                "viewer",
-                name="role",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
+            _choice("role", "holder_a", "holder_b", "trader", "verifier", "officer", "approver", "viewer"),
             nullable=False,
         ),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -99,6 +95,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_user_trader_id"), "user", ["trader_id"], unique=False)
     op.create_index(op.f("ix_user_verifier_id"), "user", ["verifier_id"], unique=False)
 
+
+def _make_phase_rule() -> None:
     op.create_table(
         "phase_rule",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -138,6 +136,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("superseded_at IS NULL"),
     )
 
+
+def _make_emission_factor() -> None:
     op.create_table(
         "emission_factor",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -154,7 +154,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(kind = 'fuel' AND calorific IS NOT NULL AND carbon IS NOT NULL AND factor IS NULL) OR (kind = 'energy' AND factor IS NOT NULL AND calorific IS NULL AND carbon IS NULL)",
+            "(kind = 'fuel' AND calorific IS NOT NULL AND carbon IS NOT NULL AND factor IS NULL) OR (kind = "
+            "'energy' AND factor IS NOT NULL AND calorific IS NULL AND carbon IS NULL)",
             name=op.f("ck_emission_factor_kind_has_its_numbers"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emission_factor")),
@@ -168,6 +169,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("superseded_at IS NULL"),
     )
 
+
+def _make_organisation() -> None:
     op.create_table(
         "organisation",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -182,6 +185,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_organisation_search_key"), "organisation", ["search_key"], unique=False)
 
+
+def _make_contact() -> None:
     op.create_table(
         "contact",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -204,6 +209,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_contact_organisation_id"), "contact", ["organisation_id"], unique=False)
 
+
+def _make_login_attempts() -> None:
     op.create_table(
         "login_attempts",
         sa.Column("key", sa.String(length=100), nullable=False),
@@ -214,6 +221,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_login_attempts")),
     )
 
+
+def _make_number_series() -> None:
     op.create_table(
         "number_series",
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -221,6 +230,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_number_series")),
     )
 
+
+def _make_document_content() -> None:
     op.create_table(
         "document_content",
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -228,6 +239,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_document_content")),
     )
 
+
+def _make_document() -> None:
     op.create_table(
         "document",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -243,6 +256,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
     )
     op.create_index(op.f("ix_document_sha256"), "document", ["sha256"], unique=False)
+
+
+def upgrade() -> None:
+    _make_phase()
+    _make_user()
+    _make_phase_rule()
+    _make_emission_factor()
+    _make_organisation()
+    _make_contact()
+    _make_login_attempts()
+    _make_number_series()
+    _make_document_content()
+    _make_document()
 
 
 def downgrade() -> None:

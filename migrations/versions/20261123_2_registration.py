@@ -17,37 +17,19 @@ depends_on = None
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
-    op.create_table(
-        "registration_application",
+def _choice(name: str, *values: str, length: int = 40) -> sa.Enum:
+    """Text that a CHECK holds to ``values``, in both databases."""
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=length)
+
+
+def _registration_application_columns() -> list[sa.schema.SchemaItem]:
+    return [
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("number", sa.String(length=40), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "holder",
-                "trader",
-                "verifier",
-                name="participant_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("kind", _choice("participant_kind", "holder", "trader", "verifier"), nullable=False),
         sa.Column(
             "state",
-            sa.Enum(
-                "received",
-                "correction_asked",
-                "accepted",
-                "rejected",
-                "withdrawn",
-                name="application_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
+            _choice("application_state", "received", "correction_asked", "accepted", "rejected", "withdrawn"),
             nullable=False,
         ),
         sa.Column("phase_id", Whole, nullable=True),
@@ -73,20 +55,13 @@ def upgrade() -> None:
         sa.Column("site_name", sa.String(length=200), nullable=True),
         sa.Column("site_kana", sa.String(length=200), nullable=True),
         sa.Column("site_address", sa.String(length=200), nullable=True),
-        sa.Column(
-            "site_kind",
-            sa.Enum(
-                "factory", "workplace", name="site_kind", native_enum=False, create_constraint=True, length=40
-            ),
-            nullable=True,
-        ),
-        sa.Column(
-            "participation",
-            sa.Enum(
-                "single", "group", name="participation", native_enum=False, create_constraint=True, length=40
-            ),
-            nullable=True,
-        ),
+    ]
+
+
+def _registration_application_more_columns() -> list[sa.schema.SchemaItem]:
+    return [
+        sa.Column("site_kind", _choice("site_kind", "factory", "workplace"), nullable=True),
+        sa.Column("participation", _choice("participation", "single", "group"), nullable=True),
         sa.Column("other_scheme", sa.Boolean(), nullable=True),
         sa.Column("account_name", sa.String(length=200), nullable=True),
         sa.Column("search_key", sa.String(length=1000), nullable=False),
@@ -97,12 +72,18 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_reason", sa.String(length=2000), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+    ]
+
+
+def _registration_application_rules() -> list[sa.schema.SchemaItem]:
+    return [
         sa.CheckConstraint(
             "(state IN ('accepted', 'rejected', 'withdrawn')) = (decided_by_id IS NOT NULL)",
             name=op.f("ck_registration_application_decider_if_decided"),
         ),
         sa.CheckConstraint(
-            "kind <> 'holder' OR (site_name IS NOT NULL AND site_kana IS NOT NULL AND site_address IS NOT NULL AND site_kind IS NOT NULL AND participation IS NOT NULL AND other_scheme IS NOT NULL)",
+            "kind <> 'holder' OR (site_name IS NOT NULL AND site_kana IS NOT NULL AND site_address IS NOT "
+            "NULL AND site_kind IS NOT NULL AND participation IS NOT NULL AND other_scheme IS NOT NULL)",
             name=op.f("ck_registration_application_holder_has_site"),
         ),
         sa.CheckConstraint(
@@ -128,6 +109,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_registration_application")),
         sa.UniqueConstraint("number", name=op.f("uq_registration_application_number")),
+    ]
+
+
+def _make_registration_application() -> None:
+    op.create_table(
+        "registration_application",
+        *_registration_application_columns(),
+        *_registration_application_more_columns(),
+        *_registration_application_rules(),
     )
     op.create_index(
         op.f("ix_registration_application_phase_id"), "registration_application", ["phase_id"], unique=False
@@ -145,6 +135,8 @@ def upgrade() -> None:
         unique=False,
     )
 
+
+def _make_application_joint_company() -> None:
     op.create_table(
         "application_joint_company",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -169,6 +161,8 @@ def upgrade() -> None:
         unique=False,
     )
 
+
+def _make_holder() -> None:
     op.create_table(
         "holder",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -181,20 +175,8 @@ def upgrade() -> None:
         sa.Column("site_name", sa.String(length=200), nullable=False),
         sa.Column("site_kana", sa.String(length=200), nullable=False),
         sa.Column("site_address", sa.String(length=200), nullable=False),
-        sa.Column(
-            "site_kind",
-            sa.Enum(
-                "factory", "workplace", name="site_kind", native_enum=False, create_constraint=True, length=40
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "participation",
-            sa.Enum(
-                "single", "group", name="participation", native_enum=False, create_constraint=True, length=40
-            ),
-            nullable=False,
-        ),
+        sa.Column("site_kind", _choice("site_kind", "factory", "workplace"), nullable=False),
+        sa.Column("participation", _choice("participation", "single", "group"), nullable=False),
         sa.Column("other_scheme", sa.Boolean(), nullable=False),
         sa.Column("site_key", sa.String(length=500), nullable=False),
         sa.Column("search_key", sa.String(length=1000), nullable=False),
@@ -217,6 +199,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_holder_representative_id"), "holder", ["representative_id"], unique=False)
     op.create_index(op.f("ix_holder_search_key"), "holder", ["search_key"], unique=False)
 
+
+def _make_joint_company() -> None:
     op.create_table(
         "joint_company",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -232,6 +216,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_joint_company_holder_id"), "joint_company", ["holder_id"], unique=False)
 
+
+def _make_trader() -> None:
     op.create_table(
         "trader",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -256,6 +242,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_trader_organisation_id"), "trader", ["organisation_id"], unique=False)
     op.create_index(op.f("ix_trader_search_key"), "trader", ["search_key"], unique=False)
 
+
+def _make_verifier() -> None:
     op.create_table(
         "verifier",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -281,24 +269,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_verifier_organisation_id"), "verifier", ["organisation_id"], unique=False)
     op.create_index(op.f("ix_verifier_search_key"), "verifier", ["search_key"], unique=False)
 
+
+def _make_reduction_target() -> None:
     op.create_table(
         "reduction_target",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("holder_id", Whole, nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "proposed",
-                "confirmed",
-                "withdrawn",
-                name="target_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", _choice("target_state", "proposed", "confirmed", "withdrawn"), nullable=False),
         sa.Column("proposed_by_id", Whole, nullable=False),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_by_id", Whole, nullable=True),
@@ -333,6 +311,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("state <> 'withdrawn' AND superseded_at IS NULL"),
     )
 
+
+def upgrade() -> None:
+    _make_registration_application()
+    _make_application_joint_company()
+    _make_holder()
+    _make_joint_company()
+    _make_trader()
+    _make_verifier()
+    _make_reduction_target()
     if (
         op.get_bind().dialect.name == "postgresql"
     ):  # SQLite took them with the table; here they close a circle

@@ -17,27 +17,20 @@ depends_on = None
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
-    op.create_table(
-        "emissions_report",
+def _choice(name: str, *values: str, length: int = 40) -> sa.Enum:
+    """Text that a CHECK holds to ``values``, in both databases."""
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=length)
+
+
+def _emissions_report_columns() -> list[sa.schema.SchemaItem]:
+    return [
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("holder_id", Whole, nullable=False),
-        sa.Column(
-            "period",
-            sa.Enum(
-                "base",
-                "target",
-                "adjustment",
-                name="period",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("period", _choice("period", "base", "target", "adjustment"), nullable=False),
         sa.Column(
             "state",
-            sa.Enum(
+            _choice(
+                "report_state",
                 "not_submitted",
                 "verification_requested",
                 "approval_requested",
@@ -45,10 +38,6 @@ def upgrade() -> None:
                 "approved",
                 "submitted",
                 "received",
-                name="report_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
             ),
             nullable=False,
         ),
@@ -62,6 +51,11 @@ def upgrade() -> None:
         sa.Column("returned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("returned_by_id", Whole, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+    ]
+
+
+def _emissions_report_rules() -> list[sa.schema.SchemaItem]:
+    return [
         sa.CheckConstraint(
             "(period <> 'adjustment') OR state IN ('not_submitted', 'submitted', 'received')",
             name=op.f("ck_emissions_report_adjustment_is_not_verified"),
@@ -89,26 +83,21 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_emissions_report")),
         sa.UniqueConstraint("holder_id", "period", name=op.f("uq_emissions_report_holder_id_period")),
-    )
+    ]
+
+
+def _make_emissions_report() -> None:
+    op.create_table("emissions_report", *_emissions_report_columns(), *_emissions_report_rules())
     op.create_index(op.f("ix_emissions_report_holder_id"), "emissions_report", ["holder_id"], unique=False)
     op.create_index("ix_emissions_report_queue", "emissions_report", ["state", "state_since"], unique=False)
 
+
+def _make_report_file() -> None:
     op.create_table(
         "report_file",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("report_id", Whole, nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "calculation",
-                "attachment",
-                name="file_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("kind", _choice("file_kind", "calculation", "attachment"), nullable=False),
         sa.Column("version_number", sa.Integer(), nullable=False),
         sa.Column("document_id", Whole, nullable=False),
         sa.Column("emissions", Whole, nullable=True),
@@ -132,6 +121,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_report_file_report_id"), "report_file", ["report_id"], unique=False)
 
+
+def _make_verifier_assignment() -> None:
     op.create_table(
         "verifier_assignment",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -166,6 +157,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
 
+
+def _make_verification_report() -> None:
     op.create_table(
         "verification_report",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -174,18 +167,7 @@ def upgrade() -> None:
         sa.Column("verifier_id", Whole, nullable=False),
         sa.Column("document_id", Whole, nullable=False),
         sa.Column(
-            "opinion",
-            sa.Enum(
-                "unqualified",
-                "qualified",
-                "adverse",
-                "disclaimer",
-                name="opinion",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "opinion", _choice("opinion", "unqualified", "qualified", "adverse", "disclaimer"), nullable=False
         ),
         sa.Column("verified_emissions", Whole, nullable=False),
         sa.Column("registered_by_id", Whole, nullable=False),
@@ -214,23 +196,14 @@ def upgrade() -> None:
         op.f("ix_verification_report_report_id"), "verification_report", ["report_id"], unique=False
     )
 
+
+def _make_review_document() -> None:
     op.create_table(
         "review_document",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("report_id", Whole, nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
-        sa.Column(
-            "side",
-            sa.Enum(
-                "secretariat",
-                "verifier",
-                name="review_side",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("side", _choice("review_side", "secretariat", "verifier"), nullable=False),
         sa.Column("body", sa.String(length=2000), nullable=False),
         sa.Column("document_id", Whole, nullable=True),
         sa.Column("sent_by_id", Whole, nullable=False),
@@ -247,6 +220,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_review_document_report_id"), "review_document", ["report_id"], unique=False)
 
+
+def _make_send_back_request() -> None:
     op.create_table(
         "send_back_request",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -254,19 +229,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=2000), nullable=False),
         sa.Column("requested_by_id", Whole, nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "answer",
-            sa.Enum(
-                "open",
-                "granted",
-                "declined",
-                name="request_answer",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("answer", _choice("request_answer", "open", "granted", "declined"), nullable=False),
         sa.Column("answer_reason", sa.String(length=2000), nullable=True),
         sa.Column("answered_by_id", Whole, nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
@@ -295,24 +258,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("answer = 'open'"),
     )
 
+
+def _make_approval_revocation() -> None:
     op.create_table(
         "approval_revocation",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("report_id", Whole, nullable=False),
         sa.Column("reason", sa.String(length=2000), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "proposed",
-                "confirmed",
-                "withdrawn",
-                name="revocation_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", _choice("revocation_state", "proposed", "confirmed", "withdrawn"), nullable=False),
         sa.Column("proposed_by_id", Whole, nullable=False),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_by_id", Whole, nullable=True),
@@ -349,6 +302,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'proposed'"),
     )
 
+
+def upgrade() -> None:
+    _make_emissions_report()
+    _make_report_file()
+    _make_verifier_assignment()
+    _make_verification_report()
+    _make_review_document()
+    _make_send_back_request()
+    _make_approval_revocation()
     if op.get_bind().dialect.name == "postgresql":  # SQLite took it with the table; here it closes a circle
         op.create_foreign_key(
             "fk_emissions_report_current_file_id",

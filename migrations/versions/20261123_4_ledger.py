@@ -19,39 +19,23 @@ depends_on = None
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
+def _choice(name: str, *values: str, length: int = 40) -> sa.Enum:
+    """Text that a CHECK holds to ``values``, in both databases."""
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=length)
+
+
+def _make_account() -> None:
     op.create_table(
         "account",
         sa.Column("id", Whole, autoincrement=False, nullable=False),
         sa.Column(
             "kind",
-            sa.Enum(
-                "compliance",
-                "trading",
-                "issuance",
-                "retirement",
-                "cancellation",
-                "offset",
-                name="account_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
+            _choice(
+                "account_kind", "compliance", "trading", "issuance", "retirement", "cancellation", "offset"
             ),
             nullable=False,
         ),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "open",
-                "suspended",
-                "closed",
-                name="account_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", _choice("account_state", "open", "suspended", "closed"), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("holder_id", Whole, nullable=True),
         sa.Column("trader_id", Whole, nullable=True),
@@ -78,14 +62,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_account_search_key"), "account", ["search_key"], unique=False)
 
+
+def _make_unit_class() -> None:
     op.create_table(
         "unit_class",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
-        sa.Column(
-            "unit_type",
-            sa.Enum("JAA", "jVER", name="unit_type", native_enum=False, create_constraint=True, length=40),
-            nullable=False,
-        ),
+        sa.Column("unit_type", _choice("unit_type", "JAA", "jVER"), nullable=False),
         sa.Column("phase_id", Whole, nullable=True),
         sa.CheckConstraint(
             "(unit_type = 'JAA') = (phase_id IS NOT NULL)", name=op.f("ck_unit_class_jaa_has_phase")
@@ -110,6 +92,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("phase_id IS NULL"),
     )
 
+
+def _make_holding() -> None:
     op.create_table(
         "holding",
         sa.Column("account_id", Whole, nullable=False),
@@ -130,12 +114,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "unit_class_id", name=op.f("pk_holding")),
     )
 
-    op.create_table(
-        "movement",
+
+def _movement_columns() -> list[sa.schema.SchemaItem]:
+    return [
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column(
             "kind",
-            sa.Enum(
+            _choice(
+                "movement_kind",
                 "issue",
                 "issue_jver",
                 "transfer",
@@ -144,26 +130,11 @@ def upgrade() -> None:
                 "offset",
                 "carry_over",
                 "correction",
-                name="movement_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
             ),
             nullable=False,
         ),
         sa.Column(
-            "state",
-            sa.Enum(
-                "proposed",
-                "executed",
-                "withdrawn",
-                "expired",
-                name="movement_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "state", _choice("movement_state", "proposed", "executed", "withdrawn", "expired"), nullable=False
         ),
         sa.Column("source_id", Whole, nullable=False),
         sa.Column("target_id", Whole, nullable=False),
@@ -183,6 +154,11 @@ def upgrade() -> None:
         sa.Column("decided_by_id", Whole, nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+    ]
+
+
+def _movement_rules() -> list[sa.schema.SchemaItem]:
+    return [
         sa.CheckConstraint(
             "(kind = 'correction') = (reverses_id IS NOT NULL)",
             name=op.f("ck_movement_correction_has_original"),
@@ -194,7 +170,8 @@ def upgrade() -> None:
             "(state = 'proposed') = (decided_at IS NULL)", name=op.f("ck_movement_decided_if_left")
         ),
         sa.CheckConstraint(
-            "kind NOT IN ('issue', 'issue_jver', 'carry_over', 'correction') OR state <> 'executed' OR (decided_by_id IS NOT NULL AND decided_by_id <> proposed_by_id)",
+            "kind NOT IN ('issue', 'issue_jver', 'carry_over', 'correction') OR state <> 'executed' OR "
+            "(decided_by_id IS NOT NULL AND decided_by_id <> proposed_by_id)",
             name=op.f("ck_movement_four_eyes"),
         ),
         sa.CheckConstraint(
@@ -217,7 +194,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_class_id"], ["unit_class.id"], name=op.f("fk_movement_unit_class_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_movement")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_movement_idempotency_key")),
-    )
+    ]
+
+
+def _make_movement() -> None:
+    op.create_table("movement", *_movement_columns(), *_movement_rules())
     op.create_index("ix_movement_queue", "movement", ["state", "proposed_at"], unique=False)
     op.create_index(op.f("ix_movement_source_id"), "movement", ["source_id"], unique=False)
     op.create_index(op.f("ix_movement_target_id"), "movement", ["target_id"], unique=False)
@@ -238,12 +219,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("kind = 'issue' AND state IN ('proposed', 'executed')"),
     )
 
+
+def _make_ledger_transaction() -> None:
     op.create_table(
         "ledger_transaction",
         sa.Column("id", Whole, autoincrement=False, nullable=False),
         sa.Column(
             "kind",
-            sa.Enum(
+            _choice(
+                "movement_kind",
                 "issue",
                 "issue_jver",
                 "transfer",
@@ -252,10 +236,6 @@ def upgrade() -> None:
                 "offset",
                 "carry_over",
                 "correction",
-                name="movement_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
             ),
             nullable=False,
         ),
@@ -289,6 +269,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("reverses_id", name=op.f("uq_ledger_transaction_reverses_id")),
     )
 
+
+def _make_ledger_entry() -> None:
     op.create_table(
         "ledger_entry",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -320,6 +302,8 @@ def upgrade() -> None:
         "ix_ledger_entry_statement", "ledger_entry", ["account_id", "unit_class_id", "id"], unique=False
     )
 
+
+def _make_ledger_head() -> None:
     op.create_table(
         "ledger_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -329,6 +313,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_head")),
     )
 
+
+def _make_compliance_snapshot() -> None:
     op.create_table(
         "compliance_snapshot",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -344,6 +330,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("holder_id", name=op.f("uq_compliance_snapshot_holder_id")),
     )
 
+
+def upgrade() -> None:
+    _make_account()
+    _make_unit_class()
+    _make_holding()
+    _make_movement()
+    _make_ledger_transaction()
+    _make_ledger_entry()
+    _make_ledger_head()
+    _make_compliance_snapshot()
     if op.get_bind().dialect.name == "postgresql":  # SQLite took it with the table; here it closes a circle
         op.create_foreign_key(
             "fk_movement_reverses_id", "movement", "ledger_transaction", ["reverses_id"], ["id"]

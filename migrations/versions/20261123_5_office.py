@@ -19,38 +19,21 @@ depends_on = None
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def upgrade() -> None:
+def _choice(name: str, *values: str, length: int = 40) -> sa.Enum:
+    """Text that a CHECK holds to ``values``, in both databases."""
+    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=length)
+
+
+def _make_letter() -> None:
     op.create_table(
         "letter",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("number", sa.String(length=40), nullable=False),
         sa.Column(
-            "kind",
-            sa.Enum(
-                "completion",
-                "correction",
-                "rejection",
-                "reissue",
-                name="letter_kind",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "kind", _choice("letter_kind", "completion", "correction", "rejection", "reissue"), nullable=False
         ),
         sa.Column(
-            "state",
-            sa.Enum(
-                "waiting",
-                "printed",
-                "posted",
-                "returned",
-                name="letter_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "state", _choice("letter_state", "waiting", "printed", "posted", "returned"), nullable=False
         ),
         sa.Column("application_id", Whole, nullable=False),
         sa.Column("addressee", sa.String(length=200), nullable=False),
@@ -76,6 +59,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_letter_application_id"), "letter", ["application_id"], unique=False)
     op.create_index("ix_letter_queue", "letter", ["state", "created_at"], unique=False)
 
+
+def _make_mail_message() -> None:
     op.create_table(
         "mail_message",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -88,19 +73,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("message_id", sa.String(length=200), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "queued",
-                "sent",
-                "failed",
-                name="mail_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", _choice("mail_state", "queued", "sent", "failed"), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
@@ -118,6 +91,8 @@ def upgrade() -> None:
     op.create_index("ix_mail_message_queue", "mail_message", ["state", "next_try_at"], unique=False)
     op.create_index(op.f("ix_mail_message_user_id"), "mail_message", ["user_id"], unique=False)
 
+
+def _make_event() -> None:
     op.create_table(
         "event",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -138,24 +113,13 @@ def upgrade() -> None:
     op.create_index("ix_event_subject", "event", ["subject_type", "subject_id", "id"], unique=False)
     op.create_index(op.f("ix_event_tag"), "event", ["tag"], unique=False)
 
+
+def _make_job() -> None:
     op.create_table(
         "job",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "queued",
-                "running",
-                "done",
-                "failed",
-                name="job_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", _choice("job_state", "queued", "running", "done", "failed"), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("result", sa.JSON(), nullable=True),
         sa.Column("progress", sa.Integer(), nullable=False),
@@ -177,6 +141,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_queue", "job", ["state", "next_try_at"], unique=False)
 
+
+def _make_done_once() -> None:
     op.create_table(
         "done_once",
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -189,6 +155,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_done_once")),
     )
 
+
+def _make_portal_state() -> None:
     op.create_table(
         "portal_state",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -199,23 +167,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_portal_state")),
     )
 
+
+def _make_contact_change() -> None:
     op.create_table(
         "contact_change",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
         sa.Column("contact_id", Whole, nullable=False),
         sa.Column(
-            "state",
-            sa.Enum(
-                "applied",
-                "accepted",
-                "declined",
-                "withdrawn",
-                name="decision_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "state", _choice("decision_state", "applied", "accepted", "declined", "withdrawn"), nullable=False
         ),
         sa.Column("old", sa.JSON(), nullable=False),
         sa.Column("new", sa.JSON(), nullable=False),
@@ -244,6 +203,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'applied'"),
     )
 
+
+def _make_banking_application() -> None:
     op.create_table(
         "banking_application",
         sa.Column("id", Whole, autoincrement=True, nullable=False),
@@ -252,18 +213,7 @@ def upgrade() -> None:
         sa.Column("target_class_id", Whole, nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column(
-            "state",
-            sa.Enum(
-                "applied",
-                "accepted",
-                "declined",
-                "withdrawn",
-                name="decision_state",
-                native_enum=False,
-                create_constraint=True,
-                length=40,
-            ),
-            nullable=False,
+            "state", _choice("decision_state", "applied", "accepted", "declined", "withdrawn"), nullable=False
         ),
         sa.Column("applied_by_id", Whole, nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
@@ -308,6 +258,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'applied'"),
     )
 
+
+def upgrade() -> None:
+    _make_letter()
+    _make_mail_message()
+    _make_event()
+    _make_job()
+    _make_done_once()
+    _make_portal_state()
+    _make_contact_change()
+    _make_banking_application()
     refuse_changes("event")
 
 
