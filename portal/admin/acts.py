@@ -1,0 +1,92 @@
+"""What the acts of this room share: the forms they ask with, one way to carry them out, the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import request
+from flask_babel import lazy_gettext as _l
+from wtforms import DateField, Field, Form, HiddenField, TextAreaField
+from wtforms.validators import InputRequired
+
+from portal.admin.forms import AdminForm, VersionField, show_problems
+from portal.errors import NotAllowed, NotFound, PortalError
+from portal.services.numbers import search_key
+from portal.services.once import new_key
+from portal.web import carry_out
+
+T = TypeVar("T")
+
+
+class Needed:
+    """Marks a field as required on the page; that it is filled is the service's to say, with all the rest."""
+
+    field_flags = {"required": True}  # noqa: RUF012 (WTForms reads it from the instance)
+
+    def __call__(self, form: Form, field: Field) -> None:
+        return None
+
+
+class VersionForm(AdminForm):
+    """An act on a row: the page carries the version it showed."""
+
+    version = VersionField()
+
+
+class ReasonForm(VersionForm):
+    """An act that must say why."""
+
+    reason = TextAreaField(
+        _l("理由"), validators=[Needed()], description=_l("通知書や記録に、このまま載ります。")
+    )
+
+
+class DayForm(VersionForm):
+    """An act that has a day."""
+
+    day = DateField(_l("日付"), validators=[InputRequired(_l("日付を入力してください。"))])
+
+
+class KeyForm(AdminForm):
+    """A form that makes something: a second press gives the first answer."""
+
+    key = HiddenField(default=new_key)
+
+
+def submitted(form: Any, work: Callable[[], T]) -> T | None:
+    """What ``work`` made, if the form was sent, is well-formed and the service did not refuse.
+
+    Otherwise ``None``: the page shows the form again, with every reason at its field and all that
+    was typed. A row that is not there, and an act the reader may not do, are not the form's affair.
+    """
+    if not form.validate_on_submit():
+        return None
+    try:
+        return carry_out(work)
+    except (NotFound, NotAllowed):
+        raise
+    except PortalError as refused:
+        show_problems(form, refused)
+        return None
+
+
+def status() -> int:
+    """200 for a page that asks, 422 for a form that came back."""
+    return 422 if request.method == "POST" else 200
+
+
+def folded(search: str) -> str:
+    """What was typed into a search box, as the search columns keep it: kana, width and hyphens folded."""
+    words = [search_key(word) for word in search.replace("\u3000", " ").split()]
+    return " ".join(word for word in words if word) or search
+
+
+class KeySearch:
+    """A list that is searched by its folded ``search_key``. Mix in before ``SecretariatView``."""
+
+    column_searchable_list = ("search_key",)
+
+    def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
+        above: Any = super()
+        return above._apply_search(query, count_query, joins, count_joins, folded(search))
