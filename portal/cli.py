@@ -94,10 +94,7 @@ def init(name: str, address: str | None) -> None:
         upgrade_database(settings.database_url)
         with open_session() as session:
             user, password = in_transaction(
-                session,
-                lambda: founding.first_administrator(
-                    session, name=name, mail=address, initial_password_days=settings.initial_password_days
-                ),
+                session, lambda: founding.first_administrator(session, name=name, mail=address)
             )
             login_id = user.login_id
     click.echo("管理者のログインを作りました。パスワードは、もう表示できません。")

@@ -100,6 +100,6 @@ def _unknown_holder(found: str, locale: str) -> dict[str, str]:
         "message": (
             f"The holder {found} is not registered here. Fill in a form that this portal handed out."
             if english
-            else f"目標保有者{found}は登録されていません。このポータルからダウンロードした様式に入力してください。"
+            else f"目標保有者{found}は登録されていません。ポータルが渡した様式に入力してください。"
         ),
     }

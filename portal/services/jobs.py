@@ -79,8 +79,9 @@ def enqueue(
     at: datetime | None = None,
     actor: User | None = None,
 ) -> Job:
-    """Queue a piece of work from ``at`` on (now). With ``once_key`` an earlier one of that name is the answer.
+    """Queue a piece of work from ``at`` on (now).
 
+    With ``once_key`` an earlier piece of that name is the answer.
     Raises ``KeyError`` for a kind nobody handles.
     """
     if kind not in HANDLERS:
