@@ -202,7 +202,7 @@ def near_duplicates(
         )
         .order_by(other.id.desc())
         .limit(limit)
-    ).tuples()
+    )
     found = []
     for row, joined in rows:
         holder: Holder | None = joined

@@ -172,7 +172,7 @@ def load(session: Session) -> list[VerifierLoad]:
         .outerjoin(EmissionsReport, EmissionsReport.id == VerifierAssignment.report_id)
         .group_by(Verifier.id)
         .order_by(Verifier.number)
-    ).tuples()
+    )
     return [
         VerifierLoad(row, int(all_ or 0), int(now or 0), int(ended or 0)) for row, all_, now, ended in rows
     ]
