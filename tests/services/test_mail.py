@@ -28,6 +28,12 @@ MOVE: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def plain_letterhead() -> None:
+    """Whatever application was wired before in this process."""
+    mail.configure(Settings())
+
+
 @pytest.fixture
 def scheme(session: Session) -> People:
     with one_transaction(session):

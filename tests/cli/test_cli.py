@@ -1,0 +1,172 @@
+"""The ``portal`` command as an operator types it: words, exit codes, and what machines read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine, create_engine, select, text
+
+from portal.cli import portal
+from portal.extensions import make_session
+from portal.models import MailMessage, MailState, User
+from portal.permissions import Role
+from portal.services import installation, mail
+from portal.services.mail_kinds import table
+from portal.services.passwords import verify_password
+from portal.services.transaction import one_transaction
+from portal.settings import Settings
+from tests.factories.readers import people
+from tests.house.checkout import ROOT
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Type a command in a clean environment: ``typed("check", "--json", url=…)``."""
+    for name in [name for name in os.environ if name.startswith("PORTAL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PORTAL_INSTANCE", str(tmp_path / "instance"))
+
+    def run(*words: str, url: str | None = None) -> Result:
+        if url is not None:
+            monkeypatch.setenv("PORTAL_DATABASE_URL", url)
+        try:
+            return CliRunner().invoke(portal, list(words), obj=lambda settings: None)
+        finally:
+            mail.configure(Settings())
+            installation.forget()
+
+    return run
+
+
+def test_init_makes_the_first_administrator_once(typed: Run, empty_database_url: str) -> None:
+    made = typed("init", "--name", "管理 花子", "--mail", "admin@office.example", url=empty_database_url)
+    assert made.exit_code == 0, made.output
+    found = re.search(r"one-time password: (\S+)", made.output)
+    engine = create_engine(empty_database_url)
+    with make_session(engine) as session:
+        admin = session.scalars(select(User)).one()
+        assert (admin.login_id, admin.role, admin.must_change_password) == ("admin", Role.APPROVER, True)
+        assert found is not None and verify_password(found[1], admin.password)
+    engine.dispose()
+    again = typed("init")
+    assert again.exit_code == 1
+    assert "already holds data" in again.output and "空のデータベース" in again.output
+    assert typed("demo").exit_code == 1
+    assert (typed("demo", "--if-empty").exit_code, typed("demo", "--if-empty").output) == (0, "")
+
+
+def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -> None:
+    result = typed("check", "--json", url=database_url)
+    answer = json.loads(result.stdout)
+    names = [check["name"] for check in answer["checks"]]
+    assert names == ["configuration", "database", "schema", "ledger", "catalogues", "mail texts", "fonts"]
+    wrong = [check for check in answer["checks"] if not check["ok"] and check["name"] != "catalogues"]
+    assert wrong == []
+    assert result.exit_code == (0 if answer["ok"] else 1)
+
+
+def test_check_names_what_is_wrong(typed: Run, database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'old'"))
+    engine.dispose()
+    result = typed("check", url=database_url)
+    assert result.exit_code == 1
+    assert "WRONG  schema: the schema is at old, the program needs" in result.output
+    refused = typed("worker", "--once")
+    assert refused.exit_code == 1
+    assert "portal upgrade" in refused.output
+
+
+def test_check_does_not_make_the_database_it_misses(typed: Run, tmp_path: Path) -> None:
+    result = typed("check", url=f"sqlite:///{tmp_path / 'none.db'}")
+    assert result.exit_code == 1
+    assert "WRONG  database: there is no database yet" in result.output
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_wrong_settings_are_named_all_at_once(typed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_ENV", "production")
+    monkeypatch.setenv("PORTAL_UPLOAD_LIMIT_MB", "many")
+    result = typed("check")
+    assert result.exit_code == 2
+    for name in ("PORTAL_UPLOAD_LIMIT_MB", "PORTAL_SECRET_KEY", "PORTAL_SMTP_URL", "PORTAL_BASE_URL"):
+        assert name in result.output
+
+
+def test_the_ledger_is_verified_and_a_forged_balance_named(typed: Run, database_url: str) -> None:
+    good = typed("ledger", "verify", "--json", url=database_url)
+    assert good.exit_code == 0
+    assert json.loads(good.stdout)["ok"] is True
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        unit_class = connection.scalar(text("SELECT id FROM unit_class"))
+        connection.execute(
+            text("INSERT INTO holding (account_id, unit_class_id, quantity, promised) VALUES (2, :c, 5, 0)"),
+            {"c": unit_class},
+        )
+    engine.dispose()
+    bad = typed("ledger", "verify", "--json")
+    assert bad.exit_code == 1
+    answer = json.loads(bad.stdout)
+    assert answer["ok"] is False and "AST-2 holds 5" in answer["problem"]
+    assert typed("check").exit_code == 1
+
+
+def test_mails_are_delivered_listed_and_sent_again(
+    typed: Run, database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with make_session(engine) as session, one_transaction(session):
+        people(session)
+    done = typed("worker", "--once", url=database_url)
+    assert done.exit_code == 0, done.output
+    files = list((tmp_path / "instance" / "mail").glob("*.eml"))
+    assert len(files) == 4  # registration_accepted: two holders, a trader, a verifier
+    listed = typed("mail", "list", "--state", "sent").stdout.splitlines()
+    assert len(listed) == 4 and "registration_accepted" in listed[0]
+    with make_session(engine) as session, one_transaction(session):
+        row = session.scalars(select(MailMessage).order_by(MailMessage.id)).first()
+        assert row is not None
+        row.state, row.sent_at = MailState.FAILED, None
+        failed = row.id
+    assert typed("mail", "resend", str(failed)).exit_code == 0
+    assert typed("mail", "list", "--state", "queued").stdout.startswith(f"{failed}\tqueued")
+    refused = typed("mail", "resend", str(failed))
+    assert refused.exit_code == 1 and "present state" in refused.output
+
+
+def test_the_table_of_mails_is_printed(typed: Run) -> None:
+    assert typed("mail", "table").stdout == table()
+
+
+def test_the_portal_is_served_and_stops_when_told(typed: Run, database_url: str, tmp_path: Path) -> None:
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")},
+        "PORTAL_DATABASE_URL": database_url,
+        "PORTAL_INSTANCE": str(tmp_path / "instance"),
+    }
+    command = [sys.executable, "-m", "portal", "run", "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "http://" in line)
+        with urlopen(line.strip() + "static/portal.css", timeout=20) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=40) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
