@@ -1,0 +1,58 @@
+"""The designated form of one report: what it must say, and the prefilled blank (domain §4)."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from portal.models import EmissionsReport, User
+from portal.permissions import Permission
+from portal.services import access, factors
+from portal.services.mail_words import fiscal_years
+from portal.services.spreadsheets.blank import build_form
+from portal.services.spreadsheets.form_types import FormExpectation, FormIdentity
+
+
+def identity(report: EmissionsReport) -> FormIdentity:
+    """Whose form it is and for which years, as the cover must say it."""
+    holder = report.holder
+    code = holder.account.code
+    return FormIdentity(
+        holder=code.replace("-", ""),
+        account=code,
+        holder_name=holder.representative.name,
+        site_name=holder.site_name,
+        site_address=holder.site_address,
+        period=report.period.value,
+        fiscal_years=fiscal_years(holder.phase, report.period),
+        phase=holder.phase.number,
+    )
+
+
+def expectation(session: Session, report: EmissionsReport) -> FormExpectation:
+    """What the form of ``report`` must say: its identity and the factor table of each of its years.
+
+    Raises ``NotFound`` for a fiscal year without a factor table.
+    """
+    whose = identity(report)
+    return FormExpectation(whose, factors.factors_for(session, whose.fiscal_years))
+
+
+def file_name(report: EmissionsReport, locale: str = "ja") -> str:
+    """How the form of ``report`` is called: ``2014年度算定報告書_AST-1001.xlsx``."""
+    whose = identity(report)
+    years = whose.fiscal_years
+    if locale == "en":
+        span = f"FY{years[0]}" if len(years) == 1 else f"FY{years[0]}-{years[-1]}"
+        return f"calculation_report_{span}_{whose.account}.xlsx"
+    span = f"{years[0]}年度" if len(years) == 1 else f"{years[0]}～{years[-1]}年度"
+    return f"{span}算定報告書_{whose.account}.xlsx"
+
+
+def blank(session: Session, report: EmissionsReport, *, actor: User, locale: str = "ja") -> tuple[str, bytes]:
+    """(file name, bytes) of the prefilled blank, for the holder whose report it is.
+
+    Raises ``NotAllowed``, or ``NotFound`` for another's report.
+    """
+    access.check(actor, Permission.REPORT_OWN_VIEW)
+    own = access.get_visible(session, EmissionsReport, report.id, actor)
+    return file_name(own, locale), build_form(expectation(session, own), locale=locale)

@@ -1,0 +1,77 @@
+"""How every act on a report begins and how a state change ends: permission, scope, lock, rule, mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
+
+from portal import clock
+from portal.errors import Refusal, Refused, refuse
+from portal.models import ApprovalRevocation, EmissionsReport, RevocationState, User
+from portal.permissions import may
+from portal.services import access, workflow
+from portal.services.mail import MailKind, notify
+from portal.services.report_rules import facts_of, permission_of, refusal
+from portal.services.transitions import REPORT
+
+
+def begin(
+    session: Session, report_id: int, action: str, *, actor: User, version: int | None = None
+) -> EmissionsReport:
+    """The report, locked, if ``actor`` may do ``action`` with it now.
+
+    Raises ``NotAllowed``, ``NotFound``, ``Stale``, or ``Refused`` with the first rule against it.
+    """
+    access.check(actor, permission_of(action))
+    report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+    workflow.expect_version(report, version)
+    problem = refusal(action, facts_of(report, revocation_open=open_revocation(session, report) is not None))
+    if problem is not None:
+        raise Refused(problem)
+    return report
+
+
+def open_revocation(session: Session, report: EmissionsReport) -> ApprovalRevocation | None:
+    """The revocation of the report's approval that waits for another person, if any."""
+    return session.scalars(
+        select(ApprovalRevocation).where(
+            ApprovalRevocation.report_id == report.id, ApprovalRevocation.state == RevocationState.PROPOSED
+        )
+    ).one_or_none()
+
+
+def step(
+    session: Session,
+    report: EmissionsReport,
+    action: str,
+    *,
+    actor: User,
+    reason: str | None = None,
+    **facts: Any,
+) -> None:
+    """Take ``report``, which :func:`begin` gave, along the table's line, and tell whom it concerns.
+
+    A line with a reason is a return: the report keeps why it came back until it goes on again.
+    Raises ``Refused(REASON_NEEDED)``; then nothing changed.
+    """
+    edge = REPORT.edge(report.state, action)
+    if edge is None or not may(actor.role, edge.permission):
+        raise refuse(Refusal.WRONG_STATE)
+    why = workflow.clean_reason(reason, needed=edge.reason)
+    report.returned_reason = why if edge.reason else None
+    report.returned_at = clock.now() if edge.reason else None
+    report.returned_by_id = actor.id if edge.reason else None
+    workflow.advance(
+        session, REPORT, report, action, actor=actor, reason=why, holder_id=report.holder_id, **facts
+    )
+    if edge.mail is not None:
+        told: dict[str, Any] = {"reason": why} if why is not None else {}
+        notify(session, MailKind(edge.mail), report=report, actor=actor, **told)
+
+
+def touch(report: EmissionsReport) -> None:
+    """Count something that hangs on the report as a change of it: pages show both as one thing."""
+    flag_modified(report, "late")
