@@ -132,8 +132,6 @@ def upgrade() -> None:
 @click.option("--if-empty", is_flag=True, help="Keep a database that already holds data, and say nothing.")
 def demo(if_empty: bool) -> None:
     """Fill an empty database with the demonstration phase."""
-    from portal.services import demo as demonstration  # only this command needs all of the scheme's services
-
     settings = _settings()
     with _database(settings, ready=False) as open_session:
         if _is_filled(settings, open_session):
@@ -141,10 +139,13 @@ def demo(if_empty: bool) -> None:
                 _fail(_both(Refusal.DATABASE_FILLED))
             _upgrade_demonstration(settings, open_session)
             return
+        from portal.services import demo as demonstration  # all of the scheme's services: only needed here
+
         upgrade_database(settings.database_url)
         began = time.monotonic()
         with open_session() as session:
-            in_transaction(session, lambda: demonstration.build(session, settings))
+            in_transaction(session, lambda: demonstration.build(session))
+        demonstration.send_past_mail(open_session)
     click.echo(f"デモデータを作りました。 / Demonstration data made in {time.monotonic() - began:.0f} s")
 
 

@@ -8,46 +8,21 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import Engine, create_engine, select, text
 
-from portal.cli import portal
 from portal.extensions import make_session
 from portal.models import MailMessage, MailState, User
 from portal.permissions import Role
-from portal.services import installation, mail
 from portal.services.mail_kinds import table
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
-from portal.settings import Settings
+from tests.cli.typing_commands import Run
 from tests.factories.readers import people
 from tests.house.checkout import ROOT
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Type a command in a clean environment: ``typed("check", "--json", url=…)``."""
-    for name in [name for name in os.environ if name.startswith("PORTAL_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PORTAL_INSTANCE", str(tmp_path / "instance"))
-
-    def run(*words: str, url: str | None = None) -> Result:
-        if url is not None:
-            monkeypatch.setenv("PORTAL_DATABASE_URL", url)
-        try:
-            return CliRunner().invoke(portal, list(words), obj=lambda settings: None)
-        finally:
-            mail.configure(Settings())
-            installation.forget()
-
-    return run
 
 
 def test_init_makes_the_first_administrator_once(typed: Run, empty_database_url: str) -> None:
