@@ -1,27 +1,39 @@
-"""What waits for the secretariat: how many of each kind, in one query."""
+"""What waits for the secretariat: how many of each kind, since when, and who could get an issue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, select, union_all
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
+from portal import clock
+from portal.errors import Problem, Refusal
 from portal.models import (
     FOUR_EYES_KINDS,
+    Account,
+    ApprovalRevocation,
     BankingApplication,
     ContactChange,
     DecisionState,
     EmissionsReport,
+    Holder,
     Letter,
     LetterState,
     MailMessage,
     MailState,
     Movement,
+    MovementKind,
     MovementState,
+    Period,
+    PhaseRule,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
+    RevocationState,
     TargetState,
 )
 from portal.services.registration_checks import OPEN_STATES
@@ -59,11 +71,7 @@ def waiting(session: Session) -> Waiting:
     row = session.execute(
         select(
             *(
-                select(func.count())
-                .select_from(model)
-                .where(condition)
-                .scalar_subquery()
-                .label(name)
+                select(func.count()).select_from(model).where(condition).scalar_subquery().label(name)
                 for name, (model, condition) in counted.items()
             )
         )
@@ -73,3 +81,172 @@ def waiting(session: Session) -> Waiting:
 
 def _to_confirm() -> ColumnElement[bool]:
     return and_(Movement.state == MovementState.PROPOSED, Movement.kind.in_(FOUR_EYES_KINDS))
+
+
+class QueueKind(StrEnum):
+    """One line of the table on the secretariat's home."""
+
+    APPLICATIONS = "applications"
+    APPROVAL_REQUESTS = "approval_requests"
+    MAILS = "mails"
+    REVIEWS = "reviews"
+    SUBMITTED = "submitted"
+    CONTACT_CHANGES = "contact_changes"
+    TARGETS = "targets"
+    LETTERS = "letters"
+    MOVEMENTS = "movements"
+    REVOCATIONS = "revocations"
+    ISSUES = "issues"
+
+
+#: how long each kind should wait at most (decided: office practice, no rule of the scheme)
+GUIDES: dict[QueueKind, timedelta] = {
+    QueueKind.APPLICATIONS: timedelta(days=10),
+    QueueKind.APPROVAL_REQUESTS: timedelta(days=5),
+    QueueKind.MAILS: timedelta(hours=1),
+    QueueKind.REVIEWS: timedelta(days=20),
+    QueueKind.SUBMITTED: timedelta(days=10),
+    QueueKind.CONTACT_CHANGES: timedelta(days=5),
+    QueueKind.TARGETS: timedelta(days=3),
+    QueueKind.LETTERS: timedelta(days=3),
+    QueueKind.MOVEMENTS: timedelta(days=1),
+    QueueKind.REVOCATIONS: timedelta(days=1),
+    QueueKind.ISSUES: timedelta(days=5),
+}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue: how many wait, since when the oldest, how many longer than the guide."""
+
+    kind: QueueKind
+    count: int
+    oldest: datetime | None
+    late: int
+
+    @property
+    def guide(self) -> timedelta:
+        return GUIDES[self.kind]
+
+
+def queues(session: Session) -> list[Queue]:
+    """Every queue of the secretariat, the late ones first, the empty ones last; two queries."""
+    now = clock.now()
+    selects = []
+    for kind, (since, condition) in _queue_rows().items():
+        late = case((since < now - GUIDES[kind], 1), else_=0)
+        selects.append(
+            select(
+                literal(kind.value).label("kind"),
+                func.count().label("count"),
+                func.min(since).label("oldest"),
+                func.coalesce(func.sum(late), 0).label("late"),
+            ).where(condition)
+        )
+    found = [
+        Queue(QueueKind(kind), count, oldest, int(late))
+        for kind, count, oldest, late in session.execute(union_all(*selects))
+    ]
+    found.append(_issue_queue(session, now))
+    order = list(QueueKind)
+    return sorted(found, key=lambda q: (q.late == 0, q.count == 0, order.index(q.kind)))
+
+
+def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
+    """For each kind, since when a row waits and which rows do."""
+
+    def reports(state: ReportState) -> tuple[Any, ColumnElement[bool]]:
+        return EmissionsReport.state_since, EmissionsReport.state == state
+
+    return {
+        QueueKind.APPLICATIONS: (
+            RegistrationApplication.created_at,
+            RegistrationApplication.state.in_(OPEN_STATES),
+        ),
+        QueueKind.APPROVAL_REQUESTS: reports(ReportState.APPROVAL_REQUESTED),
+        QueueKind.MAILS: (MailMessage.created_at, MailMessage.state == MailState.FAILED),
+        QueueKind.REVIEWS: reports(ReportState.UNDER_REVIEW),
+        QueueKind.SUBMITTED: reports(ReportState.SUBMITTED),
+        QueueKind.CONTACT_CHANGES: (ContactChange.applied_at, ContactChange.state == DecisionState.APPLIED),
+        QueueKind.TARGETS: (ReductionTarget.proposed_at, ReductionTarget.state == TargetState.PROPOSED),
+        QueueKind.LETTERS: (Letter.created_at, Letter.state == LetterState.WAITING),
+        QueueKind.MOVEMENTS: (Movement.proposed_at, _to_confirm()),
+        QueueKind.REVOCATIONS: (
+            ApprovalRevocation.proposed_at,
+            ApprovalRevocation.state == RevocationState.PROPOSED,
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Issuable:
+    """A holder with a confirmed base-year figure and target, and no issue yet. t-CO2 and units."""
+
+    holder: Holder
+    base: int
+    target: int
+    since: datetime
+    opens: date
+
+    @property
+    def quantity(self) -> int:
+        """What would be issued: base − target."""
+        return self.base - self.target
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the issue cannot be proposed today, if so (the same rules stand in ``issuance``)."""
+        if self.quantity <= 0:
+            return Problem(Refusal.ISSUE_NOT_POSITIVE, None, {"base": self.base, "target": self.target})
+        if clock.today() < self.opens:
+            return Problem(Refusal.ISSUE_TOO_EARLY, None, {"opens": self.opens})
+        return None
+
+
+def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
+    """The holders whose issue has not been proposed yet, by phase and account; one query.
+
+    ``holder_id`` asks about one holder.
+    """
+    issued = exists().where(
+        Movement.holder_id == Holder.id,
+        Movement.kind == MovementKind.ISSUE,
+        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
+    )
+    query = (
+        select(
+            Holder,
+            EmissionsReport.confirmed_emissions,
+            ReductionTarget.quantity,
+            EmissionsReport.confirmed_at,
+            ReductionTarget.confirmed_at,
+            PhaseRule.issue_from,
+        )
+        .join(EmissionsReport, EmissionsReport.holder_id == Holder.id)
+        .join(ReductionTarget, ReductionTarget.holder_id == Holder.id)
+        .join(PhaseRule, PhaseRule.phase_id == Holder.phase_id)
+        .join(Holder.account)
+        .where(
+            EmissionsReport.period == Period.BASE,
+            EmissionsReport.confirmed_emissions.is_not(None),
+            ReductionTarget.state == TargetState.CONFIRMED,
+            ReductionTarget.superseded_at.is_(None),
+            PhaseRule.superseded_at.is_(None),
+            ~issued,
+        )
+        .options(contains_eager(Holder.account), joinedload(Holder.representative), joinedload(Holder.phase))
+        .order_by(Holder.phase_id, Account.id)
+    )
+    if holder_id is not None:
+        query = query.where(Holder.id == holder_id)
+    return [
+        Issuable(holder, base, target, max(approved, confirmed, clock.at_tokyo(opens)), opens)
+        for holder, base, target, approved, confirmed, opens in session.execute(query).tuples()
+        if base is not None and approved is not None and confirmed is not None
+    ]
+
+
+def _issue_queue(session: Session, now: datetime) -> Queue:
+    ready = [one for one in issuable(session) if one.problem is None]
+    late = sum(1 for one in ready if one.since < now - GUIDES[QueueKind.ISSUES])
+    return Queue(QueueKind.ISSUES, len(ready), min((one.since for one in ready), default=None), late)
