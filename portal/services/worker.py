@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from threading import Event
 
-from portal.services import installation, jobs, outbox
+from portal.services import installation, jobs, marked_copies, outbox
 from portal.services.outbox import OpenSession
 from portal.services.transaction import run
 from portal.services.transports import Transport
@@ -17,6 +17,8 @@ PAUSE_SECONDS = 2.0
 #: after a round that broke (the database is away), so that the log does not fill
 LONG_PAUSE_SECONDS = 15.0
 MOST_JOBS_IN_A_ROUND = 20
+#: services that bring work of their own; knowing them here registers it
+BRING_WORK = (marked_copies,)
 
 
 def one_round(open_session: OpenSession, transport: Transport, stop: Event | None = None) -> int:
