@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import request
+from flask import g, request
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, Field, Form, HiddenField, TextAreaField
+from wtforms import DateField, Field, Form, HiddenField, PasswordField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal.admin.forms import AdminForm, VersionField, show_problems
 from portal.errors import NotAllowed, NotFound, PortalError
+from portal.extensions import db_session
+from portal.services import users
 from portal.services.numbers import search_key
 from portal.services.once import new_key
-from portal.web import carry_out
+from portal.web import actor, carry_out
+from portal.web_login import is_fresh
 
 T = TypeVar("T")
 
@@ -48,6 +52,30 @@ class DayForm(VersionForm):
     day = DateField(_l("日付"), validators=[InputRequired(_l("日付を入力してください。"))])
 
 
+class ProvenForm(VersionForm):
+    """An act that needs whoever is at the keyboard to have shown lately who they are (safety, login floor).
+
+    The password is asked only when the last proof is older than the setting allows.
+    """
+
+    password = PasswordField(
+        _l("パスワード"),
+        validators=[Needed()],
+        description=_l("大切な操作のため、もう一度確認します。"),
+        render_kw={"autocomplete": "current-password"},
+    )
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        if is_fresh(g.settings):
+            del self["password"]
+
+    def prove(self) -> None:
+        """Refuses a wrong password; to be called within the act's transaction, before the act."""
+        if "password" in self:
+            users.verify_own_password(db_session(), self["password"].data or "", actor=actor())
+
+
 class KeyForm(AdminForm):
     """A form that makes something: a second press gives the first answer."""
 
@@ -69,6 +97,29 @@ def submitted(form: Any, work: Callable[[], T]) -> T | None:
     except PortalError as refused:
         show_problems(form, refused)
         return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page of its own that asks before an act: what will happen, on what, and what is final."""
+
+    title: Any
+    #: the way back up: (label, address)
+    parents: Sequence[tuple[Any, str]]
+    say: Any
+    verb: Any
+    back: str
+    facts: Sequence[tuple[Any, Any]] = ()
+    #: what will be made or sent
+    makes: Sequence[Any] = ()
+    #: (head, sentence) to be read before the button is pressed
+    warn: tuple[Any, Any] | None = None
+    danger: bool = False
+
+
+def ask(view: Any, form: Any, question: Question) -> tuple[str, int]:
+    """The page that asks, with the form that answers."""
+    return view.render("admin/act.html", form=form, question=question), status()
 
 
 def status() -> int:

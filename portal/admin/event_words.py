@@ -79,6 +79,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.MAIL_RESENT: _l("メールをもう一度送りました"),
 }
 
+_BY_VALUE = {tag.value: word for tag, word in WORDS.items()}
+
 #: how many events a page shows
 LONGEST = 50
 #: a login's coming and going is no part of a row's history
@@ -87,7 +89,7 @@ _NOISE = (EventTag.LOGIN_SUCCEEDED, EventTag.LOGIN_FAILED, EventTag.LOGGED_OUT, 
 
 def event_word(tag: str) -> str:
     """The sentence for a stored tag; a tag that is no longer used is shown as it is stored."""
-    return str(WORDS[EventTag(tag)]) if tag in EventTag else tag
+    return str(_BY_VALUE.get(tag, tag))
 
 
 def _by(event: Event) -> str:

@@ -1,0 +1,82 @@
+"""How checks, items and the results of an acceptance are worded on the pages of applications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.models import ParticipantKind, RegistrationApplication
+from portal.services.registration_checks import Check, CheckCode, CheckResult
+from portal.web import texts
+
+CHECKS: dict[CheckCode, Any] = {
+    CheckCode.SEAL: _l("申請書の社印"),
+    CheckCode.CONSENT: _l("同意書の責任者印"),
+    CheckCode.KANA: _l("ふりがな（すべてひらがな）"),
+    CheckCode.POSTAL_CODE: _l("郵便番号"),
+    CheckCode.TELEPHONE: _l("電話番号・FAX番号"),
+    CheckCode.MAIL: _l("メールアドレス"),
+    CheckCode.CONTACT_COMPANY: _l("担当者の所属"),
+    CheckCode.ACCOUNT_NAME: _l("口座名（ほかにない名称）"),
+    CheckCode.SITE: _l("事業所の重複"),
+}
+RESULTS: dict[CheckResult, tuple[str, Any]] = {
+    CheckResult.OK: ("ok", _l("適合")),
+    CheckResult.BAD: ("no", _l("不備")),
+    CheckResult.ASK: ("ask", _l("要確認")),
+}
+ITEMS: dict[str, Any] = {
+    "company_name": _l("法人名"),
+    "site_name": _l("事業所名"),
+    "site_address": _l("所在地"),
+    "account_name": _l("口座名"),
+    "contact_telephone": _l("電話番号"),
+    "mail_a": _l("メールアドレスA"),
+}
+
+
+def check_line(check: Check) -> tuple[str, str, str, str]:
+    """One check for ``macros/data.checks``: (mark, result, what, why)."""
+    mark, result = RESULTS[check.result]
+    why = " ".join(dict.fromkeys(texts(check.problems)))
+    if check.result is CheckResult.ASK:
+        why = _("似た登録があります。下の「重複のおそれ」を確かめてください。")
+    return mark, str(result), str(CHECKS[check.code]), why
+
+
+def item_words(names: Sequence[str]) -> str:
+    """The items in which two registrations are the same."""
+    return _("、").join(str(ITEMS[name]) for name in names)
+
+
+def acceptance_facts(row: RegistrationApplication) -> list[tuple[str, Any]]:
+    """What is worth a last look before an application is accepted."""
+    address = _(
+        "〒%(code)s　%(address)s　%(company)s　%(name)s 様",
+        code=row.contact_postal_code,
+        address=row.contact_address,
+        company=row.contact_company,
+        name=row.contact_name,
+    )
+    facts: list[tuple[str, Any]] = [(_("通知書の送り先"), address)]
+    if row.kind is not ParticipantKind.VERIFIER:
+        facts.insert(0, (_("口座名"), row.account_name))
+    return facts
+
+
+def what_is_made(row: RegistrationApplication) -> list[str]:
+    """What an acceptance makes (domain §3), one line each."""
+    letter = _("登録完了通知書。ログインIDと初期パスワードを載せ、印刷を待ちます。")
+    if row.kind is ParticipantKind.HOLDER:
+        return [
+            _("目標保有者としての登録と、次の番号の遵守口座"),
+            _("ログインA（すべての手続き）とログインB（排出量の報告だけ）"),
+            _("基準年度、削減目標年度、調整・自主削減年度の報告書の欄"),
+            letter,
+        ]
+    if row.kind is ParticipantKind.TRADER:
+        return [_("取引参加者としての登録と、次の番号の取引口座"), _("取引参加者のログイン"), letter]
+    return [_("検証機関としての登録"), _("検証機関の1人目のログイン"), letter]
