@@ -11,6 +11,7 @@ from portal.models import Holder, ReductionTarget, TargetState, User
 from portal.permissions import Permission
 from portal.services import access, audit, once, transitions, workflow
 from portal.services.audit import EventTag
+from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 
 
@@ -53,6 +54,7 @@ def propose_target(
         session, EventTag.TARGET_PROPOSED, target, actor=actor, holder_id=holder.id, before=None, after=amount
     )
     once.remember(session, key, "propose_target", content, target.id, actor=actor)
+    notify(session, MailKind.TARGET_TO_CONFIRM, holder=holder, actor=actor, quantity=amount)
     return target
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from portal.errors import NotAllowed, PortalError, Refusal, Stale
+from portal.extensions import make_session
 from portal.models import (
     Account,
     AccountKind,
@@ -25,13 +27,14 @@ from portal.models import (
     Period,
     RegistrationApplication,
     ReportState,
+    User,
 )
 from portal.permissions import Role
 from portal.services import registration, transitions
 from portal.services.audit import EventTag
 from portal.services.registration import ApplicationData
 from portal.services.registration_checks import CheckCode, CheckResult, checks, near_duplicates
-from portal.services.transaction import one_transaction
+from portal.services.transaction import one_transaction, run
 from tests.factories import registration as make
 
 
@@ -341,13 +344,17 @@ def test_participants_and_viewers_record_nothing(session: Session) -> None:
 def test_the_page_shows_nine_checks(session: Session) -> None:
     officer = make.office(session)
     make.accepted(session, make.holder_data(session, company_name="同じ会社", contact_company="同じ会社"))
-    data = make.holder_data(session, company_name="同じ会社", contact_company="同じ会社", consent_received=False)
+    data = make.holder_data(
+        session, company_name="同じ会社", contact_company="同じ会社", consent_received=False
+    )
     row = registration.record_application(session, data, actor=officer)
     found = {check.code: check.result for check in checks(session, row)}
     assert len(found) == 9
     assert found[CheckCode.CONSENT] is CheckResult.BAD
     assert found[CheckCode.SITE] is CheckResult.ASK
-    assert {r for code, r in found.items() if code not in (CheckCode.CONSENT, CheckCode.SITE)} == {CheckResult.OK}
+    assert {r for code, r in found.items() if code not in (CheckCode.CONSENT, CheckCode.SITE)} == {
+        CheckResult.OK
+    }
     (duplicate,) = near_duplicates(session, row)
     assert (duplicate.code, duplicate.matches) == ("AST-1001", ("company_name",))
 
@@ -367,3 +374,28 @@ def test_letters_of_an_application_are_found(session: Session) -> None:
     kinds = [letter.kind for letter in registration.letters_of(session, row.id)]
     assert kinds == [LetterKind.REJECTION, LetterKind.CORRECTION]
     assert session.scalar(select(func.count()).select_from(Letter)) == 2
+
+
+def test_two_officers_at_once_do_not_give_one_name_twice(engine: Engine, session: Session) -> None:
+    with one_transaction(session):
+        officer = make.office(session)
+        name = "同じ口座名"
+        rows = [
+            registration.record_application(session, make.trader_data(account_name=name), actor=officer).id
+            for _ in range(2)
+        ]
+        officer_id = officer.id
+
+    def accept(row_id: int) -> str:
+        with make_session(engine) as own:
+            try:
+                run(own, lambda: registration.accept(own, row_id, actor=own.get_one(User, officer_id)))
+            except PortalError as error:
+                return error.refusal.name
+            return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(accept, rows)) == ["ACCOUNT_NAME_TAKEN", "done"]
+    session.rollback()
+    numbers = session.scalars(select(Account.id).where(Account.id >= 1001))
+    assert list(numbers) == [1001]
