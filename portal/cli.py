@@ -209,8 +209,8 @@ def _announce(address: str, open_session: OpenSession) -> None:
 
         click.echo("  デモのログイン / demonstration logins:")
         with open_session() as session:
-            for line in demonstration.logins(session):
-                click.echo(f"    {line if isinstance(line, str) else '  '.join(map(str, line))}")
+            for login in demonstration.logins(session):
+                click.echo(f"    {login.login_id:<10} {login.password}  {login.role.value:<10} {login.name}")
         click.echo("")
     sys.stdout.flush()
 
