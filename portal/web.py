@@ -34,7 +34,7 @@ from portal.extensions import db_session
 from portal.models import User
 from portal.permissions import SECRETARIAT, Permission, Role, may
 from portal.services import installation
-from portal.services.transaction import run
+from portal.services.transaction import give_up, run
 from portal.settings import Settings
 from portal.web_text import label, locale_name
 
@@ -298,7 +298,7 @@ def secure_headers(response: Response) -> Response:
 
 
 def _page(status: int, error: Exception | None = None, **more: Any) -> tuple[str, int]:
-    db_session.rollback()
+    give_up(db_session())
     reference = f"E-{clock.today():%Y%m%d}-{secrets.token_hex(3).upper()}"
     if status >= 500:
         log.error("%s %s %s", reference, request.method, request.path, exc_info=error)

@@ -49,6 +49,7 @@ class LoginForm(SecurityLoginForm):
     submit = SubmitField(_l("ログインする"))
     email = None  # this portal's logins are IDs
     user: User | None = None
+    requires_confirmation = False
 
     def validate(self, **kwargs: Any) -> bool:
         # the fields' own checks only: who may enter is not Flask-Security's to say
@@ -141,4 +142,3 @@ def _still_here(settings: Settings) -> Response | None:
     if user.must_change_password and request.endpoint not in BEFORE_CHANGE:
         return cast(Response, redirect(url_for("account_password.first")))
     return None
-

@@ -202,20 +202,22 @@ def execute(
     session: Session, movement: Movement, action: str, *, actor: User, version: int | None = None
 ) -> None:
     """Post a proposed movement whose accounts are locked and whose rules were just checked."""
-    movement.decided_by_id, movement.decided_at = actor.id, clock.now()
-    advance(
-        session,
-        MOVEMENT,
-        movement,
-        action,
-        actor=actor,
-        version=version,
-        holder_id=movement.source.holder_id or movement.target.holder_id,
-        kind=movement.kind.value,
-        quantity=movement.quantity,
-        source=movement.source.code,
-        target=movement.target.code,
-    )
+    # decider and state go to the database in one write, as its CHECK wants
+    with session.no_autoflush:
+        movement.decided_by_id, movement.decided_at = actor.id, clock.now()
+        advance(
+            session,
+            MOVEMENT,
+            movement,
+            action,
+            actor=actor,
+            version=version,
+            holder_id=movement.source.holder_id or movement.target.holder_id,
+            kind=movement.kind.value,
+            quantity=movement.quantity,
+            source=movement.source.code,
+            target=movement.target.code,
+        )
     transaction = ledger.post(session, movement, sides_of(movement), actor=actor)
     _tell(session, movement, transaction.code, actor)
 

@@ -43,7 +43,9 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
                 ReductionTarget.state == TargetState.CONFIRMED,
                 ReductionTarget.superseded_at.is_(None),
             )
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     flows = _flows(session, ids)
     held = _held(session, ids)

@@ -237,10 +237,16 @@ def _leave(
     session: Session, movement: Movement, action: str, *, actor: User | None, version: int | None
 ) -> None:
     if movement.state is MovementState.PROPOSED:
+        expect_version(movement, version)
         _release(session, movement)
-        movement.decided_at = clock.now()
-        movement.decided_by_id = actor.id if actor is not None else None
-    advance(session, MOVEMENT, movement, action, actor=actor, version=version, holder_id=movement.holder_id)
+    # decider and state go to the database in one write, as its CHECK wants
+    with session.no_autoflush:
+        if movement.state is MovementState.PROPOSED:
+            movement.decided_at = clock.now()
+            movement.decided_by_id = actor.id if actor is not None else None
+        advance(
+            session, MOVEMENT, movement, action, actor=actor, version=version, holder_id=movement.holder_id
+        )
 
 
 def _release(session: Session, movement: Movement) -> None:

@@ -66,6 +66,11 @@ def end_reading(session: Session) -> None:
     session.rollback()
 
 
+def give_up(session: Session) -> None:
+    """End whatever was begun without keeping it (an error page reads afresh)."""
+    session.rollback()
+
+
 def _worth_another_try(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state in _RETRY_STATES:
