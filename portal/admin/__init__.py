@@ -7,8 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from flask import Flask, redirect, url_for
-from flask_admin import Admin
-from flask_admin.base import AdminIndexView
+from flask_admin.base import Admin, AdminIndexView
 
 from portal.admin.door import SecretariatIndex, page
 from portal.permissions import Permission

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from flask import g, request
 from flask_babel import lazy_gettext as _l
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Needed:
     """Marks a field as required on the page; that it is filled is the service's to say, with all the rest."""
 
-    field_flags = {"required": True}  # noqa: RUF012 (WTForms reads it from the instance)
+    field_flags: ClassVar[dict[str, bool]] = {"required": True}
 
     def __call__(self, form: Form, field: Field) -> None:
         return None
@@ -68,7 +68,7 @@ class ProvenForm(VersionForm):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         if is_fresh(g.settings):
-            del self["password"]
+            self._fields.pop("password")
 
     def prove(self) -> None:
         """Refuses a wrong password; to be called within the act's transaction, before the act."""
@@ -136,7 +136,7 @@ def folded(search: str) -> str:
 class KeySearch:
     """A list that is searched by its folded ``search_key``. Mix in before ``SecretariatView``."""
 
-    column_searchable_list = ("search_key",)
+    column_searchable_list: Any = ("search_key",)
 
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
         above: Any = super()

@@ -115,7 +115,7 @@ class ApplicationForm(AdminForm):
     """A holder's application, all items."""
 
     key = HiddenField(default=new_key)
-    phase_id = SelectField(_l("期"), validators=[Needed()], coerce=_phase_id, validate_choice=False)
+    phase_id: Any = SelectField(_l("期"), validators=[Needed()], coerce=_phase_id, validate_choice=False)
     received_on = DateField(
         _l("受付日"),
         validators=[InputRequired(_l("日付を入力してください。"))],

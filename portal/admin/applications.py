@@ -9,8 +9,9 @@ from flask import abort, flash, g, redirect, request
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
 from wtforms import BooleanField
 
 from portal import clock
@@ -73,7 +74,7 @@ def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: 
     if model.state not in OPEN_STATES or late <= 0:
         return shown
     words = _("目安を%(n)s日超過", n=late)
-    return formats.Markup('{}<span class="as-table__more as-table__more--bad">{}</span>').format(shown, words)
+    return Markup('{}<span class="as-table__more as-table__more--bad">{}</span>').format(shown, words)
 
 
 def _checks(model: RegistrationApplication) -> list[Check]:
@@ -95,7 +96,7 @@ class ApplicationView(KeySearch, SecretariatView):
     column_list = ("number", "company_name", "kind", "phase.number", "received_on", "state")
     column_default_sort = ("received_on", False)
     column_sortable_list = ("number", "company_name", "received_on")
-    column_labels = {  # noqa: RUF012 (Flask-Admin reads it from the class)
+    column_labels: Any = {
         "number": _l("受付番号"),
         "company_name": _l("申請者・事業所"),
         "kind": _l("区分"),
@@ -103,15 +104,15 @@ class ApplicationView(KeySearch, SecretariatView):
         "received_on": _l("受付日"),
         "state": _l("状態"),
     }
-    column_formatters = {  # noqa: RUF012
+    column_formatters: Any = {
         "company_name": formats.two_lines("site_name"),
         "kind": formats.word,
         "phase.number": lambda _v, _c, m, _n: phase_name(m.phase.number) if m.phase else "—",
         "received_on": _received,
         "state": formats.state,
     }
-    column_formatters_export = {"received_on": lambda _v, _c, m, _n: m.received_on}  # noqa: RUF012
-    column_filters = (
+    column_formatters_export: Any = {"received_on": lambda _v, _c, m, _n: m.received_on}
+    column_filters: Any = (
         ChoiceFilter(RegistrationApplication.phase_id, _l("期"), phase_choices),
         ChoiceFilter(
             RegistrationApplication.kind, _l("区分"), lambda: [(k, label(k)) for k in ParticipantKind]
@@ -239,9 +240,7 @@ class ApplicationView(KeySearch, SecretariatView):
             if received:
                 steps.append(Step(_("補正を求める"), at("correction_view")))
         if self.allows(Permission.REGISTRATION_EDIT):
-            change = Step(
-                _("内容を直す") if received else _("補正された内容を記録する"), at("change_view")
-            )
+            change = Step(_("内容を直す") if received else _("補正された内容を記録する"), at("change_view"))
             papers = Step(_("書類の受領を記録する"), at("papers_view"))
             steps += [papers, change] if received else [change, papers]
         if self.allows(Permission.REGISTRATION_DECIDE):
@@ -261,9 +260,7 @@ class ApplicationView(KeySearch, SecretariatView):
 
     def history_of(self, model: RegistrationApplication) -> Sequence[tuple[Any, ...]]:
         letters = [letter.id for letter in registration.letters_of(db_session(), model.id)]
-        return history(
-            db_session(), [("registration_application", [model.id]), ("letter", letters)]
-        )
+        return history(db_session(), [("registration_application", [model.id]), ("letter", letters)])
 
     # ---- acts, each on its own page
 
@@ -362,9 +359,7 @@ class ApplicationView(KeySearch, SecretariatView):
         form = VersionForm(data={"version": row.version})
         accepted = submitted(
             form,
-            lambda: registration.accept(
-                db_session(), row_id, actor=actor(), version=form["version"].data
-            ),
+            lambda: registration.accept(db_session(), row_id, actor=actor(), version=form["version"].data),
         )
         if accepted is not None:
             flash(_("受理しました。通知書を印刷して、担当者に送ってください。"), "good")

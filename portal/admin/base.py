@@ -185,7 +185,7 @@ class SecretariatView(RowList):
         return True
 
     def delete_model(self, model: Any) -> bool:
-        form: Any = AdminForm()  # type: ignore[no-untyped-call]
+        form: Any = AdminForm()
         done = self._carry_out(form, lambda: self._deleted(model))
         for text in form.form_errors:
             flash(text, "error")

@@ -123,6 +123,4 @@ def history(
         .order_by(Event.id.desc())
         .limit(LONGEST)
     )
-    return [
-        (event.at, event_word(event.tag), _by(event), place == 0) for place, event in enumerate(events)
-    ]
+    return [(event.at, event_word(event.tag), _by(event), place == 0) for place, event in enumerate(events)]

@@ -23,6 +23,9 @@ class ListFilter(BaseSQLAFilter):
 
     kind = "select"
 
+    def __init__(self, column: Any, name: Any) -> None:
+        super().__init__(column, name)
+
     def operation(self) -> str:
         return type(self).__name__
 

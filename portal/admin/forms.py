@@ -17,6 +17,9 @@ from portal.web_text import locale_name
 class AdminForm(FlaskForm, BaseForm):  # type: ignore[misc]
     """The base of every form Flask-Admin builds: with Flask-WTF's token."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
 
 class VersionField(IntegerField):
     """The version the page showed, so that the slower of two clerks is told (architecture, habit 6)."""
