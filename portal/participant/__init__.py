@@ -16,7 +16,7 @@ from portal.web import register_navigation
 pages = Blueprint("participant", __name__)
 
 #: the page modules; importing one hangs its views on the blueprint
-MODULES: tuple[str, ...] = ()
+MODULES = ("home", "allowances", "movements", "receipts", "profile", "directory")
 
 
 def install(app: Flask) -> None:

@@ -1,0 +1,182 @@
+"""Balance and history of the own account: as of any day, narrowed, paged, as a file (残高詳細)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask import Response, render_template, request, send_file, stream_with_context, url_for
+from flask_babel import gettext as _
+
+from portal import clock
+from portal.extensions import db_session
+from portal.models import Account, MovementKind
+from portal.participant import pages
+from portal.permissions import Permission
+from portal.services import statements
+from portal.services.allowances import own_account
+from portal.services.compliance import Figures
+from portal.services.exports import XLSX, csv_lines, xlsx_file
+from portal.services.statements import Filters, Line
+from portal.web import actor, requires
+from portal.web_text import label, number, unit_name
+
+_KINDS = (
+    MovementKind.ISSUE,
+    MovementKind.ISSUE_JVER,
+    MovementKind.TRANSFER,
+    MovementKind.RETIRE,
+    MovementKind.CANCEL,
+    MovementKind.OFFSET,
+    MovementKind.CARRY_OVER,
+    MovementKind.CORRECTION,
+)
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One large figure with the line that explains it."""
+
+    label: str
+    value: int
+    unit: str
+    more: str
+
+
+def _day(text: str | None) -> date | None:
+    """A day as a date input sends it, or as people type it; anything else narrows nothing."""
+    plain = (text or "").strip().replace("/", "-")
+    try:
+        return datetime.strptime(plain, "%Y-%m-%d").date()
+    except ValueError:
+        return None
+
+
+def _filters() -> Filters:
+    kind = request.args.get("kind", "")
+    return Filters(
+        since=_day(request.args.get("from")),
+        until=_day(request.args.get("to")),
+        kind=MovementKind(kind) if kind in [k.value for k in _KINDS] else None,
+        other=request.args.get("other", "").strip()[:100],
+    )
+
+
+def kind_words(line: Line) -> str:
+    """The kind of a line; a transfer says in which direction."""
+    if line.kind is MovementKind.TRANSFER:
+        return _("移転（受取）") if line.incoming else _("移転（送出）")
+    return label(line.kind)
+
+
+def _reserve_why(figures: Figures) -> str:
+    """Where the reserve comes from: issued − target − retired, or why it is 0."""
+    if not figures.issued:
+        return _("まだ発行されていません")
+    if figures.missing == 0 and figures.rule.released_by_compliance:
+        return _("償却を終えたため、残しておく量はありません")
+    parts = (figures.issued, figures.reduction_target or 0, figures.retired_jaa)
+    return " − ".join(number(part) for part in parts)
+
+
+def _stats(account: Account, figures: Figures | None, balances: list[statements.ClassBalance]) -> list[Stat]:
+    """Balance, reserve, movable, retired; a trader has one balance for each unit class."""
+    if figures is None:
+        return [
+            Stat(
+                _("残高（%(unit)s）", unit=unit_name(b.unit_class)),
+                b.quantity,
+                b.unit_class.unit_type.value,
+                "",
+            )
+            for b in balances
+        ]
+    parts = _("、").join(f"{unit_name(b.unit_class)} {number(b.quantity)}" for b in balances)
+    need = _("排出量が承認されると、必要な量が決まります")
+    if figures.target_emissions is not None:
+        need = _(
+            "必要な%(whole)sまで、あと%(missing)s",
+            whole=number(figures.target_emissions),
+            missing=number(figures.missing),
+        )
+    retired_unit = "t-CO2" if figures.retired_jver else "JAA"
+    return [
+        Stat(_("残高"), figures.held, "JAA", parts),
+        Stat(_("コミットメントリザーブ量"), figures.reserve, "JAA", _reserve_why(figures)),
+        Stat(_("移転できる最大量"), figures.movable, "JAA", _("残高からリザーブ量を引いた量")),
+        Stat(_("償却済量"), figures.retired, retired_unit, need),
+    ]
+
+
+@pages.get("/allowances")
+@requires(Permission.ALLOWANCE_OWN_VIEW)
+def balance() -> Any:
+    """The balance as of a day and the history."""
+    session = db_session()
+    account = own_account(session, actor())
+    today = clock.today()
+    asof = min(_day(request.args.get("asof")) or today, today)
+    filters = _filters()
+    page = statements.history(session, account, filters, request.args.get("page", 1, type=int))
+    figures = statements.figures_as_of(session, account.holder, asof) if account.holder is not None else None
+    kept = {k: v for k, v in request.args.items() if k in ("from", "to", "kind", "other", "asof") and v}
+    return render_template(
+        "participant/allowances/balance.html",
+        account=account,
+        asof=asof,
+        today=today,
+        stats=_stats(account, figures, statements.balances(session, account, asof)),
+        figures=figures,
+        filters=filters,
+        kinds=[(kind.value, label(kind)) for kind in _KINDS],
+        history=page,
+        kind_words=kind_words,
+        narrowed=bool(filters.since or filters.until or filters.kind or filters.other),
+        kept=kept,
+        page_url=lambda n: url_for("participant.balance", **{**kept, "page": n}) + "#history",
+    )
+
+
+@pages.get("/allowances/history.<any(csv, xlsx):kind>")
+@requires(Permission.ALLOWANCE_OWN_VIEW)
+def history_file(kind: str) -> Any:
+    """The narrowed history as a file."""
+    session = db_session()
+    account = own_account(session, actor())
+    name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{kind}"
+    titles = [
+        _("日時"),
+        _("取引番号"),
+        _("種類"),
+        _("相手の口座番号"),
+        _("相手の口座名"),
+        _("排出枠"),
+        _("増減"),
+        _("残高"),
+        _("メモ"),
+    ]
+    # worded here, while the request is alive: the answer travels later
+    rows = list(_rows(account))
+    if kind == "xlsx":
+        file, _size = xlsx_file(titles, rows, _("移動の履歴"))
+        return send_file(file, mimetype=XLSX, as_attachment=True, download_name=name)
+    response = Response(stream_with_context(csv_lines(titles, rows)), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _rows(account: Account) -> Iterator[list[Any]]:
+    for line in statements.all_lines(db_session(), account, _filters()):
+        yield [
+            line.at,
+            line.code,
+            kind_words(line),
+            line.other_code,
+            line.other_name,
+            unit_name(line.unit_class),
+            line.quantity,
+            line.balance,
+            line.note,
+        ]

@@ -1,0 +1,166 @@
+"""The participants' homes: where you stand and the one next step; all own events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal import clock
+from portal.extensions import db_session
+from portal.models import EmissionsReport, Holder, Period, Phase, User
+from portal.participant import pages
+from portal.participant.allowances import kind_words
+from portal.participant.event_words import told
+from portal.participant.standing import compliance_standing, deadlines, report_standing
+from portal.permissions import Permission, Role, may
+from portal.services import phases, statements, timeline
+from portal.services.allowances import own_account
+from portal.services.compliance import Figures, status
+from portal.services.figures import figures_of
+from portal.services.statements import Filters
+from portal.web import actor, requires
+from portal.web_charts import BarChart, BarRow, bars
+from portal.web_text import number
+
+_LATEST = 5
+
+
+@pages.get("/home")
+@requires(Permission.SIGNED_IN)
+def home() -> Any:
+    """The home of the reader's role."""
+    user = actor()
+    if user.role is Role.VERIFIER:
+        return redirect(url_for("participant.verifier_desk"))
+    if user.role is Role.TRADER:
+        return _trader_home(user)
+    if user.holder_id is None:
+        abort(404)
+    holder = _own_holder(user.holder_id)
+    return _holder_home(user, holder) if user.role is Role.HOLDER_A else _reports_home(user, holder)
+
+
+def _own_holder(holder_id: int) -> Holder:
+    options = (
+        joinedload(Holder.phase),
+        joinedload(Holder.representative),
+        joinedload(Holder.account),
+        selectinload(Holder.reports),
+    )
+    return db_session.get_one(Holder, holder_id, options=options, populate_existing=True)
+
+
+def _report(holder: Holder, period: Period) -> EmissionsReport | None:
+    return next((r for r in holder.reports if r.period is period), None)
+
+
+def _latest(user: User, phase: Phase | None) -> Any:
+    happenings, _total = timeline.own_events(db_session(), user, size=_LATEST)
+    return told(happenings, phase)
+
+
+def _holder_home(user: User, holder: Holder) -> Any:
+    session, today = db_session(), clock.today()
+    figures, rule = figures_of(session, holder), phases.rule_in_force(session, holder.phase)
+    state = status(figures, clock.now())
+    chart, summary = _picture(figures)
+    missing = figures.missing or 0
+    return render_template(
+        "participant/home/holder.html",
+        holder=holder,
+        figures=figures,
+        standing=compliance_standing(holder, figures, state, rule, today),
+        base=_report(holder, Period.BASE),
+        target=_report(holder, Period.TARGET),
+        issued_at=statements.issued_at(session, holder.account),
+        chart=chart,
+        summary=summary,
+        today=today,
+        # moving out what may move would leave too little to retire
+        careful=bool(
+            missing and figures.movable and figures.held - figures.movable < missing <= figures.held
+        ),
+        deadlines=deadlines(holder, rule, today, state, figures),
+        events=_latest(user, holder.phase),
+    )
+
+
+def _reports_home(user: User, holder: Holder) -> Any:
+    """Login B: reports only, no allowance figure, not even a word of it (domain §2)."""
+    today, rule = clock.today(), phases.rule_in_force(db_session(), holder.phase)
+    return render_template(
+        "participant/home/reports.html",
+        holder=holder,
+        standing=report_standing(holder, rule, today),
+        reports=[r for p in Period if (r := _report(holder, p)) is not None],
+        today=today,
+        deadlines=deadlines(holder, rule, today, None, None),
+        events=_latest(user, holder.phase),
+    )
+
+
+def _trader_home(user: User) -> Any:
+    session, today = db_session(), clock.today()
+    account = own_account(session, user)
+    return render_template(
+        "participant/home/trader.html",
+        account=account,
+        balances=statements.balances(session, account, today),
+        history=statements.history(session, account, Filters()),
+        kind_words=kind_words,
+        today=today,
+    )
+
+
+def _picture(figures: Figures) -> tuple[BarChart | None, str]:
+    """The figures on one axis, and the same in words."""
+    missing = figures.missing or 0
+    wanted = [
+        (_("基準年度排出量"), figures.base_emissions, "base", 0),
+        (_("JAA発行量"), figures.issued or None, "issued", 0),
+        (_("削減目標年度排出量"), figures.target_emissions, "fact", 0),
+        (_("償却済量"), figures.retired if figures.issued or figures.retired else None, "done", missing),
+        (_("残高"), figures.held if figures.issued or figures.held else None, "held", 0),
+        (_("リザーブ量"), figures.reserve if figures.issued else None, "rest", 0),
+    ]
+    rows = [
+        BarRow(name, value, fill, extra, _("あと%(n)s", n=number(extra)) if extra else "")
+        for name, value, fill, extra in wanted
+        if value is not None
+    ]
+    if not rows:
+        return None, ""
+    words = _("、").join(
+        _("%(name)s%(n)s", name=row.label, n=number(row.value))
+        if not row.extra
+        else _("%(name)s%(n)sとあと%(more)s", name=row.label, n=number(row.value), more=number(row.extra))
+        for row in rows
+    )
+    goal = figures.target_emissions
+    return bars(rows, goal), _("%(figures)s。数値は表と同じです。", figures=words)
+
+
+@pages.get("/events")
+@requires(Permission.SIGNED_IN)
+def events() -> Any:
+    """All own events; login B reads about reports only."""
+    user, session = actor(), db_session()
+    if not may(user.role, Permission.REPORT_OWN_VIEW) and not may(user.role, Permission.ALLOWANCE_OWN_VIEW):
+        abort(404)
+    page = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    happenings, total = timeline.own_events(session, user, page=page)
+    phase = user.holder.phase if user.holder is not None else None
+    size = timeline.PER_PAGE
+    return render_template(
+        "participant/home/events.html",
+        events=told(happenings, phase),
+        page=page,
+        pages_count=max(1, -(-total // size)),
+        total=total,
+        first=(page - 1) * size + 1,
+        last=(page - 1) * size + len(happenings),
+        page_url=lambda n: url_for("participant.events", page=n),
+    )

@@ -1,0 +1,269 @@
+"""Transfer, retire, cancel, offset: input → confirmation with the password → receipt (domain §5).
+
+The pages only carry what was typed; every rule is ``services/allowances`` and is asked again under
+lock when the movement is made. The form's key gives a second press the first receipt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
+
+from portal.errors import PortalError, Problem, Refusal
+from portal.extensions import db_session
+from portal.models import MovementKind, UnitClass, UnitType
+from portal.participant import pages
+from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
+from portal.permissions import Permission
+from portal.services import allowances, logins, once
+from portal.services.allowances import Draft
+from portal.web import actor, carry_out, done, requires, texts
+from portal.web_login import mark_fresh
+from portal.web_text import number, unit_name
+
+
+class MovementForm(FlaskForm):  # type: ignore[misc]
+    """What a movement is made of, as typed; the service says what is wrong with it."""
+
+    unit = SelectField(_l("排出枠"), validate_choice=False, default="")
+    quantity = StringField(_l("数量"))
+    account = StringField(
+        _l("移転先の口座番号"), description=_l("取引先から聞いた口座番号を入力してください。例：AST-1234")
+    )
+    note = StringField(_l("メモ"), description=_l("ご自身の履歴にだけ残ります。100字まで"))
+    voluntary = BooleanField(_l("必要量を超えて償却する"))
+    key = HiddenField()
+
+
+class ConfirmForm(MovementForm):
+    """The same, proven with the password."""
+
+    password = PasswordField(_l("パスワード"))
+
+
+@dataclass(frozen=True)
+class View:
+    """What the input page shows beside the form."""
+
+    act: Act
+    plan: Draft
+    unit: str  # JAA or jVER
+    unit_name: str
+    choices: int
+    missing: int | None
+    show_voluntary: bool
+    sure: bool  # the typed quantity and account pass every rule
+
+
+def _request(act: Act, form: MovementForm) -> allowances.Request:
+    chosen = str(form.unit.data or "")
+    return allowances.Request(
+        kind=act.kind,
+        quantity=str(form.quantity.data or ""),
+        account=str(form.account.data or "") if act.kind is MovementKind.TRANSFER else "",
+        unit_class_id=int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 16 else None,
+        note=str(form.note.data or "").strip(),
+        voluntary=bool(form.voluntary.data),
+    )
+
+
+def _choices(act: Act, plan: Draft) -> list[tuple[str, str]]:
+    """The unit classes that could move: those held, and the one looked at."""
+    own_phase = plan.source.holder.phase_id if plan.source.holder is not None else None
+
+    def fits(unit_class: UnitClass) -> bool:
+        free = act.kind is not MovementKind.RETIRE or unit_class.unit_type is UnitType.JVER
+        return free or unit_class.phase_id == own_phase
+
+    held = [
+        c for c, row in allowances.unit_classes(db_session(), plan.source) if row.quantity > 0 and fits(c)
+    ]
+    if plan.unit_class.id not in [c.id for c in held]:
+        held.append(plan.unit_class)
+    return [(str(c.id), unit_name(c)) for c in held]
+
+
+def _look(act: Act, form: MovementForm) -> Draft:
+    """The figures and failing rules of what was typed; the unit class becomes an explicit one."""
+    plan = allowances.draft(db_session(), _request(act, form), actor=actor())
+    form.unit.choices = _choices(act, plan)
+    form.unit.data = str(plan.unit_class.id)
+    return plan
+
+
+def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
+    """Every reason at its field; what belongs to no field goes to the banner."""
+    for problem, text in zip(problems, texts(problems), strict=True):
+        field = form._fields.get(problem.field) if problem.field else None
+        if field is None:
+            form.form_errors = [*form.form_errors, text]
+        else:
+            field.errors = [*field.errors, text]
+
+
+def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) -> Any:
+    more = any(p.refusal is Refusal.RETIRE_MORE_THAN_NEEDED for p in plan.problems)
+    unit = plan.unit_class.unit_type.value
+    view = View(
+        act=act,
+        plan=plan,
+        unit=unit,
+        unit_name=unit_name(plan.unit_class),
+        choices=len(form.unit.choices),
+        missing=plan.missing if act.kind is MovementKind.RETIRE else None,
+        show_voluntary=act.kind is MovementKind.RETIRE and (more or bool(form.voluntary.data)),
+        sure=not plan.problems,
+    )
+    form.quantity.description = str(act.most) % {"amount": f"{number(plan.movable)} {unit}"}
+    form.unit.label.text = str(act.units)
+    return render_template("participant/allowances/movement.html", form=form, view=view, act=act), status
+
+
+def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) -> Any:
+    assert plan.target is not None and plan.quantity is not None
+    unit = plan.unit_class.unit_type.value
+    amount = f"{number(plan.quantity)} {unit}"
+    say = str(act.say) % {
+        "amount": amount,
+        "unit": unit_name(plan.unit_class),
+        "code": plan.target.code,
+        "name": plan.target.name,
+    }
+    page = render_template(
+        "participant/allowances/confirm.html",
+        form=form,
+        act=act,
+        plan=plan,
+        say=say,
+        press=str(act.press) % {"amount": amount},
+        amount=amount,
+        unit=unit,
+        unit_name=unit_name(plan.unit_class),
+    )
+    return page, status
+
+
+def _input(act: Act) -> Any:
+    form = MovementForm()
+    if request.method == "GET":
+        form.key.data = once.new_key()
+        form.quantity.data = request.args.get("quantity", "")[:30]
+        return _show_input(act, form, _look(act, form))
+    form.key.data = form.key.data or once.new_key()
+    plan = _look(act, form)
+    fill = request.form.get("fill")
+    if fill in ("max", "missing"):
+        form.quantity.data = number(plan.movable if fill == "max" else plan.missing or 0)
+        return _show_input(act, form, _look(act, form))
+    if "look" in request.form:
+        if request.form["look"] == "name":
+            _put(form, tuple(p for p in plan.problems if p.field == "account"))
+        return _show_input(act, form, plan)
+    if "back" in request.form:
+        return _show_input(act, form, plan)
+    if plan.problems:
+        _put(form, plan.problems)
+        return _show_input(act, form, plan, 422)
+    return _show_confirm(act, ConfirmForm(), plan)
+
+
+def _prove(password: str) -> Problem | None:
+    """Ask the door whether this is the reader's password: counted and paused like a login."""
+    login_id, address = actor().login_id, request.remote_addr or "-"
+    outcome = carry_out(lambda: logins.authenticate(db_session(), login_id, password, address))
+    if outcome.problem is None:
+        mark_fresh()
+        return None
+    wrong = outcome.problem.refusal is Refusal.LOGIN_FAILED
+    return Problem(
+        Refusal.PASSWORD_WRONG if wrong else outcome.problem.refusal, "password", outcome.problem.figures
+    )
+
+
+def _confirm(act: Act) -> Any:
+    if request.method == "GET":
+        return redirect(url_for(act.endpoint))
+    form = ConfirmForm()
+    password, key = str(form.password.data or ""), str(form.key.data or "")
+    wanted = _request(act, form)
+    problem = _prove(password) if password else Problem(Refusal.REQUIRED, "password")
+    if problem is not None:
+        plan = _look(act, form)
+        if plan.problems:
+            _put(form, plan.problems)
+            return _show_input(act, form, plan, 422)
+        _put(form, (problem,))
+        return _show_confirm(act, form, plan, 422)
+    try:
+        code, amount = carry_out(lambda: _move(wanted, key))
+    except PortalError as error:
+        plan = _look(act, form)
+        _put(form, error.problems)
+        form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
+        return _show_input(act, form, plan, 422)
+    done(str(act.done) % {"amount": amount})
+    return redirect(url_for("participant.receipt", code=code))
+
+
+def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
+    movement = allowances.move(db_session(), wanted, key=key, actor=actor())
+    assert movement.transaction is not None
+    unit = movement.unit_class.unit_type.value
+    return movement.transaction.code, f"{number(movement.quantity)} {unit}"
+
+
+@pages.route("/allowances/transfer", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def transfer() -> Any:
+    """Move units to another participant's account."""
+    return _input(TRANSFER)
+
+
+@pages.route("/allowances/transfer/confirm", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def transfer_confirm() -> Any:
+    return _confirm(TRANSFER)
+
+
+@pages.route("/allowances/retire", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_RETIRE)
+def retire() -> Any:
+    """Retire units for the own emissions."""
+    return _input(RETIRE)
+
+
+@pages.route("/allowances/retire/confirm", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_RETIRE)
+def retire_confirm() -> Any:
+    return _confirm(RETIRE)
+
+
+@pages.route("/allowances/cancel", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def cancel() -> Any:
+    """Cancel units voluntarily."""
+    return _input(CANCEL)
+
+
+@pages.route("/allowances/cancel/confirm", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def cancel_confirm() -> Any:
+    return _confirm(CANCEL)
+
+
+@pages.route("/allowances/offset", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def offset() -> Any:
+    """Offset emissions elsewhere voluntarily."""
+    return _input(OFFSET)
+
+
+@pages.route("/allowances/offset/confirm", methods=["GET", "POST"])
+@requires(Permission.ALLOWANCE_TRANSFER)
+def offset_confirm() -> Any:
+    return _confirm(OFFSET)

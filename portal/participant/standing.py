@@ -1,0 +1,277 @@
+"""Where a holder stands, in one sentence with the one next step (domain §5; words of the mockups)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from flask import url_for
+from flask_babel import gettext as _
+
+from portal.models import EmissionsReport, Holder, Period, PhaseRule, ReportState
+from portal.participant.event_words import report_year
+from portal.services.compliance import Compliance, Figures, days_left
+from portal.web_text import day, fiscal, label, number, tone
+
+FINAL = frozenset({ReportState.APPROVED, ReportState.RECEIVED})
+_ORDER = (Period.BASE, Period.TARGET, Period.ADJUSTMENT)
+_LOOKS = {
+    Compliance.UNCONFIRMED: "",
+    Compliance.SHORT: "short",
+    Compliance.MET: "met",
+    Compliance.MISSED: "missed",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The head of a home page: tone, state badge, sentence, text, buttons (label, url), days left."""
+
+    look: str
+    about: str
+    state: str
+    state_tone: str
+    head: str
+    text: tuple[str, ...] = ()
+    buttons: tuple[tuple[str, str], ...] = ()
+    until: date | None = None
+    left: int | None = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """One line of the procedures with a term."""
+
+    name: str
+    since: date | None
+    until: date
+    left: str
+    state: str
+    state_tone: str
+    url: str = ""
+    link: str = ""
+
+
+def report_terms(rule: PhaseRule, period: Period) -> tuple[date, date]:
+    """(first day, last day) for handing in the report of a period."""
+    return {
+        Period.BASE: (rule.base_report_from, rule.base_report_due),
+        Period.TARGET: (rule.target_report_from, rule.target_report_due),
+        Period.ADJUSTMENT: (rule.adjustment_report_from, rule.adjustment_report_due),
+    }[period]
+
+
+def in_order(holder: Holder) -> list[EmissionsReport]:
+    return sorted(holder.reports, key=lambda report: _ORDER.index(report.period))
+
+
+def report_standing(holder: Holder, rule: PhaseRule, today: date) -> Standing:
+    """Where the holder stands with its reports; the same for logins A and B."""
+    waiting = [r for r in in_order(holder) if r.state not in FINAL]
+    now = next((r for r in waiting if report_terms(rule, r.period)[0] <= today), None)
+    buttons = ((_("報告書を見る"), url_for("participant.report_list")),)
+    if now is None:
+        text: tuple[str, ...] = ()
+        if waiting:
+            opens, until = report_terms(rule, waiting[0].period)
+            year = report_year(waiting[0], holder.phase)
+            text = (
+                _(
+                    "次は、%(year)sの算定報告書を、%(since)sから%(until)sまで受け付けます。",
+                    year=year,
+                    since=day(opens),
+                    until=day(until),
+                ),
+            )
+        return Standing(
+            "met", _("報告書"), _("手続きなし"), "good", _("いま必要な手続きはありません"), text, buttons
+        )
+    head, mine = _report_head(now, holder, report_terms(rule, now.period)[1], today)
+    due = report_terms(rule, now.period)[1]
+    calm = () if mine else (_("いま必要な手続きはありません。結果が出ると、メールでお知らせします。"),)
+    look = ("missed" if today > due else "short") if mine else ""
+    return Standing(
+        look,
+        _("報告書"),
+        label(now.state),
+        tone(now.state),
+        head,
+        calm,
+        buttons,
+        due if mine else None,
+        days_left(due, today) if mine and today <= due else None,
+    )
+
+
+def _report_head(report: EmissionsReport, holder: Holder, due: date, today: date) -> tuple[str, bool]:
+    """(the sentence, whether it is the holder's turn)."""
+    values = {"year": report_year(report, holder.phase), "day": day(due)}
+    adjustment = report.period is Period.ADJUSTMENT
+    if report.state is ReportState.NOT_SUBMITTED:
+        if report.returned_at is not None and adjustment:
+            return _(
+                "%(year)sの算定報告書が差し戻されました。直して、もう一度提出してください", **values
+            ), True
+        if report.returned_at is not None:
+            return (
+                _("%(year)sの算定報告書が差し戻されました。直して、もう一度検証を依頼してください", **values),
+                True,
+            )
+        if today > due:
+            return _(
+                "%(year)sの算定報告書の期限（%(day)s）を過ぎました。すぐに手続きしてください", **values
+            ), True
+        if adjustment:
+            return _("%(day)sまでに、%(year)sの算定報告書を提出してください", **values), True
+        return _("%(day)sまでに、%(year)sの算定報告書の検証を依頼してください", **values), True
+    if report.state is ReportState.VERIFICATION_REQUESTED:
+        return _("%(year)sの算定報告書を、検証機関が検証しています", **values), False
+    if report.state is ReportState.SUBMITTED:
+        return _("%(year)sの算定報告書は、事務局の受領を待っています", **values), False
+    return _("%(year)sの算定報告書は、事務局の承認を待っています", **values), False
+
+
+def compliance_standing(
+    holder: Holder, figures: Figures, state: Compliance, rule: PhaseRule, today: date
+) -> Standing:
+    """Where login A stands with the target; while nothing is to retire yet, with the reports."""
+    if state is Compliance.UNCONFIRMED:
+        reports = report_standing(holder, rule, today)
+        if reports.left is not None or reports.look in ("short", "missed"):
+            return reports
+    left = days_left(figures.deadline, today)
+    buttons: list[tuple[str, str]] = []
+    if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing:
+        can = min(figures.missing, figures.available)
+        if can:
+            url = url_for("participant.retire", quantity=can)
+            buttons.append((_("%(n)s JAAを償却する", n=number(can)), url))
+    buttons.append((_("残高詳細を見る"), url_for("participant.balance")))
+    return Standing(
+        _LOOKS[state],
+        _("目標の遵守状況"),
+        label(state),
+        tone(state),
+        _compliance_head(holder, figures, state),
+        _compliance_text(holder, figures, state),
+        tuple(buttons),
+        figures.deadline if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
+        left if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
+    )
+
+
+def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str:
+    year = fiscal(holder.phase.target_year)
+    if state is Compliance.MET:
+        return _("目標を達成しました。必要な手続きはありません")
+    if state is Compliance.UNCONFIRMED:
+        return _("%(year)sの排出量が承認されると、償却が必要な量が決まります", year=year)
+    if state is Compliance.SHORT:
+        return _(
+            "%(day)sまでに、あと%(n)s t-CO2分の排出枠を償却してください",
+            day=day(figures.deadline),
+            n=number(figures.missing),
+        )
+    if figures.missing is None:
+        return _("償却期限を過ぎました。%(year)sの排出量は、まだ承認されていません", year=year)
+    return _("償却期限を過ぎました。%(n)s JAA足りません", n=number(figures.missing))
+
+
+def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tuple[str, ...]:
+    if state is Compliance.MISSED:
+        return (_("今後の手続きは、事務局からご連絡します。"),)
+    if state is Compliance.UNCONFIRMED:
+        return (_("償却期限は%(day)sです。その前でも償却できます。", day=day(figures.deadline)),)
+    found = [
+        _(
+            "%(year)s（削減目標年度）の排出量は、%(n)s t-CO2に確定しました。",
+            year=fiscal(holder.phase.target_year),
+            n=number(figures.target_emissions),
+        )
+    ]
+    if figures.retired:
+        found.append(_("これまでに%(n)s t-CO2分を償却しています。", n=number(figures.retired)))
+    if state is Compliance.SHORT:
+        values = {"held": number(figures.available), "n": number(figures.missing)}
+        if figures.to_buy:
+            values["n"] = number(figures.to_buy)
+            found.append(
+                _("口座の残高は%(held)s JAAで、%(n)s足りません。期限までに購入してください。", **values)
+            )
+        elif figures.available == figures.missing:
+            found.append(
+                _("口座の残高%(held)s JAAをすべて償却すると、目標遵守となります。", held=values["held"])
+            )
+        else:
+            found.append(
+                _("口座の残高は%(held)s JAAです。あと%(n)sを償却すると、目標遵守となります。", **values)
+            )
+    return tuple(found)
+
+
+def deadlines(
+    holder: Holder, rule: PhaseRule, today: date, state: Compliance | None, figures: Figures | None
+) -> list[Due]:
+    """What has a term and is not over; ``state`` ``None`` (login B): reports only."""
+    found = []
+    for report in in_order(holder):
+        since, until = report_terms(rule, report.period)
+        done = report.state in FINAL
+        if done and until < today:
+            continue
+        year = report_year(report, holder.phase)
+        name = _("%(year)s 算定報告書の検証依頼", year=year)
+        if report.period is Period.ADJUSTMENT:
+            name = _("%(year)s 算定報告書の提出", year=year)
+        early = today < since and not done
+        handed = done or report.state is not ReportState.NOT_SUBMITTED
+        found.append(
+            Due(
+                name,
+                since,
+                until,
+                "—" if handed else _left(since, until, today),
+                _("受付前") if early else label(report.state),
+                "off" if early else tone(report.state),
+                "" if early else url_for("participant.report_list"),
+                "" if early else _("報告書を見る"),
+            )
+        )
+    if state is not None and figures is not None:
+        found += _allowance_deadlines(holder, rule, today, state, figures)
+    return sorted(found, key=lambda due: due.until)
+
+
+def _allowance_deadlines(
+    holder: Holder, rule: PhaseRule, today: date, state: Compliance, figures: Figures
+) -> list[Due]:
+    found = []
+    until = rule.retirement_deadline
+    if state is not Compliance.MET or today <= until:
+        url = url_for("participant.retire") if figures.held or figures.held_jver else ""
+        met = state is Compliance.MET
+        name = _("%(year)sの排出量に応じた償却", year=fiscal(holder.phase.target_year))
+        left = "—" if met else _left(None, until, today)
+        link = "" if met or not url else _("償却する")
+        found.append(Due(name, None, until, left, label(state), tone(state), "" if met else url, link))
+    if today <= rule.banking_until:
+        early = today < rule.banking_from
+        found.append(
+            Due(
+                _("バンキング申請"),
+                rule.banking_from,
+                rule.banking_until,
+                _left(rule.banking_from, rule.banking_until, today),
+                _("受付前") if early else _("受付中"),
+                "off" if early else "go",
+            )
+        )
+    return found
+
+
+def _left(since: date | None, until: date, today: date) -> str:
+    if since is not None and today < since:
+        return _("受付開始まで%(n)s日", n=number((since - today).days))
+    if today > until:
+        return _("%(n)s日過ぎています", n=number((today - until).days))
+    return _("今日まで") if today == until else _("%(n)s日", n=number((until - today).days))
