@@ -48,7 +48,9 @@ DATES = RuleDates(
 def office(session: Session, role: Role = Role.OFFICER, login_id: str | None = None) -> User:
     """A colleague of the secretariat with :data:`PASSWORD`."""
     name = login_id or f"{role.value}{next(_count)}"
-    user, _ = users.create_secretariat_user(session, name, "事務 花子", role, f"{name}@office.example", actor=None)
+    user, _ = users.create_secretariat_user(
+        session, name, "事務 花子", role, f"{name}@office.example", actor=None
+    )
     return with_password(user)
 
 

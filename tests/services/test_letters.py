@@ -109,7 +109,10 @@ def test_posting_and_coming_back_are_recorded_with_their_days(session: Session) 
     assert caught.value.refusal is Refusal.WRONG_STATE
     session.refresh(letter)
     letters.print_letter(session, letter.id, actor=officer)
-    for day, refusal in ((date(2013, 10, 9), Refusal.DATE_IN_FUTURE), (date(2013, 10, 7), Refusal.DATES_ORDER)):
+    for day, refusal in (
+        (date(2013, 10, 9), Refusal.DATE_IN_FUTURE),
+        (date(2013, 10, 7), Refusal.DATES_ORDER),
+    ):
         with pytest.raises(PortalError) as caught:
             letters.mark_posted(session, letter.id, day, actor=officer)
         assert caught.value.refusal is refusal
