@@ -15,7 +15,7 @@ from flask_admin.contrib.sqla.filters import BaseSQLAFilter
 from portal.clock import at_tokyo, end_of_day
 from portal.models.base import Moment
 
-Choices = Sequence[tuple[str, Any]]
+Choices = Sequence[tuple[Any, Any]]
 
 
 class ListFilter(BaseSQLAFilter):

@@ -1,0 +1,189 @@
+"""Phases and their dates: the rule in force, the ones before, and changing it (domain §1, §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+from flask import abort, flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import selectinload
+from wtforms import BooleanField, DateField, IntegerField, TextAreaField
+from wtforms.validators import InputRequired
+
+from portal.admin.acts import Needed, ProvenForm, status, submitted
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.extensions import db_session
+from portal.models import Phase, PhaseRule
+from portal.permissions import Permission
+from portal.services import phases
+from portal.web import actor
+from portal.web_text import day, fiscal, number, phase_name
+
+#: what each value of a rule is called, in the order of the calendar
+RULE_WORDS: dict[str, Any] = {
+    "application_due": _l("登録申請の締切"),
+    "base_report_from": _l("基準年度の報告書の受付開始"),
+    "base_report_due": _l("基準年度の報告書の締切"),
+    "issue_from": _l("排出枠を発行できる日"),
+    "target_report_from": _l("削減目標年度の報告書の受付開始"),
+    "target_report_due": _l("削減目標年度の報告書の締切"),
+    "retirement_deadline": _l("償却期限"),
+    "banking_from": _l("バンキング申請の受付開始"),
+    "banking_until": _l("バンキング申請の締切"),
+    "adjustment_report_from": _l("調整・自主削減年度の報告書の受付開始"),
+    "adjustment_report_due": _l("調整・自主削減年度の報告書の締切"),
+    "reserve_released_by_compliance": _l("目標を達成すると、コミットメントリザーブ量を0にする"),
+    "jver_counts_for_reserve": _l("jVERの償却をコミットメントリザーブ量に数える"),
+    "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
+    "proposal_days": _l("移動の起案の有効日数"),
+}
+
+
+def _field(name: str, kind: str) -> Any:
+    words = RULE_WORDS[name]
+    if kind == "bool":
+        return BooleanField(words)
+    if kind == "int":
+        return IntegerField(words, validators=[InputRequired(_l("数字を入力してください。"))])
+    return DateField(words, validators=[InputRequired(_l("日付を入力してください。"))])
+
+
+class RuleForm(ProvenForm):
+    """Every value of the rule in force, and why it changes."""
+
+    reason = TextAreaField(_l("変更の理由"), validators=[Needed()])
+
+    def dates(self) -> phases.RuleDates:
+        return phases.RuleDates(**{name: self[name].data for name in RULE_WORDS})
+
+
+_KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
+ChangeForm: type[RuleForm] = type(
+    "ChangeForm", (RuleForm,), {name: _field(name, _KINDS[name]) for name in RULE_WORDS}
+)
+
+
+def shown(rule: PhaseRule) -> list[tuple[Any, Any]]:
+    """A rule's values in words, for a list of facts."""
+    return [(words, _value(getattr(rule, name))) for name, words in RULE_WORDS.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("はい") if value else _("いいえ")
+    return day(value) if isinstance(value, date) else _("%(n)s日", n=number(value))
+
+
+def differences(older: PhaseRule, newer: PhaseRule) -> list[tuple[Any, str, str]]:
+    """What a change changed: (name, before, after)."""
+    return [
+        (words, _value(getattr(older, name)), _value(getattr(newer, name)))
+        for name, words in RULE_WORDS.items()
+        if getattr(older, name) != getattr(newer, name)
+    ]
+
+
+def in_force(phase: Phase) -> PhaseRule | None:
+    """The rule that holds now."""
+    return next((rule for rule in phase.rules if rule.superseded_at is None), None)
+
+
+def _deadline(_view: Any, _context: Any, model: Phase, _name: str) -> str:
+    rule = in_force(model)
+    return day(rule.retirement_deadline if rule is not None else None)
+
+
+class PhaseView(SecretariatView):
+    """期と期限."""
+
+    permission_view = Permission.RECORD_VIEW
+    column_list: Any = ("number", "installation_year", "target_year", "adjustment_year", "rules")
+    column_default_sort = ("number", True)
+    column_sortable_list: Any = ("number",)
+    column_labels: Any = {
+        "number": _l("期"),
+        "installation_year": _l("設備導入年度"),
+        "target_year": _l("削減目標年度"),
+        "adjustment_year": _l("調整・自主削減年度"),
+        "rules": _l("償却期限"),
+    }
+    column_formatters: Any = {
+        "number": lambda _v, _c, m, _n: phase_name(m.number),
+        "installation_year": lambda _v, _c, m, _n: fiscal(m.installation_year),
+        "target_year": lambda _v, _c, m, _n: fiscal(m.target_year),
+        "adjustment_year": lambda _v, _c, m, _n: fiscal(m.adjustment_year),
+        "rules": _deadline,
+    }
+    column_formatters_export: Any = {"rules": _deadline}
+    details_template = "admin/phase/details.html"
+
+    def get_query(self) -> Any:
+        return super().get_query().options(selectinload(Phase.rules))
+
+    def title_of(self, model: Phase) -> str:
+        return phase_name(model.number)
+
+    def details_context(self, model: Phase) -> dict[str, Any]:
+        rules = list(model.rules)
+        pairs = list(pairwise(rules))
+        rule = in_force(model)
+        return {
+            "rule": rule,
+            "rule_facts": shown(rule) if rule is not None else [],
+            "changes": [(newer, differences(older, newer)) for older, newer in reversed(pairs)],
+        }
+
+    def steps_for(self, model: Phase) -> Sequence[Step]:
+        if not self.allows(Permission.TARGET_CONFIRM):
+            return ()
+        return [Step(_("期限を変更する"), self.get_url(".change_view", id=model.id))]
+
+    def later_for(self, model: Phase) -> tuple[Any, Any] | None:
+        if self.allows(Permission.TARGET_CONFIRM) or not self.allows(Permission.TARGET_PROPOSE):
+            return None
+        return _("期限を変更できるのは、承認者です"), _(
+            "変更が要るときは、理由を添えて承認者に伝えてください。"
+        )
+
+    def history_of(self, model: Phase) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("phase", [model.id])])
+
+    @page("/change/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
+    def change_view(self) -> Any:
+        row: Phase = self.get_one(request.args.get("id", ""))
+        rule = in_force(row)
+        if rule is None:
+            abort(404)
+        row_id, name = row.id, phase_name(row.number)
+        data = {field: getattr(rule, field) for field in RULE_WORDS}
+        form = ChangeForm(data={**data, "version": row.version})
+
+        def change() -> PhaseRule:
+            form.prove()
+            return phases.change_rule(
+                db_session(),
+                row_id,
+                form.dates(),
+                reason=form["reason"].data or "",
+                actor=actor(),
+                version=form["version"].data,
+            )
+
+        if submitted(form, change) is not None:
+            flash(_("期限を変更しました。前の期限も記録に残っています。"), "good")
+            return redirect(self.get_url(".details_view", id=row_id))
+        back = self.get_url(".details_view", id=row_id)
+        html = self.render("admin/phase/change.html", form=form, name=name, back=back, rules=list(RULE_WORDS))
+        return html, status()
+
+
+def views() -> list[Any]:
+    """The screens of this subject."""
+    return [PhaseView(Phase, name=_l("期と期限"), endpoint="phase")]

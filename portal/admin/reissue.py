@@ -1,0 +1,68 @@
+"""New initial passwords for a participant's logins: a letter that waits to be printed (domain §2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import SelectMultipleField
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from portal.admin.acts import Needed, Question, ask, submitted
+from portal.admin.forms import AdminForm
+from portal.errors import Refusal, refuse
+from portal.extensions import db_session
+from portal.models import Holder, Letter, Trader, Verifier
+from portal.services import access, letters
+from portal.web import actor
+from portal.web_text import label
+
+
+class ReissueForm(AdminForm):
+    """Which logins get a new password."""
+
+    logins = SelectMultipleField(
+        _l("ログイン"),
+        coerce=str,
+        validators=[Needed()],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )
+
+
+def _write(participant: Any, chosen: list[str]) -> Letter:
+    """The letter for the chosen logins of a participant that is read anew."""
+    session = db_session()
+    row = access.get_visible(session, type(participant), participant.id, actor())
+    users = [user for user in row.users if user.login_id in chosen and user.active]
+    if not users:
+        raise refuse(Refusal.REQUIRED, "logins")
+    return letters.make_reissue(session, row, users, actor=actor())
+
+
+def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
+    """The page that asks which logins, and writes the letter."""
+    active = [user for user in row.users if user.active]
+    form = ReissueForm(data={"logins": [user.login_id for user in active]})
+    choices = [(user.login_id, _login_words(user)) for user in active]
+    form["logins"].choices = choices
+    back = view.get_url(".details_view", id=row.id)
+    made = submitted(form, lambda: _write(row, form["logins"].data or []))
+    if made is not None:
+        flash(_("再発行の通知書を作りました。印刷すると、新しいパスワードになります。"), "good")
+        return redirect(view.get_url("letter.details_view", id=made.id))
+    question = Question(
+        _("パスワードを再発行する"),
+        [(view.name, view.get_url(".index_view")), (row.label, back)],
+        say=_("新しい初期パスワードの通知書を作ります。いまのパスワードは、通知書を印刷するまで使えます。"),
+        verb=_("再発行の通知書を作る"),
+        back=back,
+        facts=[(_("参加者"), row.label), (_("送り先"), row.contact.name)],
+    )
+    return ask(view, form, question)
+
+
+def _login_words(user: Any) -> str:
+    return _("%(login)s（%(role)s）", login=user.login_id, role=label(user.role))

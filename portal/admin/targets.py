@@ -1,0 +1,239 @@
+"""Reduction targets: entered by one person, confirmed by another (domain §2, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import joinedload
+from wtforms import StringField, TextAreaField
+
+from portal.admin import formats
+from portal.admin.acts import KeyForm, KeySearch, Needed, ProvenForm, Question, VersionForm, ask, submitted
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import ChoiceFilter
+from portal.extensions import db_session
+from portal.models import Holder, ReductionTarget, TargetState
+from portal.permissions import Permission
+from portal.services import access, targets
+from portal.services.figures import figures_of
+from portal.web import actor
+from portal.web_text import label, number
+
+
+class QuantityForm(KeyForm):
+    """The promised reduction in t-CO2."""
+
+    quantity = StringField(
+        _l("削減目標量"),
+        validators=[Needed()],
+        description=_l("t-CO2の整数。桁区切りのカンマを入れてもかまいません。"),
+    )
+
+
+class WithdrawForm(VersionForm):
+    """Why a proposal is taken back, if there is something to say."""
+
+    reason = TextAreaField(_l("理由"))
+
+
+class TargetView(KeySearch, SecretariatView):
+    """削減目標量."""
+
+    permission_view = Permission.RECORD_VIEW
+    column_list: Any = (
+        "id",
+        "holder.representative.name",
+        "quantity",
+        "state",
+        "proposed_by.name",
+        "proposed_at",
+        "confirmed_at",
+    )
+    column_default_sort = ("id", True)
+    column_sortable_list: Any = ("quantity", "proposed_at", "confirmed_at")
+    column_searchable_list: Any = ("holder.search_key",)
+    column_labels: Any = {
+        "id": _l("口座番号"),
+        "holder.representative.name": _l("代表事業者・事業所"),
+        "quantity": _l("削減目標量"),
+        "state": _l("状態"),
+        "proposed_by.name": _l("起案者"),
+        "proposed_at": _l("起案"),
+        "confirmed_at": _l("確定"),
+    }
+    column_figures = frozenset({"quantity"})
+    column_units = {"quantity": "t-CO2"}
+    column_formatters: Any = {
+        "id": lambda _v, _c, m, _n: m.holder.account.code,
+        "holder.representative.name": formats.two_lines("holder.site_name"),
+        "quantity": formats.figure,
+        "state": formats.state,
+    }
+    column_formatters_export: Any = {
+        "id": lambda _v, _c, m, _n: m.holder.account.code,
+        "holder.representative.name": lambda _v, _c, m, _n: m.holder.label,
+    }
+    column_details_list: Any = (
+        "holder.representative.name",
+        "quantity",
+        "state",
+        "proposed_by.name",
+        "proposed_at",
+        "confirmed_by.name",
+        "confirmed_at",
+    )
+    column_filters: Any = (
+        ChoiceFilter(ReductionTarget.state, _l("状態"), lambda: [(s, label(s)) for s in TargetState]),
+    )
+    search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
+
+    def get_query(self) -> Any:
+        holder = joinedload(ReductionTarget.holder)
+        return (
+            super()
+            .get_query()
+            .options(
+                holder.joinedload(Holder.representative),
+                holder.joinedload(Holder.account),
+                joinedload(ReductionTarget.proposed_by),
+                joinedload(ReductionTarget.confirmed_by),
+            )
+        )
+
+    def title_of(self, model: ReductionTarget) -> str:
+        return _("%(holder)sの削減目標量", holder=model.holder.label)
+
+    def steps_for(self, model: ReductionTarget) -> Sequence[Step]:
+        if model.state is not TargetState.PROPOSED:
+            return ()
+        steps = []
+        if self.allows(Permission.TARGET_CONFIRM) and model.proposed_by_id != actor().id:
+            steps.append(Step(_("削減目標量を確定する"), self.get_url(".confirm_view", id=model.id)))
+        if self.allows(Permission.TARGET_PROPOSE):
+            steps.append(Step(_("起案を取り下げる"), self.get_url(".withdraw_view", id=model.id)))
+        return steps
+
+    def later_for(self, model: ReductionTarget) -> tuple[Any, Any] | None:
+        if model.state is not TargetState.PROPOSED or model.proposed_by_id != actor().id:
+            return None
+        return _("確定は、ほかの人が行います"), _("起案した人とは別の承認者が確かめて、確定します。")
+
+    def history_of(self, model: ReductionTarget) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("reduction_target", [model.id])])
+
+    # ---- acts
+
+    def _holder_page(self, holder: Holder) -> tuple[list[tuple[Any, str]], str]:
+        back = self.get_url("holder.details_view", id=holder.id)
+        return [(_("目標保有者"), self.get_url("holder.index_view")), (holder.label, back)], back
+
+    @page("/propose/", Permission.TARGET_PROPOSE, methods=("GET", "POST"))
+    def propose_view(self) -> Any:
+        key = request.args.get("holder", "")
+        holder_id = int(key) if key.isascii() and key.isdigit() and len(key) < 16 else 0
+        access.get_visible(db_session(), Holder, holder_id, actor())
+        form = QuantityForm()
+        made = submitted(
+            form,
+            lambda: targets.propose_target(
+                db_session(), holder_id, form["quantity"].data, actor=actor(), key=form["key"].data
+            ),
+        )
+        if made is not None:
+            flash(_("削減目標量を起案しました。ほかの承認者が確かめると、確定します。"), "good")
+            return redirect(self.get_url("holder.details_view", id=holder_id))
+        holder = access.get_visible(db_session(), Holder, holder_id, actor())
+        parents, back = self._holder_page(holder)
+        question = Question(
+            _("削減目標量を起案する"),
+            parents,
+            say=_("この目標保有者が約束した削減量を記入します。"),
+            verb=_("削減目標量を起案する"),
+            back=back,
+            facts=self._facts(holder),
+        )
+        return ask(self, form, question)
+
+    def _facts(self, holder: Holder) -> list[tuple[Any, Any]]:
+        base = figures_of(db_session(), holder).base_emissions
+        shown = _("%(n)s t-CO2", n=number(base)) if base is not None else _("未確定")
+        return [
+            (_("口座番号"), holder.account.code),
+            (_("目標保有者"), holder.label),
+            (_("基準年度排出量"), shown),
+        ]
+
+    def _row(self) -> ReductionTarget:
+        row: ReductionTarget = self.get_one(request.args.get("id", ""))
+        return row
+
+    @page("/confirm/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
+    def confirm_view(self) -> Any:
+        row = self._row()
+        row_id, holder_id = row.id, row.holder_id
+        form = ProvenForm(data={"version": row.version})
+
+        def confirm() -> ReductionTarget:
+            form.prove()
+            return targets.confirm_target(db_session(), row_id, actor=actor(), version=form["version"].data)
+
+        if submitted(form, confirm) is not None:
+            flash(_("削減目標量を確定しました。"), "good")
+            return redirect(self.get_url("holder.details_view", id=holder_id))
+        row = self._row()
+        parents, back = self._holder_page(row.holder)
+        amount = _("%(n)s t-CO2", n=number(row.quantity))
+        question = Question(
+            _("削減目標量を確定する"),
+            parents,
+            say=_("削減目標量を%(amount)sと確定します。", amount=amount),
+            verb=_("%(amount)sと確定する", amount=amount),
+            back=back,
+            facts=[*self._facts(row.holder), (_("起案者"), row.proposed_by.name)],
+            warn=(
+                _("確定すると、取り消せません。"),
+                _("排出枠は、基準年度排出量からこの量を引いた数だけ発行されます。"),
+            ),
+        )
+        return ask(self, form, question)
+
+    @page("/withdraw/", Permission.TARGET_PROPOSE, methods=("GET", "POST"))
+    def withdraw_view(self) -> Any:
+        row = self._row()
+        row_id, holder_id = row.id, row.holder_id
+        form = WithdrawForm(data={"version": row.version})
+        done = submitted(
+            form,
+            lambda: targets.withdraw_target(
+                db_session(),
+                row_id,
+                actor=actor(),
+                version=form["version"].data,
+                reason=form["reason"].data,
+            ),
+        )
+        if done is not None:
+            flash(_("削減目標量の起案を取り下げました。"), "good")
+            return redirect(self.get_url("holder.details_view", id=holder_id))
+        row = self._row()
+        parents, back = self._holder_page(row.holder)
+        question = Question(
+            _("削減目標量の起案を取り下げる"),
+            parents,
+            say=_("%(amount)sの起案を取り下げます。", amount=_("%(n)s t-CO2", n=number(row.quantity))),
+            verb=_("起案を取り下げる"),
+            back=back,
+            facts=self._facts(row.holder),
+        )
+        return ask(self, form, question)
+
+
+def views() -> list[Any]:
+    """The screens of this subject."""
+    return [TargetView(ReductionTarget, name=_l("削減目標量"), endpoint="target")]

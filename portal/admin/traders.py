@@ -1,0 +1,89 @@
+"""Traders: the record of those who buy and sell (domain §1, §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import joinedload
+
+from portal.admin import formats
+from portal.admin.acts import KeySearch
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import YesNoFilter
+from portal.admin.reissue import reissue_page
+from portal.extensions import db_session
+from portal.models import Trader
+from portal.permissions import Permission
+from portal.services import registration
+
+
+class TraderView(KeySearch, SecretariatView):
+    """取引参加者."""
+
+    permission_view = Permission.RECORD_VIEW
+    column_list: Any = ("account.id", "organisation.name", "account.name", "account.state", "contact.name")
+    column_default_sort = ("id", False)
+    column_sortable_list: Any = (("organisation.name", "organisation.name_kana"),)
+    column_labels: Any = {
+        "account.id": _l("口座番号"),
+        "organisation.name": _l("法人名"),
+        "account.name": _l("口座名"),
+        "account.state": _l("口座の状態"),
+        "contact.name": _l("担当者"),
+    }
+    column_formatters: Any = {
+        "account.id": lambda _v, _c, m, _n: m.account.code,
+        "account.state": formats.state,
+        "contact.name": formats.two_lines("contact.mail"),
+    }
+    column_formatters_export: Any = {
+        "account.id": lambda _v, _c, m, _n: m.account.code,
+        "contact.name": lambda _v, _c, m, _n: m.contact.name,
+    }
+    column_filters: Any = (
+        YesNoFilter(Trader.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
+    )
+    search_help = _l("会社名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
+    details_template = "admin/trader/details.html"
+
+    def get_query(self) -> Any:
+        wanted = (Trader.organisation, Trader.account, Trader.contact)
+        return super().get_query().options(*(joinedload(one) for one in wanted))
+
+    def title_of(self, model: Trader) -> str:
+        return model.label
+
+    def details_context(self, model: Trader) -> dict[str, Any]:
+        return {"letters": registration.letters_of(db_session(), model.application_id)}
+
+    def steps_for(self, model: Trader) -> Sequence[Step]:
+        if not self.allows(Permission.LOGIN_REISSUE):
+            return ()
+        return [Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id))]
+
+    def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
+        letters = [one.id for one in registration.letters_of(db_session(), model.application_id)]
+        return history(
+            db_session(),
+            [
+                ("registration_application", [model.application_id]),
+                ("letter", letters),
+                ("account", [model.account.id]),
+                ("user", [user.id for user in model.users]),
+            ],
+        )
+
+    @page("/reissue/", Permission.LOGIN_REISSUE, methods=("GET", "POST"))
+    def reissue_view(self) -> Any:
+        return reissue_page(self, self.get_one(request.args.get("id", "")))
+
+
+def views() -> list[Any]:
+    """The screens of this subject."""
+    return [TraderView(Trader, name=_l("取引参加者"), endpoint="trader")]
