@@ -103,6 +103,7 @@ def install(app: Flask, settings: Settings) -> None:
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_REDIRECT_ALLOW_SUBDOMAINS=False,
         SECURITY_ANONYMOUS_USER_DISABLED=False,
+        SECURITY_JOIN_USER_ROLES=False,  # one role per login, in its own column
     )
     datastore = SQLAlchemySessionUserDatastore(cast(Any, db_session), User, cast(Any, NoRoles))
     Security(app, datastore, login_form=LoginForm)
