@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import admin, participant, web, web_account, web_login, web_text
 from portal.extensions import csrf, db_session, make_engine, session_factory
-from portal.services import installation, mail
+from portal.services import installation, letter_words, mail
 from portal.settings import ROOT, Settings, read_settings
 
 DOMAINS = ("layout", "services", "admin", "participant")
@@ -41,6 +41,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     bind_database(settings)
     installation.forget()
     mail.configure(settings)
+    letter_words.configure(settings)
     csrf.init_app(app)
     Babel(app, locale_selector=web.choose_locale)
     web.install(app, settings)

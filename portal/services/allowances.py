@@ -114,7 +114,7 @@ def unit_classes(session: Session, account: Account) -> list[tuple[UnitClass, Ho
         .options(joinedload(UnitClass.phase))
         .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
     )
-    return [(unit_class, row) for unit_class, row in rows.tuples()]
+    return [(unit_class, row) for unit_class, row in rows]
 
 
 def default_class(session: Session, account: Account) -> UnitClass:

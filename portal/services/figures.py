@@ -43,9 +43,7 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
                 ReductionTarget.state == TargetState.CONFIRMED,
                 ReductionTarget.superseded_at.is_(None),
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     flows = _flows(session, ids)
     held = _held(session, ids)
@@ -55,7 +53,7 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
             select(Holder.id, PhaseRule)
             .join(PhaseRule, PhaseRule.phase_id == Holder.phase_id)
             .where(Holder.id.in_(ids), PhaseRule.superseded_at.is_(None))
-        ).tuples()
+        )
     }
     if any(holder_id not in rules for holder_id in ids):
         raise NotFound

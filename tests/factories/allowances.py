@@ -1,0 +1,87 @@
+"""Holders with issued allowances, and movements made the way people make them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.models import Holder, Movement, MovementKind, Period, ReportState, Trader, User
+from portal.permissions import Role
+from portal.services import allowances, issuance, targets
+from portal.services.allowances import Request
+from tests.factories import registration as make
+from tests.factories import reports
+
+
+@dataclass
+class Market:
+    """One holder with 8,500 JAA (base 10,000 − target 1,500), one trader, the office."""
+
+    scheme: reports.Scheme
+    holder: Holder
+    trader: Trader
+    officer: User
+    approver: User
+
+    @property
+    def a(self) -> User:
+        return next(user for user in self.holder.users if user.role is Role.HOLDER_A)
+
+    @property
+    def b(self) -> User:
+        return next(user for user in self.holder.users if user.role is Role.HOLDER_B)
+
+    @property
+    def t(self) -> User:
+        return self.trader.users[0]
+
+
+def at(wall: str) -> None:
+    """Stop the clock at a Tokyo wall time."""
+    clock.set_time(datetime.fromisoformat(wall).replace(tzinfo=clock.TOKYO))
+
+
+def market(session: Session, *, base: int = 10_000, target: int = 1_500, issued: bool = True) -> Market:
+    """The worked example of domain §5 at its first step."""
+    scheme = reports.scheme(session)
+    reports.bring(session, scheme, ReportState.APPROVED, Period.BASE, base)
+    made = Market(
+        scheme,
+        scheme.holder,
+        make.trader(session),
+        make.office(session, Role.OFFICER),
+        make.office(session, Role.APPROVER),
+    )
+    proposed = targets.propose_target(session, made.holder.id, target, actor=made.officer)
+    targets.confirm_target(session, proposed.id, actor=made.approver)
+    at("2014-04-08 09:00")
+    if issued:
+        issue(session, made)
+    return made
+
+
+def issue(session: Session, made: Market) -> Movement:
+    """Issue base − target by two persons."""
+    proposed = issuance.propose_issue(
+        session, made.holder.id, key=secrets.token_hex(8), actor=made.officer
+    )
+    return issuance.confirm(session, proposed.id, version=proposed.version, actor=made.approver)
+
+
+def move(
+    session: Session,
+    actor: User,
+    kind: MovementKind,
+    quantity: int | str,
+    account: str = "",
+    *,
+    key: str | None = None,
+    voluntary: bool = False,
+) -> Movement:
+    """One movement as the confirmation page sends it."""
+    request = Request(kind=kind, quantity=str(quantity), account=account, voluntary=voluntary)
+    return allowances.move(session, request, key=key or secrets.token_hex(8), actor=actor)

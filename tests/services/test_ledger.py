@@ -1,0 +1,125 @@
+"""The ledger on both databases: it balances, it remembers, it refuses to forget."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
+
+from portal.models import Holding, LedgerEntry, LedgerTransaction, MovementKind
+from portal.services import ledger
+from portal.services.transaction import one_transaction
+from tests.factories import allowances as make
+
+
+@pytest.fixture
+def traded(session: Session) -> make.Market:
+    """A market in which 1,500 were sold and 5,000 retired."""
+    with one_transaction(session):
+        made = make.market(session)
+        make.move(session, made.a, MovementKind.TRANSFER, 1_500, made.trader.account.code)
+        make.move(session, made.a, MovementKind.RETIRE, 5_000)
+    return made
+
+
+def test_every_posting_sums_to_zero_and_balances_equal_their_entries(
+    session: Session, traded: make.Market
+) -> None:
+    report = ledger.verify(session)
+    assert report.ok, report.problem
+    assert (report.transactions, report.entries) == (3, 6)
+    (units,) = report.sums
+    assert units.issued == units.elsewhere == 8_500
+
+
+def test_transactions_are_numbered_without_gaps_and_chained(session: Session, traded: make.Market) -> None:
+    rows = session.scalars(select(LedgerTransaction).order_by(LedgerTransaction.id)).all()
+    assert [row.code for row in rows] == ["T-000001", "T-000002", "T-000003"]
+    assert [row.previous_hash for row in rows] == ["", rows[0].hash, rows[1].hash]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET quantity = quantity + 1",
+        "DELETE FROM ledger_entry",
+        "UPDATE ledger_transaction SET kind = 'transfer'",
+        "DELETE FROM ledger_transaction",
+        "UPDATE event SET tag = 'x'",
+        "DELETE FROM event",
+    ],
+)
+def test_history_cannot_be_changed_even_by_sql(
+    engine: Engine, session: Session, traded: make.Market, statement: str
+) -> None:
+    session.rollback()
+    with pytest.raises(DatabaseError, match="append_only"), engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_a_balance_below_zero_is_refused_by_the_database_itself(
+    engine: Engine, session: Session, traded: make.Market
+) -> None:
+    session.rollback()
+    with pytest.raises(DatabaseError, match="not_below_zero|promised_is_there"), engine.begin() as connection:
+        connection.execute(text("UPDATE holding SET quantity = -1 WHERE account_id > 1000"))
+
+
+def _forge(engine: Engine, statement: str) -> None:
+    """Do what triggers refuse, as somebody with the keys of the database could."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE ledger_entry DISABLE TRIGGER USER"))
+            connection.execute(text("ALTER TABLE ledger_transaction DISABLE TRIGGER USER"))
+        else:
+            for table in ("ledger_entry", "ledger_transaction"):
+                connection.execute(text(f"DROP TRIGGER {table}_no_update"))
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "words"),
+    [
+        ("UPDATE ledger_entry SET quantity = quantity * 2 WHERE transaction_id = 2", 2, "differ"),
+        ("UPDATE ledger_transaction SET posted_by_id = 1 WHERE id = 2", 2, "differ"),
+        ("UPDATE ledger_transaction SET hash = 'x' WHERE id = 1", 1, "hash"),
+        ("UPDATE ledger_transaction SET previous_hash = 'x' WHERE id = 3", 3, "predecessor"),
+        ("UPDATE ledger_head SET last_number = 2", 2, "head"),
+    ],
+)
+def test_a_forged_past_is_found_and_the_first_wrong_transaction_named(
+    engine: Engine, session: Session, traded: make.Market, statement: str, number: int, words: str
+) -> None:
+    session.rollback()
+    _forge(engine, statement)
+    report = ledger.verify(session)
+    assert not report.ok
+    assert report.transaction_id == number
+    assert words in str(report.problem)
+
+
+def test_a_balance_that_is_not_its_entries_is_named(
+    engine: Engine, session: Session, traded: make.Market
+) -> None:
+    code = traded.holder.account.code
+    session.rollback()
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"UPDATE holding SET quantity = quantity + 1 WHERE account_id = {code.removeprefix('AST-')}")
+        )
+    report = ledger.verify(session)
+    assert not report.ok
+    assert code in str(report.problem)
+
+
+def test_an_unbalanced_posting_is_a_programming_error_and_writes_nothing(
+    session: Session, traded: make.Market
+) -> None:
+    movement = session.scalars(select(LedgerTransaction)).first()
+    assert movement is not None
+    before = session.scalars(select(LedgerEntry.id)).all()
+    with pytest.raises(ValueError, match="sum to zero"):
+        ledger.post(session, movement.movement, [(1, 1, -5), (2, 1, 4)], actor=traded.a)
+    assert session.scalars(select(LedgerEntry.id)).all() == before
+    assert session.scalars(select(Holding.promised)).all()
