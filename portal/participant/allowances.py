@@ -139,13 +139,13 @@ def balance() -> Any:
     )
 
 
-@pages.get("/allowances/history.<any(csv, xlsx):kind>")
+@pages.get("/allowances/history.<any(csv, xlsx):file>")
 @requires(Permission.ALLOWANCE_OWN_VIEW)
-def history_file(kind: str) -> Any:
+def history_file(file: str) -> Any:
     """The narrowed history as a file."""
     session = db_session()
     account = own_account(session, actor())
-    name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{kind}"
+    name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{file}"
     titles = [
         _("日時"),
         _("取引番号"),
@@ -159,9 +159,9 @@ def history_file(kind: str) -> Any:
     ]
     # worded here, while the request is alive: the answer travels later
     rows = list(_rows(account))
-    if kind == "xlsx":
-        file, _size = xlsx_file(titles, rows, _("移動の履歴"))
-        return send_file(file, mimetype=XLSX, as_attachment=True, download_name=name)
+    if file == "xlsx":
+        book, _size = xlsx_file(titles, rows, _("移動の履歴"))
+        return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
     response = Response(stream_with_context(csv_lines(titles, rows)), mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

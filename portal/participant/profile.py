@@ -96,6 +96,7 @@ def registration_contact() -> Any:
     form.company.choices = [(c.name, c.name) for c in contacts.companies(participant)]
     if not isinstance(participant, Holder):
         del form.mail_b
+        form.mail.label.text = _("メールアドレス")
     if request.method == "GET":
         form.key.data = once.new_key()
     if form.validate_on_submit():

@@ -261,7 +261,9 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
             select(EmissionsReport.period, EmissionsReport.confirmed_emissions).where(
                 EmissionsReport.holder_id == holder.id, EmissionsReport.confirmed_at < end
             )
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     target = session.scalars(
         select(ReductionTarget.quantity)

@@ -124,14 +124,14 @@ def _account(session: Session, actor: User) -> Account | None:
         return None
 
 
-def _events(actor: User) -> Select[tuple[datetime, str, int]]:
+def _events(actor: User) -> Select[datetime, str, int]:
     mine = Event.holder_id == actor.holder_id if actor.holder_id is not None else false()
     return select(Event.at.label("at"), literal("event").label("what"), Event.id.label("id")).where(
         mine, Event.tag.in_([tag.value for tag in tags_for(actor)])
     )
 
 
-def _entries(account: Account | None) -> Select[tuple[datetime, str, int]]:
+def _entries(account: Account | None) -> Select[datetime, str, int]:
     own = LedgerEntry.account_id == account.id if account is not None else false()
     return (
         select(
@@ -154,7 +154,9 @@ def _reports_of(session: Session, events: Sequence[Event]) -> dict[int, Emission
         wanted = {e.subject_id for e in events if e.subject_type == name}
         if not wanted:
             continue
-        found = dict(session.execute(select(model.id, model.report_id).where(model.id.in_(wanted))).tuples())
+        found = dict(
+            session.execute(select(model.id, model.report_id).where(model.id.in_(wanted))).tuples().all()
+        )
         by_event |= {
             e.id: found[e.subject_id] for e in events if e.subject_type == name and e.subject_id in found
         }
