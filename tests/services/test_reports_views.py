@@ -174,6 +174,7 @@ def test_more_reports_and_files_need_no_more_queries(session: Session, engine: E
         made.bring(session, first, S.UNDER_REVIEW)
 
     def queries(work: Callable[[Session, User], object], who: int) -> int:
+        session.rollback()
         with make_session(engine) as fresh:
             actor = fresh.get_one(User, who)
             with counted(engine) as seen:
