@@ -16,7 +16,19 @@ from portal.web import register_navigation
 pages = Blueprint("participant", __name__)
 
 #: the page modules; importing one hangs its views on the blueprint
-MODULES = ("home", "allowances", "movements", "receipts", "profile", "directory")
+MODULES = (
+    "home",
+    "allowances",
+    "movements",
+    "receipts",
+    "profile",
+    "directory",
+    "files",
+    "reports",
+    "report_upload",
+    "report_acts",
+    "verification",
+)
 
 
 def install(app: Flask) -> None:
