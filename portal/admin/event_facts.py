@@ -1,0 +1,155 @@
+"""The facts of an audit event in words: what it was about, what changed from what to what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.models import (
+    AccountKind,
+    ApplicationState,
+    DecisionState,
+    Event,
+    LetterState,
+    MovementKind,
+    MovementState,
+    Opinion,
+    ReportState,
+    ReviewSide,
+    TargetState,
+)
+from portal.permissions import Role
+from portal.web_text import day, label, moment, number, signed
+
+#: table → what it holds, in words
+SUBJECTS: dict[str, Any] = {
+    "registration_application": _l("登録申請"),
+    "holder": _l("目標保有者"),
+    "account": _l("口座"),
+    "user": _l("利用者"),
+    "letter": _l("通知書"),
+    "phase": _l("期"),
+    "phase_rule": _l("期の日程"),
+    "emission_factor": _l("排出係数"),
+    "reduction_target": _l("削減目標量"),
+    "emissions_report": _l("報告書"),
+    "approval_revocation": _l("承認の取消し"),
+    "document": _l("ファイル"),
+    "movement": _l("移動"),
+    "contact_change": _l("担当者の変更申請"),
+    "banking_application": _l("バンキング申請"),
+    "compliance_snapshot": _l("償却期限の記録"),
+    "mail_message": _l("メール"),
+    "portal_state": _l("システム"),
+}
+_SCREENS = {
+    "registration_application": "application",
+    "holder": "holder",
+    "account": "account",
+    "letter": "letter",
+    "emissions_report": "report",
+    "movement": "movement",
+    "mail_message": "mail",
+    "user": "user",
+    "contact_change": "contact_change",
+}
+_FACTS: dict[str, Any] = {
+    "before": _l("変更前"),
+    "after": _l("変更後"),
+    "account": _l("口座番号"),
+    "address": _l("接続元"),
+    "code": _l("コード"),
+    "codes": _l("問題の種類"),
+    "count": _l("件数"),
+    "day": _l("日付"),
+    "emissions": _l("排出量（t-CO2）"),
+    "filename": _l("ファイル名"),
+    "items": _l("変わった項目"),
+    "kind": _l("種類"),
+    "late": _l("期限後"),
+    "login_id": _l("ログインID"),
+    "logins": _l("ログインID"),
+    "name": _l("名前"),
+    "number": _l("番号"),
+    "opinion": _l("検証の意見"),
+    "prints": _l("印刷した回数"),
+    "quantity": _l("数量"),
+    "role": _l("役割"),
+    "round": _l("回"),
+    "side": _l("送った側"),
+    "source": _l("移動元"),
+    "target": _l("移動先"),
+    "until": _l("有効期限"),
+    "verified": _l("検証された排出量（t-CO2）"),
+}
+_STATES: dict[str, type[StrEnum]] = {
+    "registration_application": ApplicationState,
+    "letter": LetterState,
+    "emissions_report": ReportState,
+    "movement": MovementState,
+    "reduction_target": TargetState,
+    "approval_revocation": TargetState,
+    "contact_change": DecisionState,
+    "banking_application": DecisionState,
+}
+_KINDS: dict[str, type[StrEnum]] = {"movement": MovementKind, "account": AccountKind}
+_ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
+
+
+def subject_word(table: str, row_id: int) -> str:
+    """What an event was about: 報告書 12."""
+    return _("%(what)s %(n)s", what=SUBJECTS.get(table, table), n=row_id)
+
+
+def subject_address(table: str, row_id: int) -> str | None:
+    """The page of the row an event was about, if it has one."""
+    screen = _SCREENS.get(table)
+    return url_for(f"{screen}.details_view", id=row_id) if screen is not None else None
+
+
+def fact_lines(event: Event) -> list[tuple[str, str]]:
+    """(name, value) of each fact worth reading; numbers of other rows are left out."""
+    return [
+        (str(_FACTS[name]), _shown(event.subject_type, name, value))
+        for name, value in event.facts.items()
+        if name in _FACTS and value is not None and value != []
+    ]
+
+
+def _shown(table: str, name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return _("はい") if value else _("いいえ")
+    if isinstance(value, int):
+        return number(value) if value >= 0 else signed(value)
+    if isinstance(value, Mapping):
+        return "、".join(f"{key}＝{_shown(table, '', one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return "、".join(_shown(table, "", one) for one in value)
+    kind = _enum_of(table, name)
+    if kind is not None and value in {member.value for member in kind}:
+        return label(kind(value))
+    return _dated(str(value))
+
+
+def _enum_of(table: str, name: str) -> type[StrEnum] | None:
+    if name in ("before", "after"):
+        return _STATES.get(table)
+    return _KINDS.get(table) if name == "kind" else _ENUMS.get(name)
+
+
+def _dated(text: str) -> str:
+    """A stored day or moment as the reader's language writes it; other words as they are."""
+    try:
+        if len(text) == 10:
+            return day(date.fromisoformat(text))
+        if len(text) > 18 and text[10] == "T":
+            return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+    return text

@@ -1,0 +1,109 @@
+"""The audit trail as the office reads it: what happened, by whom, on what, with which facts (safety 13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import or_, select
+from sqlalchemy.orm import joinedload
+
+from portal.admin.base import SecretariatView
+from portal.admin.event_facts import SUBJECTS, fact_lines, subject_address, subject_word
+from portal.admin.event_words import WORDS, event_word
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.extensions import db_session
+from portal.models import Event, Holder, User
+from portal.permissions import SECRETARIAT, Permission
+from portal.services.numbers import search_key
+from portal.web_text import NOTHING
+
+
+def _tags() -> list[tuple[str, Any]]:
+    return sorted(((tag.value, str(word)) for tag, word in WORDS.items()), key=lambda one: one[1])
+
+
+def _office() -> list[tuple[int, str]]:
+    rows = db_session.scalars(select(User).where(User.role.in_(SECRETARIAT)).order_by(User.login_id))
+    return [(one.id, f"{one.name}（{one.login_id}）") for one in rows]
+
+
+def _who(_view: Any, _context: Any, model: Event, _name: str) -> Any:
+    return f"{model.actor.name}（{model.actor.login_id}）" if model.actor is not None else NOTHING
+
+
+class EventView(SecretariatView):
+    """操作の記録."""
+
+    permission_view = Permission.RECORD_VIEW
+    column_list = ("tag", "at", "actor", "subject", "facts")
+    column_details_list: Any = ("tag", "at", "actor")
+    column_searchable_list = ("actor.login_id",)
+    column_default_sort = ("id", True)
+    column_sortable_list = ("at",)
+    column_labels: Any = {
+        "at": _l("日時"),
+        "tag": _l("操作"),
+        "actor": _l("操作した人"),
+        "subject": _l("対象"),
+        "facts": _l("内容"),
+    }
+    column_formatters = {
+        "tag": lambda _v, _c, m, _n: event_word(m.tag),
+        "actor": _who,
+        "subject": lambda _v, _c, m, _n: subject_word(m.subject_type, m.subject_id),
+        "facts": lambda _v, _c, m, _n: _short(m),
+    }
+    column_formatters_export = {
+        "tag": lambda _v, _c, m, _n: event_word(m.tag),
+        "subject": lambda _v, _c, m, _n: subject_word(m.subject_type, m.subject_id),
+        "facts": lambda _v, _c, m, _n: _short(m),
+        "actor": _who,
+    }
+    column_filters = (
+        ChoiceFilter(Event.tag, _l("操作"), _tags),
+        ChoiceFilter(Event.actor_id, _l("操作した人（事務局）"), _office),
+        ChoiceFilter(Event.subject_type, _l("対象"), lambda: list(SUBJECTS.items())),
+        FromDayFilter(Event.at, _l("日付（から）")),
+        ToDayFilter(Event.at, _l("日付（まで）")),
+    )
+    search_help = _l("操作した人のログインIDか名前、目標保有者の名前で探せます。")
+    details_template = "admin/event/details.html"
+
+    def get_query(self) -> Any:
+        return super().get_query().options(joinedload(Event.actor))
+
+    def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
+        for word in search.replace("\u3000", " ").split():
+            people = select(User.id).where(
+                or_(User.login_id.icontains(word, autoescape=True), User.name.contains(word, autoescape=True))
+            )
+            found = [Event.actor_id.in_(people)]
+            folded = search_key(word)
+            if folded:
+                holders = select(Holder.id).where(Holder.search_key.contains(folded, autoescape=True))
+                found.append(Event.holder_id.in_(holders))
+            query, count_query = query.filter(or_(*found)), count_query.filter(or_(*found))
+        return query, count_query, joins, count_joins
+
+    def title_of(self, model: Event) -> Any:
+        return event_word(model.tag)
+
+    def details_context(self, model: Event) -> dict[str, Any]:
+        holder = db_session.get(Holder, model.holder_id) if model.holder_id else None
+        return {
+            "who": _who(None, None, model, ""),
+            "subject": subject_word(model.subject_type, model.subject_id),
+            "subject_url": subject_address(model.subject_type, model.subject_id),
+            "facts": fact_lines(model),
+            "holder": holder,
+        }
+
+
+def _short(model: Event) -> str:
+    """The first facts in one line, for the list."""
+    return " ／ ".join(f"{name} {value}" for name, value in fact_lines(model)[:3]) or NOTHING
+
+
+def views() -> list[Any]:
+    return [EventView(Event, name=_l("操作の記録"), endpoint="event")]

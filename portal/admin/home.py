@@ -1,0 +1,146 @@
+"""The secretariat's home: what waits, how the phase stands, who may miss the deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal import clock
+from portal.admin import compliance_board
+from portal.admin.compliance_board import OUTLOOKS, chosen_board, outlook_word
+from portal.admin.door import SecretariatIndex, page
+from portal.admin.reports import state_address
+from portal.extensions import db_session
+from portal.models import ReportState
+from portal.permissions import Permission
+from portal.services import boards
+from portal.services.queues import Queue, QueueKind, queues
+from portal.web_charts import shares, stacked
+from portal.web_text import days, fiscal, number
+
+#: how many endangered holders the home shows
+SHOWN = 6
+
+NAMES: dict[QueueKind, Any] = {
+    QueueKind.APPLICATIONS: _l("登録申請"),
+    QueueKind.APPROVAL_REQUESTS: _l("承認依頼（査読の開始待ち）"),
+    QueueKind.MAILS: _l("送信できなかったメール"),
+    QueueKind.REVIEWS: _l("査読中の報告書"),
+    QueueKind.SUBMITTED: _l("受領を待つ報告書（調整・自主削減年度）"),
+    QueueKind.CONTACT_CHANGES: _l("担当者の変更申請"),
+    QueueKind.TARGETS: _l("確認を待つ削減目標量（起案者以外が確認）"),
+    QueueKind.LETTERS: _l("印刷を待つ通知書"),
+    QueueKind.MOVEMENTS: _l("確認を待つ移動（起案者以外が確認）"),
+    QueueKind.REVOCATIONS: _l("確認を待つ承認の取消し（起案者以外が確認）"),
+    QueueKind.ISSUES: _l("発行の起案"),
+}
+_SCREENS: dict[QueueKind, str] = {
+    QueueKind.APPLICATIONS: "application.index_view",
+    QueueKind.MAILS: "mail.failed",
+    QueueKind.CONTACT_CHANGES: "contact_change.index_view",
+    QueueKind.TARGETS: "target.index_view",
+    QueueKind.LETTERS: "letter.index_view",
+    QueueKind.MOVEMENTS: "movement.index_view",
+    QueueKind.REVOCATIONS: "report.revocations",
+    QueueKind.ISSUES: "issue.index",
+}
+_REPORT_STATES: dict[QueueKind, ReportState] = {
+    QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,
+    QueueKind.REVIEWS: ReportState.UNDER_REVIEW,
+    QueueKind.SUBMITTED: ReportState.SUBMITTED,
+}
+
+
+@dataclass(frozen=True)
+class QueueLine:
+    """A queue as the table shows it."""
+
+    name: str
+    count: int
+    oldest: str | None
+    guide: str
+    late: int
+    url: str
+
+
+def span(length: timedelta) -> str:
+    """40分, 3時間, 15日: the largest unit that fits."""
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 60:
+        return _("%(n)s分", n=max(0, minutes))
+    if minutes < 24 * 60:
+        return _("%(n)s時間", n=minutes // 60)
+    return days(minutes // (24 * 60))
+
+
+def _line(queue: Queue) -> QueueLine:
+    state = _REPORT_STATES.get(queue.kind)
+    url = state_address(state) if state is not None else url_for(_SCREENS[queue.kind])
+    oldest = None if queue.oldest is None else _("%(span)s前", span=span(clock.now() - queue.oldest))
+    return QueueLine(str(NAMES[queue.kind]), queue.count, oldest, span(queue.guide), queue.late, url)
+
+
+def steps_of(board: boards.PhaseBoard) -> list[tuple[str, int, int]]:
+    """(step, holders through with it, all holders) of a phase."""
+    done, whole = board.progress, len(board.standings)
+    year = fiscal(board.phase.target_year)
+    return [
+        (_("登録"), done.registered, whole),
+        (_("基準年度の承認"), done.base_approved, whole),
+        (_("排出枠の発行"), done.issued, whole),
+        (_("%(year)sの検証依頼", year=year), done.verification_requested, whole),
+        (_("%(year)sの承認", year=year), done.target_approved, whole),
+        (_("償却による遵守"), done.met, whole),
+    ]
+
+
+def spoken(parts: list[tuple[str, int]]) -> str:
+    """A picture in words, for those who do not see it."""
+    return _("、").join(_("%(label)s：%(value)s", label=name, value=number(count)) for name, count in parts)
+
+
+class Home(SecretariatIndex):
+    """ホーム."""
+
+    permission_view = Permission.SIGNED_IN
+
+    @page("/", Permission.SIGNED_IN)
+    def index(self) -> Any:
+        lines = [_line(queue) for queue in queues(db_session())]
+        found, board = chosen_board()
+        context: dict[str, Any] = {}
+        if board is not None:
+            steps = steps_of(board)
+            outlooks = [
+                (str(OUTLOOKS[kind][0]), board.outlooks[kind], OUTLOOKS[kind][1])
+                for kind in OUTLOOKS
+                if board.outlooks[kind] or kind is not boards.Outlook.MISSED
+            ]
+            context = {
+                "steps": shares(steps),
+                "steps_spoken": spoken([(name, count) for name, count, _whole in steps]),
+                "outlooks": outlooks,
+                "outlook_picture": stacked(outlooks),
+                "outlook_spoken": spoken([(name, count) for name, count, _fill in outlooks]),
+                "at_risk": board.at_risk[:SHOWN],
+            }
+        return self.render(
+            "admin/home/index.html",
+            now=clock.now(),
+            lines=lines,
+            waiting=sum(line.count for line in lines),
+            late=sum(line.late for line in lines),
+            phases=found,
+            board=board,
+            outlook_word=outlook_word,
+            **context,
+        )
+
+
+def views() -> list[Any]:
+    return [Home(name=_l("ホーム")), *compliance_board.views()]

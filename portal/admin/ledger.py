@@ -1,0 +1,243 @@
+"""The ledger as it is: every posting with its entries and hash; a wrong one is posted back, never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from wtforms import TextAreaField
+
+from portal.admin import formats
+from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.extensions import db_session
+from portal.models import (
+    LedgerEntry,
+    LedgerTransaction,
+    Movement,
+    MovementKind,
+    MovementState,
+    UnitClass,
+)
+from portal.permissions import Permission
+from portal.services import boards, issuance
+from portal.web import actor
+from portal.web_text import label, moment, number, unit_name
+
+
+class CorrectionForm(KeyForm):
+    """Why a posting is wrong."""
+
+    reason = TextAreaField(
+        _l("訂正の理由"), validators=[Needed()], description=_l("台帳と記録に、このまま残ります。")
+    )
+
+
+class ClassFilter(ChoiceFilter):
+    """Postings of one unit class."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        of_class = select(LedgerEntry.transaction_id).where(LedgerEntry.unit_class_id == value)
+        return query.filter(LedgerTransaction.id.in_(of_class))
+
+
+def _classes() -> list[tuple[int, str]]:
+    rows = db_session.scalars(select(UnitClass).options(joinedload(UnitClass.phase)).order_by(UnitClass.id))
+    return [(one.id, unit_name(one)) for one in rows]
+
+
+def _code(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
+    return Markup('<span class="as-code">{}</span>').format(model.code)
+
+
+def _side(_view: Any, _context: Any, model: LedgerTransaction, name: str) -> Any:
+    account = getattr(model.movement, name.rpartition(".")[2])
+    return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
+
+
+def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
+    return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
+
+
+class LedgerView(SecretariatView):
+    """台帳."""
+
+    permission_view = Permission.ALLOWANCE_ALL_VIEW
+    column_list = (
+        "id",
+        "posted_at",
+        "kind",
+        "movement.source",
+        "movement.target",
+        "movement.quantity",
+        "movement.unit_class",
+        "hash",
+    )
+    column_details_list: Any = ("id",)
+    column_searchable_list = ("movement.source.search_key", "movement.target.search_key")
+    column_default_sort = ("id", True)
+    column_sortable_list = ("id", "posted_at")
+    column_figures = frozenset({"movement.quantity"})
+    column_labels: Any = {
+        "id": _l("台帳番号"),
+        "posted_at": _l("日時"),
+        "kind": _l("種類"),
+        "movement.source": _l("移動元"),
+        "movement.target": _l("移動先"),
+        "movement.quantity": _l("数量"),
+        "movement.unit_class": _l("排出枠"),
+        "hash": _l("ハッシュ値"),
+    }
+    column_formatters = {
+        "id": _code,
+        "kind": formats.word,
+        "movement.source": _side,
+        "movement.target": _side,
+        "movement.quantity": formats.figure,
+        "movement.unit_class": lambda _v, _c, m, _n: unit_name(m.movement.unit_class),
+        "hash": _hash,
+    }
+    column_formatters_export = {
+        "id": lambda _v, _c, m, _n: m.code,
+        "movement.source": lambda _v, _c, m, _n: f"{m.movement.source.code}　{m.movement.source.name}",
+        "movement.target": lambda _v, _c, m, _n: f"{m.movement.target.code}　{m.movement.target.name}",
+        "movement.unit_class": lambda _v, _c, m, _n: unit_name(m.movement.unit_class),
+        "hash": lambda _v, _c, m, _n: m.hash,
+    }
+    column_filters = (
+        ChoiceFilter(LedgerTransaction.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        ClassFilter(LedgerTransaction.id, _l("排出枠"), _classes),
+        FromDayFilter(LedgerTransaction.posted_at, _l("日付（から）")),
+        ToDayFilter(LedgerTransaction.posted_at, _l("日付（まで）")),
+    )
+    search_help = _l("口座番号、口座名・会社名（漢字・かな）で探せます。")
+    list_template = "admin/ledger/list.html"
+    details_template = "admin/ledger/details.html"
+
+    def get_query(self) -> Any:
+        movement = joinedload(LedgerTransaction.movement)
+        return (
+            super()
+            .get_query()
+            .options(
+                movement.joinedload(Movement.source),
+                movement.joinedload(Movement.target),
+                movement.joinedload(Movement.unit_class).joinedload(UnitClass.phase),
+            )
+        )
+
+    def totals(self) -> list[boards.ClassTotal]:
+        """Where the units of each class are."""
+        return boards.ledger_totals(db_session())
+
+    # ---- one posting
+
+    def title_of(self, model: LedgerTransaction) -> Any:
+        return _("台帳 %(code)s", code=model.code)
+
+    def details_context(self, model: LedgerTransaction) -> dict[str, Any]:
+        session = db_session()
+        entries = session.scalars(
+            select(LedgerEntry)
+            .where(LedgerEntry.transaction_id == model.id)
+            .options(
+                joinedload(LedgerEntry.account),
+                joinedload(LedgerEntry.unit_class).joinedload(UnitClass.phase),
+            )
+            .order_by(LedgerEntry.id)
+        ).all()
+        wrong = session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
+        return {
+            "entries": entries,
+            "canonical": model.canonical.decode(),
+            "wrong": wrong,
+            "correction": self._correction(model),
+        }
+
+    @staticmethod
+    def _correction(model: LedgerTransaction) -> Movement | None:
+        """The proposed or executed movement that posts this one back."""
+        return db_session.scalars(
+            select(Movement)
+            .where(
+                Movement.reverses_id == model.id,
+                Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
+            )
+            .options(selectinload(Movement.transaction))
+        ).one_or_none()
+
+    def _correctable(self, model: LedgerTransaction) -> bool:
+        return (
+            model.reverses_id is None
+            and model.kind is not MovementKind.CARRY_OVER
+            and self._correction(model) is None
+        )
+
+    def steps_for(self, model: LedgerTransaction) -> Sequence[Step]:
+        if not self.allows(Permission.MOVEMENT_PROPOSE) or not self._correctable(model):
+            return ()
+        return (Step(_("訂正を起案する"), self.get_url(".correct", id=model.id), "danger-quiet"),)
+
+    def later_for(self, model: LedgerTransaction) -> tuple[Any, Any] | None:
+        if model.reverses_id is not None:
+            return _("訂正"), _("訂正の記録は、もう一度訂正できません。")
+        return None
+
+    @page("/correct/", Permission.MOVEMENT_PROPOSE, methods=("GET", "POST"))
+    def correct(self) -> Any:
+        """Propose the mirror image of a wrong posting."""
+        row: LedgerTransaction = self.get_one(request.args.get("id", ""))
+        form, row_id = CorrectionForm(), row.id
+        made = submitted(
+            form,
+            lambda: issuance.propose_correction(
+                db_session(),
+                row_id,
+                form["reason"].data or "",
+                key=form["key"].data or "",
+                actor=actor(),
+            ),
+        )
+        if made is not None:
+            flash(_("訂正を起案しました。別の承認者が確認すると、台帳に記録されます。"), "good")
+            return redirect(self.get_url("movement.details_view", id=made.id))
+        return ask(self, form, self._question(self.get_one(str(row_id))))
+
+    def _question(self, row: LedgerTransaction) -> Question:
+        back = str(self.get_url(".details_view", id=row.id))
+        moved = row.movement
+        units = f"{unit_name(moved.unit_class)}　{number(moved.quantity)}"
+        return Question(
+            _("訂正を起案する"),
+            [(self.name, self.get_url(".index_view")), (row.code, back)],
+            _(
+                "%(code)sと逆の移動を、%(source)sから%(target)sへ起案します。",
+                code=row.code,
+                source=moved.target.code,
+                target=moved.source.code,
+            ),
+            _("訂正を起案する"),
+            back,
+            facts=[
+                (_("訂正する移動"), f"{row.code}　{label(row.kind)}"),
+                (_("日時"), moment(row.posted_at)),
+                (_("排出枠と数量"), units),
+            ],
+            makes=[
+                _("元の記録は消さずに、逆の記録を加えます。"),
+                _("確認されるまで、この数量はほかの移動に使えません。"),
+            ],
+            danger=True,
+        )
+
+
+def views() -> list[Any]:
+    return [LedgerView(LedgerTransaction, name=_l("台帳"), endpoint="ledger")]

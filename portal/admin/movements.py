@@ -1,0 +1,295 @@
+"""Movements of allowances: the proposals that wait for another person, and all that ever happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, request
+from flask_admin.base import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy.orm import joinedload
+
+from portal.admin import formats
+from portal.admin.acts import KeySearch, ProvenForm, Question, VersionForm, ask, submitted
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.admin.issues import IssuePage
+from portal.extensions import db_session
+from portal.models import (
+    FOUR_EYES_KINDS,
+    LedgerTransaction,
+    Movement,
+    MovementKind,
+    MovementState,
+    UnitClass,
+)
+from portal.permissions import Permission
+from portal.services import issuance
+from portal.web import actor, texts
+from portal.web_text import label, moment, number, unit_name
+
+WAITING = "waiting"
+_ASKS = ("GET", "POST")
+_STATE = 0  # its place in ``column_filters``
+
+
+class WithdrawForm(VersionForm):
+    """A proposal is taken back."""
+
+
+class StateFilter(ChoiceFilter):
+    """The states, and the proposals that wait for another person."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        if value == WAITING:
+            return query.filter(Movement.state == MovementState.PROPOSED, Movement.kind.in_(FOUR_EYES_KINDS))
+        return super().apply(query, value, alias)
+
+
+def _states() -> list[tuple[Any, Any]]:
+    executed = [state for state in MovementState if state is not MovementState.PROPOSED]
+    return [(WAITING, _("確認を待つもの")), *((state, label(state)) for state in executed)]
+
+
+def amount(movement: Movement) -> str:
+    """1,500 JAA."""
+    return _("%(n)s %(unit)s", n=number(movement.quantity), unit=movement.unit_class.unit_type.value)
+
+
+def says(movement: Movement) -> str:
+    """What the movement does, in one sentence."""
+    words = {
+        "amount": amount(movement),
+        "unit": unit_name(movement.unit_class),
+        "source": movement.source.code,
+        "target": movement.target.code,
+        "target_name": movement.target.name,
+    }
+    if movement.kind in (MovementKind.ISSUE, MovementKind.ISSUE_JVER):
+        return _("%(target)s（%(target_name)s）に、%(unit)sを%(amount)s発行します。", **words)
+    if movement.kind is MovementKind.CORRECTION:
+        wrong = f"T-{movement.reverses_id:06d}"
+        return _(
+            "台帳%(wrong)sを訂正し、%(unit)sの%(amount)sを%(source)sから%(target)sに戻します。",
+            wrong=wrong,
+            **words,
+        )
+    return _("%(unit)sの%(amount)sを、%(source)sから%(target)s（%(target_name)s）へ移します。", **words)
+
+
+def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
+    account = getattr(model, name)
+    return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
+
+
+def _proposed(_view: Any, _context: Any, model: Movement, _name: str) -> Any:
+    return Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>').format(
+        moment(model.proposed_at), model.proposed_by.name
+    )
+
+
+class MovementView(KeySearch, SecretariatView):
+    """移動の確認."""
+
+    permission_view = Permission.ALLOWANCE_ALL_VIEW
+    column_list = ("kind", "quantity", "unit_class", "source", "target", "proposed_at", "state")
+    column_details_list: Any = ("kind", "quantity")
+    column_searchable_list = ("source.search_key", "target.search_key")
+    column_default_sort = ("proposed_at", True)
+    column_sortable_list = ("quantity", "proposed_at")
+    column_figures = frozenset({"quantity"})
+    column_labels: Any = {
+        "kind": _l("種類"),
+        "quantity": _l("数量"),
+        "unit_class": _l("排出枠"),
+        "source": _l("移動元"),
+        "target": _l("移動先"),
+        "proposed_at": _l("起案"),
+        "state": _l("状態"),
+    }
+    column_formatters = {
+        "kind": formats.word,
+        "quantity": formats.figure,
+        "unit_class": lambda _v, _c, m, _n: unit_name(m.unit_class),
+        "source": _account,
+        "target": _account,
+        "proposed_at": _proposed,
+        "state": formats.state,
+    }
+    column_formatters_export = {
+        "source": lambda _v, _c, m, _n: f"{m.source.code}　{m.source.name}",
+        "target": lambda _v, _c, m, _n: f"{m.target.code}　{m.target.name}",
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+    }
+    column_filters = (
+        StateFilter(Movement.state, _l("状態"), _states),
+        ChoiceFilter(Movement.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        FromDayFilter(Movement.proposed_at, _l("起案（から）")),
+        ToDayFilter(Movement.proposed_at, _l("起案（まで）")),
+    )
+    search_help = _l("口座番号、口座名・会社名（漢字・かな）で探せます。")
+    list_template = "admin/movement/list.html"
+    details_template = "admin/movement/details.html"
+
+    def get_query(self) -> Any:
+        return (
+            super()
+            .get_query()
+            .options(
+                joinedload(Movement.source),
+                joinedload(Movement.target),
+                joinedload(Movement.unit_class).joinedload(UnitClass.phase),
+                joinedload(Movement.proposed_by),
+                joinedload(Movement.decided_by),
+                joinedload(Movement.transaction),
+            )
+        )
+
+    @expose("/")
+    def index_view(self) -> Any:
+        if not request.args:
+            return redirect(self.waiting_address())
+        return super().index_view()
+
+    def waiting_address(self) -> str:
+        """The list of the proposals that wait."""
+        return self.list_address(filters=[(_STATE, "", WAITING)], search=None, page=0)
+
+    def all_address(self) -> str:
+        """The list of all movements."""
+        return self.list_address(filters=[], search=None, page=0)
+
+    def waiting_only(self) -> bool:
+        """Whether the list shows the proposals that wait and nothing else."""
+        chosen = self._get_list_filter_args() or []
+        return any(one[0] == _STATE and one[2] == WAITING for one in chosen)
+
+    def _get_list_url(self, view_args: Any) -> str:
+        # the bare address shows what waits; without any filter the address says so
+        url = str(super()._get_list_url(view_args))
+        return url if "?" in url else f"{url}?page=0"
+
+    # ---- one movement
+
+    def title_of(self, model: Movement) -> Any:
+        return _("%(kind)s　%(amount)s", kind=label(model.kind), amount=amount(model))
+
+    def details_context(self, model: Movement) -> dict[str, Any]:
+        wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
+        return {"says": says(model), "amount": amount(model), "wrong": wrong}
+
+    def history_of(self, model: Movement) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("movement", [model.id])])
+
+    def _waits(self, model: Movement) -> bool:
+        return model.state is MovementState.PROPOSED and model.kind in FOUR_EYES_KINDS
+
+    def _against(self, model: Movement) -> list[str]:
+        return texts(issuance.confirm_problems(db_session(), model, actor()))
+
+    def steps_for(self, model: Movement) -> Sequence[Step]:
+        if not self._waits(model):
+            return ()
+        steps = []
+        if self.allows(Permission.MOVEMENT_CONFIRM) and not self._against(model):
+            steps.append(Step(_("内容を確認する"), self.get_url(".confirm", id=model.id)))
+        if self.allows(Permission.MOVEMENT_PROPOSE):
+            withdraw = self.get_url(".withdraw", id=model.id)
+            steps.append(Step(_("起案を取り下げる"), withdraw, "danger-quiet"))
+        return steps
+
+    def later_for(self, model: Movement) -> tuple[Any, Any] | None:
+        if not self._waits(model):
+            return None
+        head = _("確認は、まだできません")
+        if not self.allows(Permission.MOVEMENT_CONFIRM):
+            return head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+        against = self._against(model)
+        return (head, " ".join(against)) if against else None
+
+    # ---- acts
+
+    def _movement(self) -> Movement:
+        row: Movement = self.get_one(request.args.get("id", ""))
+        return row
+
+    def _question(self, row: Movement, title: Any, say: Any, verb: Any, **more: Any) -> Question:
+        back = str(self.get_url(".details_view", id=row.id))
+        parents = [(self.name, self.get_url(".index_view")), (self.title_of(row), back)]
+        facts = [
+            (_("種類"), label(row.kind)),
+            (_("移動元"), f"{row.source.code}　{row.source.name}"),
+            (_("移動先"), f"{row.target.code}　{row.target.name}"),
+            (_("排出枠と数量"), f"{unit_name(row.unit_class)}　{amount(row)}"),
+            (_("起案した人"), row.proposed_by.name),
+            (_("起案した日時"), moment(row.proposed_at)),
+        ]
+        if row.reason:
+            facts.append((_("理由"), row.reason))
+        return Question(title, parents, say, verb, back, facts=facts, **more)
+
+    @page("/confirm/", Permission.MOVEMENT_CONFIRM, methods=_ASKS)
+    def confirm(self) -> Any:
+        """The second person says yes, on a page that says in words what will happen."""
+        row = self._movement()
+        form, row_id = ProvenForm(data={"version": row.version}), row.id
+
+        def work() -> Any:
+            form.prove()
+            return issuance.confirm(db_session(), row_id, version=form["version"].data, actor=actor())
+
+        if submitted(form, work) is not None:
+            row = self._movement()
+            code = row.transaction.code if row.transaction is not None else ""
+            flash(
+                _("%(amount)sの移動を実行しました。台帳番号は%(code)sです。", amount=amount(row), code=code),
+                "good",
+            )
+            return redirect(self.get_url(".details_view", id=row_id))
+        row = self._movement()
+        question = self._question(
+            row,
+            _("移動の確認"),
+            says(row),
+            _("%(amount)sの移動を確定する", amount=amount(row)),
+            makes=[_("口座の持ち主に、メールでお知らせします。")],
+            warn=(
+                _("確定すると、元に戻せません。"),
+                _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。"),
+            ),
+        )
+        return ask(self, form, question)
+
+    @page("/withdraw/", Permission.MOVEMENT_PROPOSE, methods=_ASKS)
+    def withdraw(self) -> Any:
+        """A proposal is taken back; nothing moves."""
+        row = self._movement()
+        form, row_id = WithdrawForm(data={"version": row.version}), row.id
+        done = submitted(
+            form,
+            lambda: issuance.withdraw(db_session(), row_id, version=form["version"].data, actor=actor()),
+        )
+        if done is not None:
+            flash(_("起案を取り下げました。何も移動していません。"), "good")
+            return redirect(self.get_url(".details_view", id=row_id))
+        row = self._movement()
+        question = self._question(
+            row,
+            _("起案を取り下げる"),
+            _("この起案を取り下げます。何も移動しません。"),
+            _("取り下げる"),
+            danger=True,
+        )
+        return ask(self, form, question)
+
+
+def views() -> list[Any]:
+    return [
+        IssuePage(name=_l("発行"), endpoint="issue"),
+        MovementView(Movement, name=_l("移動の確認"), endpoint="movement"),
+    ]

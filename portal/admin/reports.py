@@ -1,0 +1,272 @@
+"""The reports of all holders: where each stands, how long, what it says; the acts are in report_review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from flask import redirect, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal import clock
+from portal.admin import formats
+from portal.admin.acts import KeySearch
+from portal.admin.base import Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import ChoiceFilter
+from portal.admin.report_review import ReportActs
+from portal.extensions import db_session
+from portal.models import (
+    ApprovalRevocation,
+    EmissionsReport,
+    Holder,
+    Period,
+    Phase,
+    ReportFile,
+    ReportState,
+    ReviewDocument,
+    RevocationState,
+    VerificationReport,
+    Verifier,
+    VerifierAssignment,
+)
+from portal.permissions import Permission
+from portal.services import boards
+from portal.services.mail_words import fiscal_years
+from portal.services.queues import REPORTS_HERE
+from portal.services.report_rules import (
+    current_verification,
+    facts_of,
+    live_verifier,
+    possible,
+    turn,
+)
+from portal.services.report_steps import open_revocation
+from portal.services.reviews import revocation_problem
+from portal.services.spreadsheets.form_types import FormReading
+from portal.web import actor, texts
+from portal.web_text import days, fiscal, label, phase_name
+
+#: places in ``column_filters``; other pages link to a filtered list
+_PHASE, _PERIOD, _STATE, _VERIFIER = range(4)
+
+
+def state_address(state: ReportState) -> str:
+    """The list of the reports in ``state``."""
+    chosen: dict[str, Any] = {f"flt{_STATE}_{_STATE}": state.value}
+    return url_for("report.index_view", **chosen)
+
+
+class PhaseFilter(ChoiceFilter):
+    """Reports of the holders of one phase."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        return query.filter(EmissionsReport.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
+
+
+class VerifierFilter(ChoiceFilter):
+    """Reports assigned to one verifier now."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        assigned = select(VerifierAssignment.report_id).where(
+            VerifierAssignment.verifier_id == value, VerifierAssignment.ended_at.is_(None)
+        )
+        return query.filter(EmissionsReport.id.in_(assigned))
+
+
+def _phases() -> list[tuple[int, str]]:
+    return [(one.id, phase_name(one.number)) for one in boards.phases(db_session())]
+
+
+def _verifiers() -> list[tuple[int, str]]:
+    rows = db_session.scalars(
+        select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
+    )
+    return [(one.id, one.label) for one in rows]
+
+
+def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    holder = model.holder
+    more = f"{holder.site_name}　{holder.account.code}"
+    return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
+
+
+def _years(model: EmissionsReport) -> str:
+    return fiscal(fiscal_years(model.holder.phase, model.period))
+
+
+def _period(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    return Markup('{}<span class="as-table__more">{}</span>').format(label(model.period), _years(model))
+
+
+def _verifier(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    verifier = live_verifier(model)
+    return verifier.label if verifier is not None else "—"
+
+
+def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    if model.state in (ReportState.NOT_SUBMITTED, ReportState.APPROVED, ReportState.RECEIVED):
+        return "—"
+    return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
+
+
+class ReportView(KeySearch, ReportActs):
+    """報告書."""
+
+    column_list = ("holder.account.code", "period", "state", "verifier", "emissions", "state_since")
+    column_details_list: Any = ("id",)
+    column_searchable_list = ("holder.search_key",)
+    column_default_sort = ("state_since", False)
+    column_sortable_list = ("emissions", "state_since")
+    column_figures = frozenset({"emissions", "state_since"})
+    column_units = {"emissions": "t-CO2"}
+    column_labels: Any = {
+        "id": _l("番号"),
+        "holder.account.code": _l("目標保有者"),
+        "period": _l("期間"),
+        "state": _l("状態"),
+        "verifier": _l("検証機関"),
+        "emissions": _l("報告された排出量"),
+        "state_since": _l("経過日数"),
+    }
+    column_formatters = {
+        "holder.account.code": _holder,
+        "period": _period,
+        "state": formats.state,
+        "verifier": _verifier,
+        "emissions": formats.figure,
+        "state_since": _age,
+    }
+    column_formatters_export = {
+        "holder.account.code": lambda _v, _c, m, _n: f"{m.holder.account.code}　{m.holder.label}",
+        "period": lambda _v, _c, m, _n: f"{label(m.period)}　{_years(m)}",
+        "verifier": lambda _v, _c, m, _n: _verifier(None, None, m, ""),
+        "state_since": lambda _v, _c, m, _n: m.state_since,
+    }
+    column_filters = (
+        PhaseFilter(EmissionsReport.holder_id, _l("期"), _phases),
+        ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
+        ChoiceFilter(EmissionsReport.state, _l("状態"), lambda: [(s, label(s)) for s in ReportState]),
+        VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
+    )
+    search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
+    details_template = "admin/report/details.html"
+
+    def get_query(self) -> Any:
+        holder = joinedload(EmissionsReport.holder)
+        assignments = selectinload(EmissionsReport.assignments)
+        return (
+            super()
+            .get_query()
+            .options(
+                holder.joinedload(Holder.representative),
+                holder.joinedload(Holder.account),
+                holder.joinedload(Holder.phase).selectinload(Phase.rules),
+                assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
+            )
+        )
+
+    @staticmethod
+    def exact(value: Decimal | Fraction) -> str:
+        """A figure of the form with three places, as the page shows it; the file has it exactly."""
+        figure = Fraction(value)
+        places = round(figure * 1000)
+        return f"{places // 1000:,}.{places % 1000:03d}"
+
+    def title_of(self, model: EmissionsReport) -> Any:
+        return _("%(year)sの報告書（%(holder)s）", year=_years(model), holder=model.holder.label)
+
+    @page("/revocations/", Permission.REPORT_ALL_VIEW)
+    def revocations(self) -> Any:
+        """The proposals to take an approval back that wait for another person."""
+        rows = db_session.scalars(
+            select(ApprovalRevocation)
+            .where(ApprovalRevocation.state == RevocationState.PROPOSED)
+            .options(
+                joinedload(ApprovalRevocation.report)
+                .joinedload(EmissionsReport.holder)
+                .joinedload(Holder.representative),
+                joinedload(ApprovalRevocation.proposed_by),
+            )
+            .order_by(ApprovalRevocation.proposed_at)
+        ).all()
+        if len(rows) == 1:
+            return redirect(self.get_url(".details_view", id=rows[0].report_id))
+        return self.render("admin/report/revocations.html", rows=rows)
+
+    # ---- one report
+
+    def details_context(self, model: EmissionsReport) -> dict[str, Any]:
+        session = db_session()
+        files = session.scalars(
+            select(ReportFile)
+            .where(ReportFile.report_id == model.id)
+            .options(joinedload(ReportFile.document), joinedload(ReportFile.uploaded_by))
+            .order_by(ReportFile.kind.desc(), ReportFile.version_number.desc())
+        ).all()
+        verifications = session.scalars(
+            select(VerificationReport)
+            .where(VerificationReport.report_id == model.id)
+            .options(
+                joinedload(VerificationReport.document),
+                joinedload(VerificationReport.verifier).joinedload(Verifier.organisation),
+                joinedload(VerificationReport.report_file),
+            )
+            .order_by(VerificationReport.id.desc())
+        ).all()
+        letters = session.scalars(
+            select(ReviewDocument)
+            .where(ReviewDocument.report_id == model.id)
+            .options(joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by))
+            .order_by(ReviewDocument.id)
+        ).all()
+        current = next((one for one in files if one.id == model.current_file_id), None)
+        reading = FormReading.from_dict(current.reading) if current and current.reading else None
+        revocation = open_revocation(session, model)
+        return {
+            "years": _years(model),
+            "verifier": live_verifier(model),
+            "files": files,
+            "verifications": verifications,
+            "verification": current_verification(model),
+            "talk": letters,
+            "current": current,
+            "reading": reading,
+            "revocation": revocation,
+            "turn": turn(facts_of(model)),
+            "here": model.state in REPORTS_HERE,
+        }
+
+    def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("emissions_report", [model.id])])
+
+    def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
+        return self.steps(model, self._possible(model)[0])
+
+    def _possible(self, model: EmissionsReport) -> tuple[tuple[str, ...], Any]:
+        waits = open_revocation(db_session(), model) is not None
+        return possible(facts_of(model, revocation_open=waits), actor().role)
+
+    def later_for(self, model: EmissionsReport) -> tuple[Any, Any] | None:
+        if model.state is ReportState.UNDER_REVIEW and not self.allows(Permission.REPORT_APPROVE):
+            return _("承認"), _("承認できるのは、承認者の役割を持つ人だけです。")
+        if model.state is ReportState.APPROVED:
+            problem = revocation_problem(db_session(), model)
+            if problem is not None:
+                return _("承認の取消し"), texts([problem])[0]
+        if model.state is ReportState.NOT_SUBMITTED:
+            return _("目標保有者の番です"), _("検証を依頼するか、提出すると、次に進みます。")
+        if model.state is ReportState.VERIFICATION_REQUESTED:
+            return _("検証機関の番です"), _("検証機関が承認を依頼すると、ここに操作が出ます。")
+        return None
+
+
+def views() -> list[Any]:
+    return [ReportView(EmissionsReport, name=_l("報告書"), endpoint="report")]
