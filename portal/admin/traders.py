@@ -18,7 +18,7 @@ from portal.admin.event_words import history
 from portal.admin.filters import YesNoFilter
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
-from portal.models import Trader
+from portal.models import RegistrationApplication, Trader
 from portal.permissions import Permission
 from portal.services import registration
 
@@ -60,7 +60,11 @@ class TraderView(KeySearch, SecretariatView):
         return model.label
 
     def details_context(self, model: Trader) -> dict[str, Any]:
-        return {"letters": registration.letters_of(db_session(), model.application_id)}
+        session = db_session()
+        return {
+            "application": session.get_one(RegistrationApplication, model.application_id),
+            "letters": registration.letters_of(session, model.application_id),
+        }
 
     def steps_for(self, model: Trader) -> Sequence[Step]:
         if not self.allows(Permission.LOGIN_REISSUE):

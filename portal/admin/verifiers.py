@@ -20,7 +20,7 @@ from portal.admin.event_words import history
 from portal.admin.forms import AdminForm
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
-from portal.models import EmissionsReport, Holder, Verifier, VerifierAssignment
+from portal.models import EmissionsReport, Holder, RegistrationApplication, Verifier, VerifierAssignment
 from portal.permissions import Permission
 from portal.services import registration, verifiers
 from portal.services.verifiers import VerifierLoad
@@ -98,6 +98,7 @@ class VerifierView(KeySearch, SecretariatView):
         return {
             "load": loads()[model.id],
             "reports": list(db_session.scalars(live)),
+            "application": db_session.get_one(RegistrationApplication, model.application_id),
             "letters": registration.letters_of(db_session(), model.application_id),
         }
 
