@@ -24,7 +24,7 @@ class ReissueForm(AdminForm):
     """Which logins get a new password."""
 
     logins = SelectMultipleField(
-        _l("ログイン"),
+        _l("対象のログイン"),
         coerce=str,
         validators=[Needed()],
         widget=ListWidget(prefix_label=False),
