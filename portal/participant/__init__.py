@@ -17,6 +17,7 @@ pages = Blueprint("participant", __name__)
 
 #: the page modules; importing one hangs its views on the blueprint
 MODULES = (
+    "breaks",
     "home",
     "allowances",
     "movements",

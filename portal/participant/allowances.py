@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from portal import clock
 from portal.extensions import db_session
-from portal.models import Account, MovementKind
+from portal.models import Account, AccountKind, MovementKind
 from portal.participant import pages
 from portal.permissions import Permission
 from portal.services import statements
@@ -69,6 +69,12 @@ def kind_words(line: Line) -> str:
     if line.kind is MovementKind.TRANSFER:
         return _("移転（受取）") if line.incoming else _("移転（送出）")
     return label(line.kind)
+
+
+def other_words(line: Line) -> str:
+    """The name of the other account; the scheme's own accounts in the reader's language."""
+    own = line.other_kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
+    return line.other_name if own else label(line.other_kind)
 
 
 def _reserve_why(figures: Figures) -> str:
@@ -133,6 +139,7 @@ def balance() -> Any:
         kinds=[(kind.value, label(kind)) for kind in _KINDS],
         history=page,
         kind_words=kind_words,
+        other_words=other_words,
         narrowed=bool(filters.since or filters.until or filters.kind or filters.other),
         kept=kept,
         page_url=lambda n: url_for("participant.balance", **{**kept, "page": n}) + "#history",
@@ -174,7 +181,7 @@ def _rows(account: Account) -> Iterator[list[Any]]:
             line.code,
             kind_words(line),
             line.other_code,
-            line.other_name,
+            other_words(line),
             unit_name(line.unit_class),
             line.quantity,
             line.balance,

@@ -12,7 +12,7 @@ from portal import clock
 from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
 from portal.participant import pages
-from portal.participant.allowances import kind_words
+from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
 from portal.participant.standing import compliance_standing, deadlines, report_standing
 from portal.permissions import Permission, Role, may
@@ -111,6 +111,7 @@ def _trader_home(user: User) -> Any:
         balances=statements.balances(session, account, today),
         history=statements.history(session, account, Filters()),
         kind_words=kind_words,
+        other_words=other_words,
         today=today,
     )
 

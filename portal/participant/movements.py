@@ -18,6 +18,7 @@ from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
 from portal.models import MovementKind, UnitClass, UnitType
 from portal.participant import pages
+from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
 from portal.services import allowances, logins, once
@@ -101,9 +102,9 @@ def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
     for problem, text in zip(problems, texts(problems), strict=True):
         field = form._fields.get(problem.field) if problem.field else None
         if field is None:
-            form.form_errors = [*form.form_errors, text]
+            form.form_errors = [*form.form_errors, unbroken(text)]
         else:
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, unbroken(text)]
 
 
 def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) -> Any:
@@ -119,7 +120,7 @@ def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) ->
         show_voluntary=act.kind is MovementKind.RETIRE and (more or bool(form.voluntary.data)),
         sure=not plan.problems,
     )
-    form.quantity.description = str(act.most) % {"amount": f"{number(plan.movable)} {unit}"}
+    form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
     form.unit.label.text = str(act.units)
     return render_template("participant/allowances/movement.html", form=form, view=view, act=act), status
 
@@ -139,7 +140,7 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
         form=form,
         act=act,
         plan=plan,
-        say=say,
+        say=unbroken(say),
         press=str(act.press) % {"amount": amount},
         amount=amount,
         unit=unit,

@@ -7,12 +7,19 @@ from typing import Any
 from flask import render_template
 
 from portal.extensions import db_session
+from portal.models import Account, AccountKind
 from portal.participant import pages
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
 from portal.services import allowances, statements
 from portal.web import actor, requires
-from portal.web_text import unit_name
+from portal.web_text import label, unit_name
+
+
+def _words(account: Account) -> str:
+    """Its name; the scheme's own accounts in the reader's language."""
+    own = account.kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
+    return account.name if own else label(account.kind)
 
 
 @pages.get("/allowances/receipt/<code>")
@@ -27,6 +34,7 @@ def receipt(code: str) -> Any:
         "participant/allowances/receipt.html",
         slip=slip,
         title=act.receipt if act is not None else None,
+        account_words=_words,
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),
     )

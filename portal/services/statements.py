@@ -20,6 +20,7 @@ from portal import clock
 from portal.errors import NotFound
 from portal.models import (
     Account,
+    AccountKind,
     EmissionsReport,
     Holder,
     LedgerEntry,
@@ -66,6 +67,7 @@ class Line:
     unit_class: UnitClass
     other_number: int
     other_name: str
+    other_kind: AccountKind
     note: str | None
     reverses_id: int | None
 
@@ -152,6 +154,7 @@ def _source_and_lines(account: Account) -> tuple[Select[Any], Any]:
             UnitClass,
             other.id,
             other.name,
+            other.kind,
             Movement.note,
             Movement.source_id,
             LedgerTransaction.reverses_id,
@@ -211,7 +214,7 @@ def lines_by_id(session: Session, account: Account, entry_ids: list[int]) -> dic
 
 
 def _line(row: Any, account: Account) -> Line:
-    entry, number, at, kind, quantity, balance, unit_class, other, name, note, source, reverses = row
+    entry, number, at, kind, quantity, balance, unit_class, other, name, whose, note, source, reverses = row
     return Line(
         entry_id=entry,
         transaction_id=number,
@@ -222,6 +225,7 @@ def _line(row: Any, account: Account) -> Line:
         unit_class=unit_class,
         other_number=other,
         other_name=name,
+        other_kind=whose,
         # a note belongs to whoever wrote it
         note=note if source == account.id else None,
         reverses_id=reverses,

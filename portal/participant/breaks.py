@@ -1,0 +1,22 @@
+"""Where a line may not break: a figure keeps its unit, a date stays whole (mockups, "Breaks")."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+from portal.participant import pages
+
+_WHOLE = re.compile(
+    r"(?:あと)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)(?:分の|分)?"
+    r"|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日（.）(?:までに、|まで|から|に)?"
+    r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
+)
+
+
+@pages.app_template_filter("unbroken")
+def unbroken(text: str) -> Markup:
+    """``text``, escaped, with its figures and dates held together."""
+    # escaped before: only the span is ours
+    return Markup(_WHOLE.sub(r'<span class="as-nb">\g<0></span>', str(escape(text))))  # noqa: S704
