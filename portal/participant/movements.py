@@ -11,7 +11,6 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
 from portal.errors import PortalError, Problem, Refusal
@@ -19,6 +18,7 @@ from portal.extensions import db_session
 from portal.models import MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
+from portal.participant.forms import PageForm
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
 from portal.services import allowances, logins, once
@@ -28,7 +28,7 @@ from portal.web_login import mark_fresh
 from portal.web_text import number, unit_name
 
 
-class MovementForm(FlaskForm):  # type: ignore[misc]
+class MovementForm(PageForm):
     """What a movement is made of, as typed; the service says what is wrong with it."""
 
     unit = SelectField(_l("排出枠"), validate_choice=False, default="")

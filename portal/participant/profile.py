@@ -7,7 +7,6 @@ from typing import Any
 from flask import abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired
 
@@ -15,6 +14,7 @@ from portal.errors import PortalError
 from portal.extensions import db_session
 from portal.models import Holder, User, Verifier
 from portal.participant import pages
+from portal.participant.forms import PageForm
 from portal.permissions import Permission, Role, may
 from portal.services import contacts, once, users
 from portal.services.contacts import ContactData
@@ -23,7 +23,7 @@ from portal.web import actor, carry_out, done, requires, show_problems
 _NEEDED = _l("入力してください。")
 
 
-class ContactForm(FlaskForm):  # type: ignore[misc]
+class ContactForm(PageForm):
     """New contact data; what is wrong with them the service says."""
 
     company = SelectField(_l("担当者の会社"), validate_choice=False)
@@ -44,7 +44,7 @@ class ContactForm(FlaskForm):  # type: ignore[misc]
     key = HiddenField()
 
 
-class LoginBForm(FlaskForm):  # type: ignore[misc]
+class LoginBForm(PageForm):
     """Login A sets the password of login B."""
 
     current = PasswordField(_l("あなた（目標保有者A）のパスワード"), validators=[DataRequired(_NEEDED)])
