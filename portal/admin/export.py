@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
-from flask import Response, stream_with_context
+from flask import Response
 
-from portal.services.exports import CHUNK, XLSX, csv_lines, xlsx_file
+from portal.services.exports import CHUNK, XLSX, csv_file, xlsx_file
 
 
 def _disposition(name: str) -> str:
@@ -16,16 +16,18 @@ def _disposition(name: str) -> str:
 
 
 def csv_response(name: str, titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:
-    """A CSV download that is written while it travels."""
-    response = Response(stream_with_context(csv_lines(titles, rows)), mimetype="text/csv")
-    response.headers["Content-Disposition"] = _disposition(name)
-    return response
+    """A CSV download."""
+    return _download(name, "text/csv", *csv_file(titles, rows))
 
 
 def xlsx_response(name: str, titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:
-    """An Excel download; rows go to a temporary file as they come, not into memory."""
-    file, size = xlsx_file(titles, rows)
-    response = Response(iter(lambda: file.read(CHUNK), b""), mimetype=XLSX)
+    """An Excel download."""
+    return _download(name, XLSX, *xlsx_file(titles, rows))
+
+
+def _download(name: str, media_type: str, file: IO[bytes], size: int) -> Response:
+    """Rows go to a temporary file as they come, not into memory, and before the request's reading ends."""
+    response = Response(iter(lambda: file.read(CHUNK), b""), mimetype=media_type)
     response.call_on_close(file.close)
     response.headers["Content-Length"] = str(size)
     response.headers["Content-Disposition"] = _disposition(name)

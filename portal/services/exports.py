@@ -55,6 +55,20 @@ def csv_lines(titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Iterator[
     yield buffer.getvalue()
 
 
+def csv_file(titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> tuple[IO[bytes], int]:
+    """(temporary file at its beginning, its size) of :func:`csv_lines`; gone when the caller closes it.
+
+    Rows that come from a session must be read while the request lives: what is written later, while
+    the answer travels, would begin a transaction of its own that nobody ends.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    for portion in csv_lines(titles, rows):
+        file.write(portion.encode())
+    size = file.tell()
+    file.seek(0)
+    return file, size
+
+
 def xlsx_file(
     titles: Sequence[Any], rows: Iterable[Sequence[Any]], sheet_name: str = "一覧"
 ) -> tuple[IO[bytes], int]:
