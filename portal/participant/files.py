@@ -29,10 +29,17 @@ class Versioned(Protocol):
 R = TypeVar("R", bound=Versioned)
 
 
-class RowForm(FlaskForm):  # type: ignore[misc]
+class RowForm(FlaskForm):
     """An act on a report: the page carries the version it showed."""
 
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)  # type: ignore[no-untyped-call]
+
+    def validate_on_submit(self, extra_validators: Any = None) -> bool:
+        """Whether the form was sent and is well-formed."""
+        return bool(super().validate_on_submit(extra_validators))  # type: ignore[no-untyped-call]
 
     @property
     def shown(self) -> int:

@@ -18,7 +18,7 @@ from portal.extensions import db_session
 from portal.models import EmissionsReport, Period
 from portal.participant import pages
 from portal.participant.files import KeyForm, again, handed_out, uploaded
-from portal.participant.report_words import years_of
+from portal.participant.report_words import whole_figures, years_of
 from portal.permissions import Permission
 from portal.services import access, documents, marked_copies, report_forms, reports
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal
@@ -137,6 +137,7 @@ def _page(report: EmissionsReport, form: UploadForm, closed: list[str] | None = 
         form=form,
         closed=closed or [],
         limit=FORM_LIMIT_MB,
+        whole_figures=whole_figures,
         **more,
     )
 

@@ -5,9 +5,11 @@ Report figures only: nothing here tells of allowances (safety 14).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 
 from portal.models import EmissionsReport, ReviewSide, User
 from portal.permissions import SECRETARIAT, Role
@@ -141,6 +143,19 @@ def review_badge(status: ReviewStatus) -> tuple[str, str]:
 def file_kind(media_type: str) -> str:
     """Excel, PDF, Word …, as a link says it."""
     return documents.KIND_NAMES.get(media_type, media_type).split(" ")[0]
+
+
+_FIGURE = re.compile(r"[0-9][0-9,.]* t-CO2")
+
+
+def whole_figures(text: str) -> Markup:
+    """``text`` with each figure and its unit kept on one line."""
+    pieces, end = [], 0
+    for found in _FIGURE.finditer(text):
+        pieces.append(escape(text[end : found.start()]))
+        pieces.append(Markup('<span class="as-nb">{}</span>').format(found.group()))
+        end = found.end()
+    return Markup("").join([*pieces, escape(text[end:])])
 
 
 def years_of(report: EmissionsReport) -> str:

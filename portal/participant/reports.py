@@ -12,14 +12,16 @@ from typing import Any
 
 from flask import render_template
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from portal.errors import NotFound, Refusal
 from portal.extensions import db_session
 from portal.models import Period, ReportState, User
 from portal.participant import pages
-from portal.participant.report_words import file_kind, review_badge, sentence, who
+from portal.participant.report_words import file_kind, review_badge, sentence, who, whole_figures
 from portal.permissions import Permission
 from portal.services import report_views
+from portal.services.audit import EventTag
 from portal.services.report_rules import Turn
 from portal.services.report_timeline import FileLink
 from portal.services.report_views import ReportView, SourceFigure
@@ -29,6 +31,15 @@ from portal.web_text import day, label
 _S = ReportState
 _ROAD = (_S.NOT_SUBMITTED, _S.VERIFICATION_REQUESTED, _S.APPROVAL_REQUESTED, _S.UNDER_REVIEW, _S.APPROVED)
 _SHORT_ROAD = (_S.NOT_SUBMITTED, _S.SUBMITTED, _S.RECEIVED)
+#: what a line of the time line links a file for: the others only speak of one
+BRINGS_FILE = frozenset(
+    {
+        EventTag.REPORT_REGISTERED,
+        EventTag.REPORT_ATTACHED,
+        EventTag.VERIFICATION_REGISTERED,
+        EventTag.REVIEW_DOCUMENT_SENT,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Line:
     """A line of the time line, in words."""
 
     at: datetime
-    what: str
+    what: Markup
     who: str
     reason: str | None
     file: FileLink | None
@@ -83,7 +94,14 @@ def figure_years(figures: tuple[SourceFigure, ...]) -> list[FigureYear]:
 def lines_of(view: ReportView, reader: User) -> list[Line]:
     """The time line of a report, newest first, in the reader's words."""
     return [
-        Line(entry.at, sentence(entry, reader), who(entry), entry.reason, entry.file, place == 0)
+        Line(
+            entry.at,
+            whole_figures(sentence(entry, reader)),
+            who(entry),
+            entry.reason,
+            entry.file if entry.tag in BRINGS_FILE else None,
+            place == 0,
+        )
         for place, entry in enumerate(view.time_line)
     ]
 
@@ -146,6 +164,12 @@ def why_not(view: ReportView) -> list[str]:
     ]
 
 
+def mended(view: ReportView) -> bool:
+    """A returned report that has a newer file already: what is left is to hand it in again."""
+    file = view.current_file
+    return file is not None and view.returned_at is not None and file.uploaded_at > view.returned_at
+
+
 def present(views: list[ReportView]) -> ReportView:
     """The period the reader is in: the one that is open and not finished, else the last finished one."""
     unfinished = [view for view in views if view.turn is not Turn.NOBODY]
@@ -166,6 +190,8 @@ def ways() -> dict[str, Any]:
     return {
         "turn_of": turn_of,
         "why_not": why_not,
+        "mended": mended,
+        "whole_figures": whole_figures,
         "file_kind": file_kind,
         "review_badge": review_badge,
         "file_endpoint": "participant.report_file",
