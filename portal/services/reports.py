@@ -129,6 +129,45 @@ def register_file(
     if reading is None:
         reading = read_form_jailed(data, expected)
     figure = _figure(reading, expected)
+    file = _add_version(session, report, filename, data, reading, figure, actor)
+    before = report.emissions
+    report.emissions = figure
+    report.current_file_id = file.id
+    audit.record(
+        session,
+        EventTag.REPORT_REGISTERED,
+        report,
+        actor=actor,
+        holder_id=report.holder_id,
+        file=file.id,
+        number=file.version_number,
+        filename=file.document.name,
+        before=before,
+        after=figure,
+    )
+    session.expire(report, ["current_file", "files"])
+    notify(
+        session,
+        MailKind.REPORT_REGISTERED,
+        report=report,
+        actor=actor,
+        emissions=figure,
+        filename=file.document.name,
+    )
+    once.remember(session, key, "register_file", content, file.id, actor=actor)
+    return file
+
+
+def _add_version(
+    session: Session,
+    report: EmissionsReport,
+    filename: str,
+    data: bytes,
+    reading: FormReading,
+    figure: int,
+    actor: User,
+) -> ReportFile:
+    """The next version of the calculation report, with what its reader found in it."""
     document = documents.store(session, filename, data, documents.XLSX, actor=actor)
     file = ReportFile(
         report_id=report.id,
@@ -142,31 +181,6 @@ def register_file(
     )
     session.add(file)
     session.flush()
-    before = report.emissions
-    report.emissions = figure
-    report.current_file_id = file.id
-    audit.record(
-        session,
-        EventTag.REPORT_REGISTERED,
-        report,
-        actor=actor,
-        holder_id=report.holder_id,
-        file=file.id,
-        number=file.version_number,
-        filename=document.name,
-        before=before,
-        after=figure,
-    )
-    session.expire(report, ["current_file", "files"])
-    notify(
-        session,
-        MailKind.REPORT_REGISTERED,
-        report=report,
-        actor=actor,
-        emissions=figure,
-        filename=document.name,
-    )
-    once.remember(session, key, "register_file", content, file.id, actor=actor)
     return file
 
 

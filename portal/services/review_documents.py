@@ -63,27 +63,32 @@ def send_document(
     session.add(row)
     touch(report)
     session.flush()
+    _tell(session, row, actor)
+    once.remember(session, key, act, content, row.id, actor=actor)
+    return row
+
+
+def _tell(session: Session, row: ReviewDocument, actor: User) -> None:
+    """Record it and mail it to the other side."""
     audit.record(
         session,
         EventTag.REVIEW_DOCUMENT_SENT,
-        report,
+        row.report,
         actor=actor,
-        holder_id=report.holder_id,
+        holder_id=row.report.holder_id,
         review=row.id,
-        side=side.value,
+        side=row.side.value,
         round=row.round,
         filename=row.document.name if row.document is not None else None,
     )
     notify(
         session,
         MailKind.REVIEW_DOCUMENT_SENT,
-        report=report,
+        report=row.report,
         actor=actor,
-        side=side.value,
+        side=row.side.value,
         round=row.round,
     )
-    once.remember(session, key, act, content, row.id, actor=actor)
-    return row
 
 
 def _judged(body: str | None, filename: str | None, data: bytes | None) -> str:
