@@ -240,10 +240,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "検証を依頼したため、ファイルは変更できません。",
         "Verification has been requested; the files are locked.",
     ),
-    Refusal.NO_VALID_REPORT: (
-        "先に算定報告書を登録してください。",
-        "Register the calculation report first.",
-    ),
+    Refusal.NO_VALID_REPORT: ("先に算定報告書を登録してください。", "Register the calculation report first."),
     Refusal.NO_VERIFIER: (
         "検証機関がまだ決まっていません。事務局が決めると、検証を依頼できます。",
         "No verifier is assigned yet. Once the secretariat assigns one, you can request verification.",
@@ -276,14 +273,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "目標保有者から差戻依頼が届いています。先に、差し戻すか、理由を書いて断ってください。",
         "The holder asks for the report back. First return it, or decline with a reason.",
     ),
-    Refusal.NO_QUESTION: (
-        "事務局からの査読書類がまだ届いていません。",
-        "The secretariat has not sent a review document yet.",
-    ),
-    Refusal.REVOCATION_OPEN: (
-        "承認の取消しは、すでに起案されています。",
-        "The revocation of this approval is already proposed.",
-    ),
+    Refusal.NO_QUESTION: ("査読書類がまだ届いていません。", "No review document has been sent yet."),
+    Refusal.REVOCATION_OPEN: ("承認の取消しは起案済みです。", "The revocation is already proposed."),
     Refusal.NO_REQUEST: ("差戻依頼はありません。", "There is no send-back request."),
     Refusal.REVOKE_ISSUED: (
         "この排出量をもとに排出枠を発行したため、承認を取り消せません。",
