@@ -204,13 +204,14 @@ def _refuse_unsafe(settings: Settings) -> None:
 
 def _announce(address: str, open_session: OpenSession) -> None:
     click.echo(f"\n  {address}\n")
-    if installation.is_demonstration():
-        from portal.services import demo as demonstration  # only here is one running
+    from portal.services import demo as demonstration  # only this command prints its logins
 
+    with open_session() as session:
+        logins = demonstration.logins(session)
+    if logins:
         click.echo("  デモのログイン / demonstration logins:")
-        with open_session() as session:
-            for login in demonstration.logins(session):
-                click.echo(f"    {login.login_id:<10} {login.password}  {login.role.value:<10} {login.name}")
+        for login in logins:
+            click.echo(f"    {login.login_id:<10} {login.password}  {login.role.value:<10} {login.name}")
         click.echo("")
     sys.stdout.flush()
 

@@ -52,6 +52,7 @@ def build(session: Session) -> None:
             registry.all_verifiers,
             registry.holders,
             registry.traders,
+            registry.earlier_holders,
             registry.targets_and_verifiers,
             reporting.base_years,
             trading.issues,

@@ -12,7 +12,8 @@ from portal.services.outbox import OpenSession
 from portal.services.transports import NotTaken, Outgoing
 
 #: the address whose mail comes back in the demonstration
-BROKEN_ADDRESS = "t6@trader.example"
+BROKEN_ADDRESS = "a6@holder.example"
+BROKEN_SINCE = tokyo("2015-10-01 00:00")
 
 
 def contact_changes(stage: Stage) -> None:
@@ -42,10 +43,10 @@ def contact_changes(stage: Stage) -> None:
 
 
 class _Past:
-    """Mail of the past years: it is taken as sent, but for one address that never worked."""
+    """Mail of the past years: it is taken as sent, but for one address that stopped working."""
 
     def send(self, outgoing: Outgoing) -> None:
-        if outgoing.recipient == BROKEN_ADDRESS:
+        if outgoing.recipient == BROKEN_ADDRESS and outgoing.created_at >= BROKEN_SINCE:
             raise NotTaken("550 5.1.1 no such user")
 
     def close(self) -> None:
