@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import redirect, url_for
+from flask import g, redirect, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -38,7 +38,6 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
-from portal.services import boards
 from portal.services.mail_words import fiscal_years
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import (
@@ -53,6 +52,8 @@ from portal.services.reviews import revocation_problem
 from portal.services.spreadsheets.form_types import FormReading
 from portal.web import actor, texts
 from portal.web_text import days, fiscal, label, phase_name
+
+T = TypeVar("T")
 
 #: places in ``column_filters``; other pages link to a filtered list
 _PHASE, _PERIOD, _STATE, _VERIFIER = range(4)
@@ -81,15 +82,24 @@ class VerifierFilter(ChoiceFilter):
         return query.filter(EmissionsReport.id.in_(assigned))
 
 
+def _once(name: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives, asked once in a request: a filter reads its choices several times."""
+    if name not in g:
+        setattr(g, name, make())
+    found: T = getattr(g, name)
+    return found
+
+
 def _phases() -> list[tuple[int, str]]:
-    return [(one.id, phase_name(one.number)) for one in boards.phases(db_session())]
+    rows = select(Phase.id, Phase.number).order_by(Phase.number)
+    return _once(
+        "report_phases", lambda: [(key, phase_name(n)) for key, n in db_session.execute(rows).tuples()]
+    )
 
 
 def _verifiers() -> list[tuple[int, str]]:
-    rows = db_session.scalars(
-        select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
-    )
-    return [(one.id, one.label) for one in rows]
+    rows = select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
+    return _once("report_verifiers", lambda: [(one.id, one.label) for one in db_session.scalars(rows)])
 
 
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
