@@ -160,7 +160,8 @@ def _on_its_way(stage: Stage, holder: Holder, one: plan.HolderPlan) -> None:
         return
     stage.at("2015-09-08 10:00", days=one.position % 9)
     stage.play(reports.request_verification, stage.session, report.id, actor=actor)
-    stage.at("2015-09-24 10:00", days=one.position % 5)
+    verified = "2015-10-08 10:00" if far is Progress.APPROVAL else "2015-09-24 10:00"
+    stage.at(verified, days=one.position % 5)
     if far is Progress.SENT_BACK:
         why = "都市ガスの使用量に誤りを見つけたため、差し替えさせてください。"
         stage.play(reports.request_send_back, stage.session, report.id, why, actor=actor)
