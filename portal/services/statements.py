@@ -246,7 +246,7 @@ def balances(session: Session, account: Account, day: date) -> list[ClassBalance
         .options(joinedload(UnitClass.phase))
         .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
     )
-    return [ClassBalance(unit_class, int(quantity)) for unit_class, quantity in rows.tuples()]
+    return [ClassBalance(unit_class, int(quantity)) for unit_class, quantity in rows]
 
 
 def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
@@ -265,9 +265,7 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
             select(EmissionsReport.period, EmissionsReport.confirmed_emissions).where(
                 EmissionsReport.holder_id == holder.id, EmissionsReport.confirmed_at < end
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     target = session.scalars(
         select(ReductionTarget.quantity)

@@ -154,9 +154,7 @@ def _reports_of(session: Session, events: Sequence[Event]) -> dict[int, Emission
         wanted = {e.subject_id for e in events if e.subject_type == name}
         if not wanted:
             continue
-        found = dict(
-            session.execute(select(model.id, model.report_id).where(model.id.in_(wanted))).tuples().all()
-        )
+        found = dict(session.execute(select(model.id, model.report_id).where(model.id.in_(wanted))).all())
         by_event |= {
             e.id: found[e.subject_id] for e in events if e.subject_type == name and e.subject_id in found
         }

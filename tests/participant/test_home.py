@@ -1,0 +1,168 @@
+"""Homes, own events, registered data and directory: each role reads its own, login B never a figure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.models import EmissionsReport, Holder, MovementKind, Period, ReportState, User
+from portal.services.passwords import verify_password
+from portal.services.transaction import one_transaction
+from tests.factories import allowances as trade
+from tests.factories.registration import PASSWORD
+from tests.participant.visitor import Visitor, words
+
+#: what login B must never read: words and figures of the worked example
+FORBIDDEN = re.compile(r"JAA|jVER|償却|残高|リザーブ|排出枠|移転|AST-1|8,500|7,000|1,500|遵守")
+
+
+@dataclass
+class Names:
+    a: str
+    b: str
+    t: str
+    verifier: str
+    own: str
+    other: str
+    holder_id: int
+
+
+@pytest.fixture
+def names(session: Session) -> Names:
+    """8,500 issued, 1,500 sold, 400 bought, 5,000 retired; 2014's report not yet handed in."""
+    with one_transaction(session):
+        made = trade.market(session)
+        own, other = made.holder.account.code, made.trader.account.code
+        trade.move(session, made.a, MovementKind.TRANSFER, 1_500, other)
+        trade.move(session, made.t, MovementKind.TRANSFER, 400, own)
+        trade.move(session, made.a, MovementKind.RETIRE, 5_000)
+        verifier = made.scheme.verifier.users[0].login_id
+        logins = made.a.login_id, made.b.login_id, made.t.login_id
+        found = Names(*logins, verifier, own, other, made.holder.id)
+    trade.at("2015-03-31 10:00")
+    return found
+
+
+def approve(session: Session, holder_id: int, tonnes: int) -> None:
+    """Put an approved target-year figure there; how it comes is the reports' own test."""
+    with one_transaction(session):
+        report = session.scalars(
+            select(EmissionsReport).where(
+                EmissionsReport.holder_id == holder_id, EmissionsReport.period == Period.TARGET
+            )
+        ).one()
+        report.state, report.emissions, report.confirmed_emissions = ReportState.APPROVED, tonnes, tonnes
+
+
+def test_home_says_where_the_holder_stands(app: Flask, session: Session, names: Names) -> None:
+    reader = Visitor(app, names.a)
+    assert "2014年度の排出量が承認されると、償却が必要な量が決まります" in words(reader.get("/home"))
+    approve(session, names.holder_id, 7_400)
+    trade.at("2015-03-31 10:05")
+    page = reader.get("/home")
+    text = words(page)
+    assert "2015年11月30日（月）までに、あと2,400 t-CO2分の排出枠を償却してください" in text
+    assert "口座の残高2,400 JAAをすべて償却すると、目標遵守となります。" in text
+    assert "/allowances/retire?quantity=2400" in page.text
+
+
+def test_home_tells_who_must_buy_and_who_missed(app: Flask, session: Session, names: Names) -> None:
+    approve(session, names.holder_id, 8_000)
+    reader = Visitor(app, names.a)
+    assert "口座の残高は2,400 JAAで、600足りません。期限までに購入してください。" in words(
+        reader.get("/home")
+    )
+    trade.at("2015-12-01 00:00")
+    late = Visitor(app, names.a)
+    assert "償却期限を過ぎました。3,000 JAA足りません" in words(late.get("/home"))
+
+
+def test_home_tells_of_the_target_met(app: Flask, session: Session, names: Names) -> None:
+    approve(session, names.holder_id, 5_000)
+    assert "目標を達成しました。必要な手続きはありません" in words(Visitor(app, names.a).get("/home"))
+
+
+def test_the_report_comes_first_while_it_is_the_holders_turn(app: Flask, names: Names) -> None:
+    trade.at("2015-06-01 10:00")
+    for login in (names.a, names.b):
+        text = words(Visitor(app, login).get("/home"))
+        assert "2014年度の算定報告書の検証を依頼してください" in text
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_login_b_never_reads_of_allowances(app: Flask, names: Names, lang: str) -> None:
+    trade.at("2015-06-01 10:00")
+    reader = Visitor(app, names.b)
+    for url in ("/home", "/events", "/registration"):
+        page = reader.get(f"{url}?lang={lang}")
+        assert page.status_code == 200
+        body = page.text.split("<body", 1)[-1].replace("ASSET", "")
+        assert not FORBIDDEN.findall(body), url
+        assert not re.findall(r"allowance|retire|balance|reserve|account AST", words(page), re.IGNORECASE)
+        assert "/allowances" not in page.text
+
+
+def test_the_holder_reads_both_sides_of_its_movements(app: Flask, names: Names) -> None:
+    text = words(Visitor(app, names.a).get("/events"))
+    for sentence in ("8,500 JAAが発行されました", "1,500 JAAを移転しました", "400 JAAを受け取りました"):
+        assert sentence in text
+    trader = words(Visitor(app, names.t).get("/events"))
+    assert "1,500 JAAを受け取りました" in trader
+    assert "発行されました" not in trader
+
+
+def test_a_trader_sees_what_it_holds_first(app: Flask, names: Names) -> None:
+    text = words(Visitor(app, names.t).get("/home"))
+    assert "残高は1,100 JAAです" in text
+    assert "移転（送出）" in text
+
+
+def test_a_verifiers_home_is_its_desk(app: Flask, names: Names) -> None:
+    answer = Visitor(app, names.verifier).get("/home")
+    assert (answer.status_code, answer.location) == (302, "/verification")
+
+
+def test_contact_data_are_changed_by_application(app: Flask, session: Session, names: Names) -> None:
+    reader = Visitor(app, names.a)
+    form = reader.get("/registration/contact")
+    same = reader.send(form, "/registration/contact", company=company(session, names.holder_id))
+    assert same.status_code == 422
+    wrong = reader.send(form, "/registration/contact", postal_code="1", name_kana="カナ")
+    assert wrong.status_code == 422
+    typed = {"telephone": "03-9999-0000", "company": company(session, names.holder_id)}
+    done = reader.send(form, "/registration/contact", **typed)
+    assert done.status_code == 302, words(done)
+    assert "担当者情報の変更を申請中です" in words(reader.get("/registration"))
+
+
+def company(session: Session, holder_id: int) -> str:
+    name = session.get_one(Holder, holder_id).contact.organisation.name
+    session.rollback()
+    return name
+
+
+def test_login_a_sets_the_password_of_login_b(app: Flask, session: Session, names: Names) -> None:
+    reader, new = Visitor(app, names.a), "mizu-no-oto-ga-kikoeru-8"
+    url = "/registration/password-b"
+    form = reader.get(url)
+    assert reader.send(form, url, current="wrong", new=new, repeat=new).status_code == 422
+    assert reader.send(form, url, current=PASSWORD, new=new, repeat=new).status_code == 302
+    b = session.scalars(select(User).where(User.login_id == names.b)).one()
+    assert verify_password(new, b.password)
+    session.rollback()
+    assert Visitor(app, names.b, new).get("/home").status_code == 200
+
+
+def test_the_directory_is_for_those_who_agreed(app: Flask, session: Session, names: Names) -> None:
+    assert names.other in words(Visitor(app, names.a).get("/directory"))
+    with one_transaction(session):
+        session.get_one(Holder, names.holder_id).disclosure_consent = False
+    text = words(Visitor(app, names.a).get("/directory"))
+    assert "担当者リストは表示できません" in text
+    assert names.other not in text
+    assert names.own not in words(Visitor(app, names.t).get("/directory"))
