@@ -8,9 +8,10 @@ from markupsafe import Markup, escape
 
 from portal.participant import pages
 
+#: a figure with its unit; a date of either language with its weekday
 _WHOLE = re.compile(
-    r"(?:あと)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)(?:分の|分)?"
-    r"|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日（.）(?:までに、|まで|から|に)?"
+    r"[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
+    r"|[0-9]{4}\D[0-9]{1,2}\D[0-9]{1,2}\D\W\w\W"
     r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
 )
 

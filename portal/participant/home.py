@@ -69,7 +69,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
     chart, summary = _picture(figures)
     missing = figures.missing or 0
     return render_template(
-        "participant/home/holder.html",
+        "participant/homes/holder.html",
         holder=holder,
         figures=figures,
         standing=compliance_standing(holder, figures, state, rule, today),
@@ -92,7 +92,7 @@ def _reports_home(user: User, holder: Holder) -> Any:
     """Login B: reports only, no allowance figure, not even a word of it (domain §2)."""
     today, rule = clock.today(), phases.rule_in_force(db_session(), holder.phase)
     return render_template(
-        "participant/home/reports.html",
+        "participant/homes/reports.html",
         holder=holder,
         standing=report_standing(holder, rule, today),
         reports=[r for p in Period if (r := _report(holder, p)) is not None],
@@ -106,7 +106,7 @@ def _trader_home(user: User) -> Any:
     session, today = db_session(), clock.today()
     account = own_account(session, user)
     return render_template(
-        "participant/home/trader.html",
+        "participant/homes/trader.html",
         account=account,
         balances=statements.balances(session, account, today),
         history=statements.history(session, account, Filters()),
@@ -156,7 +156,7 @@ def events() -> Any:
     phase = user.holder.phase if user.holder is not None else None
     size = timeline.PER_PAGE
     return render_template(
-        "participant/home/events.html",
+        "participant/homes/events.html",
         events=told(happenings, phase),
         page=page,
         pages_count=max(1, -(-total // size)),
