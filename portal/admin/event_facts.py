@@ -10,7 +10,11 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms.fields.core import UnboundField
 
+from portal.admin.application_forms import ApplicationForm
+from portal.admin.contact_changes import ITEMS as CONTACT_ITEMS
+from portal.admin.phases import RULE_WORDS
 from portal.models import (
     AccountKind,
     ApplicationState,
@@ -25,7 +29,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
-from portal.web_text import day, label, moment, number, signed
+from portal.web_text import NOTHING, day, label, moment, number
 
 #: table → what it holds, in words
 SUBJECTS: dict[str, Any] = {
@@ -115,22 +119,50 @@ def subject_address(table: str, row_id: int) -> str | None:
 
 def fact_lines(event: Event) -> list[tuple[str, str]]:
     """(name, value) of each fact worth reading; numbers of other rows are left out."""
+    lines = plain_lines(event)
+    before, after = event.facts.get("before"), event.facts.get("after", event.facts.get("rule"))
+    if isinstance(after, Mapping):
+        old = before if isinstance(before, Mapping) else None
+        for name, value in after.items():
+            shown = _shown(event.subject_type, "", value)
+            if old is not None:
+                was = _shown(event.subject_type, "", old.get(name))
+                if was == shown:
+                    continue
+                shown = _("%(before)s → %(after)s", before=was, after=shown)
+            lines.append((item_word(name), shown))
+    return lines
+
+
+def plain_lines(event: Event) -> list[tuple[str, str]]:
+    """The facts that are one value each."""
     return [
         (str(_FACTS[name]), _shown(event.subject_type, name, value))
         for name, value in event.facts.items()
-        if name in _FACTS and value is not None and value != []
+        if name in _FACTS and value is not None and value != [] and not isinstance(value, Mapping)
     ]
 
 
+def item_word(name: str) -> str:
+    """An item of an application, a contact or a phase's rule in words."""
+    word = CONTACT_ITEMS.get(name) or RULE_WORDS.get(name)
+    if word is None:
+        field = getattr(ApplicationForm, name, None)
+        given = (field.args[:1] or (field.kwargs.get("label"),)) if isinstance(field, UnboundField) else ()
+        word = given[0] if given and given[0] else name
+    return str(word)
+
+
 def _shown(table: str, name: str, value: Any) -> str:
+    if value is None or value == "":
+        return NOTHING
     if isinstance(value, bool):
         return _("はい") if value else _("いいえ")
     if isinstance(value, int):
-        return number(value) if value >= 0 else signed(value)
-    if isinstance(value, Mapping):
-        return "、".join(f"{key}＝{_shown(table, '', one)}" for key, one in value.items())
+        return number(value)
     if isinstance(value, list):
-        return "、".join(_shown(table, "", one) for one in value)
+        words = [item_word(one) if name == "items" else _shown(table, "", one) for one in value]
+        return _("、").join(words)
     kind = _enum_of(table, name)
     if kind is not None and value in {member.value for member in kind}:
         return label(kind(value))

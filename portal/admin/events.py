@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from portal.admin.base import SecretariatView
-from portal.admin.event_facts import SUBJECTS, fact_lines, subject_address, subject_word
+from portal.admin.event_facts import SUBJECTS, fact_lines, plain_lines, subject_address, subject_word
 from portal.admin.event_words import WORDS, event_word
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.extensions import db_session
@@ -17,6 +17,9 @@ from portal.models import Event, Holder, User
 from portal.permissions import SECRETARIAT, Permission
 from portal.services.numbers import search_key
 from portal.web_text import NOTHING
+
+#: how much of a value the list shows
+_LONGEST = 60
 
 
 def _tags() -> list[tuple[str, Any]]:
@@ -102,7 +105,8 @@ class EventView(SecretariatView):
 
 def _short(model: Event) -> str:
     """The first facts in one line, for the list."""
-    return " ／ ".join(f"{name} {value}" for name, value in fact_lines(model)[:3]) or NOTHING
+    lines = plain_lines(model)[:3]
+    return " ／ ".join(f"{name} {value[:_LONGEST]}" for name, value in lines) or NOTHING
 
 
 def views() -> list[Any]:

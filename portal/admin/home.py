@@ -130,7 +130,7 @@ class Home(SecretariatIndex):
                 "at_risk": board.at_risk[:SHOWN],
             }
         return self.render(
-            "admin/home/index.html",
+            "admin/desk/index.html",
             now=clock.now(),
             lines=lines,
             waiting=sum(line.count for line in lines),

@@ -55,7 +55,15 @@ def _classes() -> list[tuple[int, str]]:
 
 
 def _code(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
-    return Markup('<span class="as-code">{}</span>').format(model.code)
+    return Markup('<span class="as-code">{}</span><span class="as-table__more as-nb">{}</span>').format(
+        model.code, moment(model.posted_at)
+    )
+
+
+def _quantity(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
+    return Markup('{}<span class="as-table__more as-nb">{}</span>').format(
+        number(model.movement.quantity), unit_name(model.movement.unit_class)
+    )
 
 
 def _side(_view: Any, _context: Any, model: LedgerTransaction, name: str) -> Any:
@@ -71,7 +79,8 @@ class LedgerView(SecretariatView):
     """台帳."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
-    column_list = (
+    column_list = ("id", "kind", "movement.source", "movement.target", "movement.quantity", "hash")
+    column_export_list: Any = (
         "id",
         "posted_at",
         "kind",
@@ -84,7 +93,7 @@ class LedgerView(SecretariatView):
     column_details_list: Any = ("id",)
     column_searchable_list = ("movement.source.search_key", "movement.target.search_key")
     column_default_sort = ("id", True)
-    column_sortable_list = ("id", "posted_at")
+    column_sortable_list = ("id",)
     column_figures = frozenset({"movement.quantity"})
     column_labels: Any = {
         "id": _l("台帳番号"),
@@ -101,8 +110,7 @@ class LedgerView(SecretariatView):
         "kind": formats.word,
         "movement.source": _side,
         "movement.target": _side,
-        "movement.quantity": formats.figure,
-        "movement.unit_class": lambda _v, _c, m, _n: unit_name(m.movement.unit_class),
+        "movement.quantity": _quantity,
         "hash": _hash,
     }
     column_formatters_export = {

@@ -31,7 +31,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import issuance
 from portal.web import actor, texts
-from portal.web_text import label, moment, number, unit_name
+from portal.web_text import label, moment, number, phase_name, unit_name
 
 WAITING = "waiting"
 _ASKS = ("GET", "POST")
@@ -61,25 +61,32 @@ def amount(movement: Movement) -> str:
     return _("%(n)s %(unit)s", n=number(movement.quantity), unit=movement.unit_class.unit_type.value)
 
 
+def units(movement: Movement) -> str:
+    """第2期の1,500 JAA; 128 jVER."""
+    phase = movement.unit_class.phase
+    if phase is None:
+        return amount(movement)
+    return _("%(phase)sの%(amount)s", phase=phase_name(phase.number), amount=amount(movement))
+
+
 def says(movement: Movement) -> str:
     """What the movement does, in one sentence."""
     words = {
-        "amount": amount(movement),
-        "unit": unit_name(movement.unit_class),
+        "units": units(movement),
         "source": movement.source.code,
         "target": movement.target.code,
         "target_name": movement.target.name,
     }
     if movement.kind in (MovementKind.ISSUE, MovementKind.ISSUE_JVER):
-        return _("%(target)s（%(target_name)s）に、%(unit)sを%(amount)s発行します。", **words)
+        return _("%(target)s（%(target_name)s）に、%(units)sを発行します。", **words)
     if movement.kind is MovementKind.CORRECTION:
         wrong = f"T-{movement.reverses_id:06d}"
         return _(
-            "台帳%(wrong)sを訂正し、%(unit)sの%(amount)sを%(source)sから%(target)sに戻します。",
+            "台帳%(wrong)sを訂正し、%(units)sを%(source)sから%(target)sに戻します。",
             wrong=wrong,
             **words,
         )
-    return _("%(unit)sの%(amount)sを、%(source)sから%(target)s（%(target_name)s）へ移します。", **words)
+    return _("%(units)sを、%(source)sから%(target)s（%(target_name)s）へ移します。", **words)
 
 
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
@@ -181,7 +188,7 @@ class MovementView(KeySearch, SecretariatView):
 
     def details_context(self, model: Movement) -> dict[str, Any]:
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
-        return {"says": says(model), "amount": amount(model), "wrong": wrong}
+        return {"says": says(model), "units": units(model), "wrong": wrong}
 
     def history_of(self, model: Movement) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("movement", [model.id])])
@@ -225,7 +232,7 @@ class MovementView(KeySearch, SecretariatView):
             (_("種類"), label(row.kind)),
             (_("移動元"), f"{row.source.code}　{row.source.name}"),
             (_("移動先"), f"{row.target.code}　{row.target.name}"),
-            (_("排出枠と数量"), f"{unit_name(row.unit_class)}　{amount(row)}"),
+            (_("排出枠と数量"), units(row)),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
         ]

@@ -157,9 +157,7 @@ class ReportActs(SecretariatView):
             form,
             lambda n: self._send(n, form),
             _("査読書類を送りました。"),
-            lambda row: self._question(
-                row, _("査読書類を送る"), _("検証機関に、質問または指摘を送ります。"), verb=_("送る")
-            ),
+            lambda row: self._question(row, _("査読書類を送る"), _("検証機関に、質問または指摘を送ります。")),
         )
 
     def _send(self, report_id: int, form: Any) -> Any:

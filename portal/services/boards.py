@@ -155,7 +155,7 @@ def phase_board(session: Session, phase: Phase) -> PhaseBoard:
         .where(Holder.phase_id == phase.id, EmissionsReport.period == Period.TARGET)
         .options(joinedload(Holder.account), joinedload(Holder.representative))
         .order_by(Holder.id)
-    ).tuples()
+    )
     holders = list(rows)
     figures = figures_for(session, [holder.id for holder, _state in holders]) if holders else {}
     standings = [

@@ -241,7 +241,7 @@ def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
         query = query.where(Holder.id == holder_id)
     return [
         Issuable(holder, base, target, max(approved, confirmed, clock.at_tokyo(opens)), opens)
-        for holder, base, target, approved, confirmed, opens in session.execute(query).tuples()
+        for holder, base, target, approved, confirmed, opens in session.execute(query)
         if base is not None and approved is not None and confirmed is not None
     ]
 
