@@ -92,9 +92,7 @@ def _once(name: str, make: Callable[[], T]) -> T:
 
 def _phases() -> list[tuple[int, str]]:
     rows = select(Phase.id, Phase.number).order_by(Phase.number)
-    return _once(
-        "report_phases", lambda: [(key, phase_name(n)) for key, n in db_session.execute(rows)]
-    )
+    return _once("report_phases", lambda: [(key, phase_name(n)) for key, n in db_session.execute(rows)])
 
 
 def _verifiers() -> list[tuple[int, str]]:
