@@ -61,6 +61,7 @@ class KeyForm(RowForm):
 def again(form: RowForm, row: R) -> R:
     """``row``, which the page shows again: from here on ``form`` speaks of its present version."""
     form.version.data = row.version
+    form.version.raw_data = None  # what was sent would be written again
     return row
 
 

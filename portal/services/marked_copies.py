@@ -31,18 +31,18 @@ def keep(session: Session, name: str, data: bytes, *, actor: User) -> int:
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
     for job in session.scalars(_of(actor)).all():
-        _throw_away(session, int(job.payload["document"]))
+        _throw_away(session, job.payload)
         session.delete(job)
     document = documents.store(session, name, data, documents.XLSX, actor=actor)
-    job = jobs.enqueue(session, KIND, {"document": document.id}, at=clock.now() + KEPT, actor=actor)
-    return job.id
+    payload = {"document": document.id, "sha256": document.sha256, "at": document.created_at.isoformat()}
+    return jobs.enqueue(session, KIND, payload, at=clock.now() + KEPT, actor=actor).id
 
 
 def open_copy(session: Session, copy_id: int, *, actor: User) -> tuple[str, str, bytes]:
     """(name, media type, bytes) of a copy. Raises ``NotFound`` for another login's, or after its day."""
     access.check(actor, Permission.REPORT_OWN_EDIT)
     job = session.scalars(_of(actor).where(Job.id == copy_id)).one_or_none()
-    document = session.get(Document, int(job.payload["document"])) if job is not None else None
+    document = _document(session, job.payload) if job is not None else None
     if document is None:
         raise NotFound
     return document.name, document.media_type, documents.read(session, document)
@@ -52,9 +52,17 @@ def _of(actor: User) -> Any:
     return select(Job).where(Job.kind == KIND, Job.created_by_id == actor.id, Job.state == JobState.QUEUED)
 
 
-def _throw_away(session: Session, document_id: int) -> None:
-    """Delete the document, and its bytes unless another document has the same."""
-    document = session.get(Document, document_id)
+def _document(session: Session, payload: dict[str, Any]) -> Document | None:
+    """The copy, if it is still there; SQLite gives the number of a deleted row again, so more is compared."""
+    document = session.get(Document, int(payload["document"]))
+    if document is None or document.sha256 != payload["sha256"]:
+        return None
+    return document if document.created_at.isoformat() == payload["at"] else None
+
+
+def _throw_away(session: Session, payload: dict[str, Any]) -> None:
+    """Delete the copy, and its bytes unless another document has the same."""
+    document = _document(session, payload)
     if document is None:
         return
     digest = document.sha256
@@ -71,5 +79,5 @@ def _throw_away(session: Session, document_id: int) -> None:
 def forget(work: Work) -> dict[str, Any]:
     """Throw a copy away after its day; doing it again does nothing."""
     with work.open_session() as session:
-        run(session, lambda: _throw_away(session, int(work.payload["document"])))
+        run(session, lambda: _throw_away(session, work.payload))
     return {}
