@@ -33,13 +33,12 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import registration
+from portal.services.queues import GUIDES, QueueKind
 from portal.services.registration_checks import OPEN_STATES, Check, CheckResult, checks, near_duplicates
 from portal.web import actor
 from portal.web_text import day, label, phase_name
 
 OPEN = "open"
-#: an application should be decided within so many days
-GUIDE_DAYS = 10
 
 
 class PapersForm(VersionForm):
@@ -70,7 +69,7 @@ def _states() -> list[tuple[Any, Any]]:
 
 def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
     shown = formats.day(None, model.received_on)
-    late = (clock.today() - model.received_on).days - GUIDE_DAYS
+    late = (clock.today() - model.received_on).days - GUIDES[QueueKind.APPLICATIONS].days
     if model.state not in OPEN_STATES or late <= 0:
         return shown
     words = _("目安を%(n)s日超過", n=late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, request, url_for
+from flask import request, url_for
 from flask_babel import lazy_gettext as _l
 
 from portal.extensions import db_session
@@ -73,11 +73,7 @@ def build(user: User) -> list[NavGroup]:
     counts = waiting(db_session())
     groups = []
     for label, links in _GROUPS:
-        items = [
-            _item(link, counts)
-            for link in links
-            if may(user.role, link.permission) and link.endpoint in current_app.view_functions
-        ]
+        items = [_item(link, counts) for link in links if may(user.role, link.permission)]
         if items:
             groups.append(NavGroup(str(label) if label is not None else None, items))
     return groups
