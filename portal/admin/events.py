@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
@@ -28,11 +29,13 @@ def _tags() -> list[tuple[str, Any]]:
 
 def _office() -> list[tuple[int, str]]:
     rows = db_session.scalars(select(User).where(User.role.in_(SECRETARIAT)).order_by(User.login_id))
-    return [(one.id, f"{one.name}（{one.login_id}）") for one in rows]
+    return [(one.id, _("%(name)s（%(login)s）", name=one.name, login=one.login_id)) for one in rows]
 
 
 def _who(_view: Any, _context: Any, model: Event, _name: str) -> Any:
-    return f"{model.actor.name}（{model.actor.login_id}）" if model.actor is not None else NOTHING
+    if model.actor is None:
+        return NOTHING
+    return _("%(name)s（%(login)s）", name=model.actor.name, login=model.actor.login_id)
 
 
 class EventView(SecretariatView):
@@ -48,7 +51,7 @@ class EventView(SecretariatView):
         "at": _l("日時"),
         "tag": _l("操作"),
         "actor": _l("操作した人"),
-        "subject": _l("対象"),
+        "subject": _l("操作の対象"),
         "facts": _l("内容"),
     }
     column_formatters = {
@@ -66,7 +69,7 @@ class EventView(SecretariatView):
     column_filters = (
         ChoiceFilter(Event.tag, _l("操作"), _tags),
         ChoiceFilter(Event.actor_id, _l("操作した人（事務局）"), _office),
-        ChoiceFilter(Event.subject_type, _l("対象"), lambda: list(SUBJECTS.items())),
+        ChoiceFilter(Event.subject_type, _l("操作の対象"), lambda: list(SUBJECTS.items())),
         FromDayFilter(Event.at, _l("日付（から）")),
         ToDayFilter(Event.at, _l("日付（まで）")),
     )

@@ -261,7 +261,7 @@ class MovementView(KeySearch, SecretariatView):
         row = self._movement()
         question = self._question(
             row,
-            _("移動の確認"),
+            _("移動を確定する"),
             says(row),
             _("%(amount)sの移動を確定する", amount=amount(row)),
             makes=[_("口座の持ち主に、メールでお知らせします。")],
