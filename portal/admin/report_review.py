@@ -20,6 +20,7 @@ from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
 from portal.services import report_files, reviews
 from portal.services.once import new_key
+from portal.services.report_rules import current_verification
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
 from portal.web_text import fiscal, label, number
@@ -208,7 +209,13 @@ class ReportActs(SecretariatView):
         return self._act(form, work, _("承認しました。排出量が確定しました。"), self._approval)
 
     def _approval(self, row: EmissionsReport) -> Question:
-        shown = number(row.emissions)
+        shown, verified = number(row.emissions), current_verification(row)
+        facts: list[tuple[Any, Any]] = []
+        if verified is not None:
+            facts = [
+                (_("検証された排出量"), _("%(n)s t-CO2", n=number(verified.verified_emissions))),
+                (_("検証の意見"), label(verified.opinion)),
+            ]
         what = (
             _("基準年度の排出量が確定し、削減目標量が確定していれば、排出枠の発行を起案できます。")
             if row.period is Period.BASE
@@ -219,6 +226,7 @@ class ReportActs(SecretariatView):
             _("承認の確認"),
             _("%(holder)sの排出量を、%(n)s t-CO2で承認します。", holder=row.holder.label, n=shown),
             verb=_("%(n)s t-CO2で承認する", n=shown),
+            facts=facts,
             makes=[what, _("目標保有者と検証機関に、メールでお知らせします。")],
             warn=(
                 _("承認すると、排出量が確定します。"),
