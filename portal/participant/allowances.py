@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask import Response, render_template, request, send_file, stream_with_context, url_for
+from flask import render_template, request, send_file, url_for
 from flask_babel import gettext as _
 
 from portal import clock
@@ -18,7 +18,7 @@ from portal.permissions import Permission
 from portal.services import statements
 from portal.services.allowances import own_account
 from portal.services.compliance import Figures
-from portal.services.exports import XLSX, csv_lines, xlsx_file
+from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.statements import Filters, Line
 from portal.web import actor, requires
 from portal.web_text import label, number, unit_name
@@ -164,14 +164,12 @@ def history_file(file: str) -> Any:
         _("残高"),
         _("メモ"),
     ]
-    # worded here, while the request is alive: the answer travels later
     rows = list(_rows(account))
     if file == "xlsx":
         book, _size = xlsx_file(titles, rows, _("移動の履歴"))
         return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
-    response = Response(stream_with_context(csv_lines(titles, rows)), mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    table, _size = csv_file(titles, rows)
+    return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)
 
 
 def _rows(account: Account) -> Iterator[list[Any]]:

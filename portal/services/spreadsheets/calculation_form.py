@@ -47,6 +47,8 @@ __all__ = [
 
 #: More problems than this are counted, not listed: nobody mends six hundred cells one by one.
 MAX_PROBLEMS = 300
+#: the form of another period or of other years: its sheets cannot be compared cell by cell
+ANOTHER_FORM = frozenset({"period_wrong", "year_wrong"})
 
 
 def read_form(data: bytes, expected: FormExpectation) -> FormReading:
@@ -128,8 +130,9 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     for name in v1.SHEETS:
         if not sheets.has(name):
             found.problems.append(sheets.missing(name))
-    if sheets.has(v1.COVER) and not check_cover(sheets, expected.identity, found):
-        # Another form or version has its cells elsewhere: reading on would only list nonsense.
+    known = not sheets.has(v1.COVER) or check_cover(sheets, expected.identity, found)
+    if not known or any(problem.code in ANOTHER_FORM for problem in found.problems):
+        # Another form, version or period has its cells elsewhere: reading on would only list nonsense.
         return _refuse(sheets, found)
     lines: list[SourceLine] | None = None
     if sheets.has(v1.SOURCES) and sheets.has(v1.ACTIVITY):
