@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, Flask, redirect, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from sqlalchemy import text
 from wtforms import PasswordField
 from wtforms.validators import DataRequired
@@ -17,13 +16,14 @@ from portal.extensions import db_session
 from portal.permissions import Permission
 from portal.services import users
 from portal.web import actor, carry_out, done, home_url, reader, requires, show_problems
+from portal.web_forms import PageForm
 from portal.web_login import mark_fresh
 
 pages = Blueprint("account_password", __name__)
 NEEDED = _l("入力してください。")
 
 
-class FirstPasswordForm(FlaskForm):  # type: ignore[misc]
+class FirstPasswordForm(PageForm):
     """The first login demands a password of one's own (domain §3)."""
 
     new = PasswordField(
@@ -104,7 +104,7 @@ def own() -> Any:
     return render_template("security/own_password.html", form=form), _status(form)
 
 
-def _status(form: FlaskForm) -> int:
+def _status(form: PageForm) -> int:
     return 422 if request.method == "POST" and form.errors else 200
 
 

@@ -47,13 +47,15 @@ class LoginForm(SecurityLoginForm):
     password = PasswordField(_l("パスワード"), validators=[DataRequired(_l("入力してください。"))])
     remember = BooleanField(default=False)
     submit = SubmitField(_l("ログインする"))
-    email = None  # this portal's logins are IDs
+    # this portal's logins are IDs, not addresses
+    email = None  # type: ignore[assignment]
     user: User | None = None
     requires_confirmation = False
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, extra_validators: Any = None, **kwargs: Any) -> bool:
         # the fields' own checks only: who may enter is not Flask-Security's to say
-        if not super(SecurityLoginForm, self).validate(**kwargs):
+        ways: Any = super(SecurityLoginForm, self)  # WTForms is untyped
+        if not ways.validate(extra_validators):
             return False
         login_id, password = str(self.login_id.data or ""), str(self.password.data or "")
         address = request.remote_addr or "-"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.models.base import MAX_QUANTITY, Base, BigId, Key, Quantity, Text200, Versioned, enum_type
+from portal.models.base import MAX_QUANTITY, Base, BigId, Key, Quantity, Versioned, enum_type
 
 if TYPE_CHECKING:
     from portal.models.organisation import Holder, Trader

@@ -12,7 +12,6 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Enum,
-    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,

@@ -38,8 +38,8 @@ class RegistrationApplication(Versioned, Base):
     __table_args__ = (
         CheckConstraint("kind <> 'holder' OR phase_id IS NOT NULL", "holder_has_phase"),
         CheckConstraint(
-            "kind <> 'holder' OR (site_name IS NOT NULL AND site_kana IS NOT NULL AND site_address IS NOT NULL"
-            " AND site_kind IS NOT NULL AND participation IS NOT NULL AND other_scheme IS NOT NULL)",
+            "kind <> 'holder' OR (site_name IS NOT NULL AND site_kana IS NOT NULL AND site_address IS NOT"
+            " NULL AND site_kind IS NOT NULL AND participation IS NOT NULL AND other_scheme IS NOT NULL)",
             "holder_has_site",
         ),
         CheckConstraint("kind = 'verifier' OR account_name IS NOT NULL", "account_named"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from portal.models.organisation import Holder, Trader, Verifier
 
 
-class User(Versioned, UserMixin, Base):  # type: ignore[misc]
+class User(Versioned, UserMixin, Base):
     """A login. ``email`` is where its mails go; it may be empty (login B, domain §2)."""
 
     __tablename__ = "user"
@@ -29,7 +29,8 @@ class User(Versioned, UserMixin, Base):  # type: ignore[misc]
     login_id: Mapped[str] = mapped_column(String(40), unique=True)
     role: Mapped[Role] = mapped_column(enum_type(Role, "role"))
     name: Mapped[str] = mapped_column(String(100))
-    email: Mapped[str | None] = mapped_column(String(200))
+    # Flask-Security takes these two for never empty; here they may be
+    email: Mapped[str | None] = mapped_column(String(200))  # type: ignore[assignment]
     locale: Mapped[str] = mapped_column(String(5), default="ja")
     active: Mapped[bool] = mapped_column(default=True)
     password: Mapped[str | None] = mapped_column(String(255))
@@ -38,7 +39,7 @@ class User(Versioned, UserMixin, Base):  # type: ignore[misc]
     password_set_at: Mapped[datetime | None]
     #: an initial password works once and until then (safety 18)
     initial_password_until: Mapped[datetime | None]
-    last_login_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]  # type: ignore[assignment]
     tf_primary_method: Mapped[str | None] = mapped_column(String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(String(255))
     tf_last_counter: Mapped[int | None]

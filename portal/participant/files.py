@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any, Protocol, TypeVar
 
 from flask import Response, send_file
-from flask_wtf import FlaskForm
 from wtforms import FileField, HiddenField, IntegerField
 from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
@@ -17,6 +16,7 @@ from portal.permissions import Permission
 from portal.services import report_files
 from portal.services.once import new_key
 from portal.web import actor, carry_out, requires
+from portal.web_forms import PageForm
 
 
 class Versioned(Protocol):
@@ -29,17 +29,10 @@ class Versioned(Protocol):
 R = TypeVar("R", bound=Versioned)
 
 
-class RowForm(FlaskForm):
+class RowForm(PageForm):
     """An act on a report: the page carries the version it showed."""
 
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)  # type: ignore[no-untyped-call]
-
-    def validate_on_submit(self, extra_validators: Any = None) -> bool:
-        """Whether the form was sent and is well-formed."""
-        return bool(super().validate_on_submit(extra_validators))  # type: ignore[no-untyped-call]
 
     @property
     def shown(self) -> int:

@@ -18,12 +18,12 @@ from portal.extensions import db_session
 from portal.models import MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
-from portal.participant.forms import PageForm
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
 from portal.services import allowances, logins, once
 from portal.services.allowances import Draft
 from portal.web import actor, carry_out, done, requires, texts
+from portal.web_forms import PageForm
 from portal.web_login import mark_fresh
 from portal.web_text import number, unit_name
 

@@ -14,11 +14,11 @@ from portal.errors import PortalError
 from portal.extensions import db_session
 from portal.models import Holder, User, Verifier
 from portal.participant import pages
-from portal.participant.forms import PageForm
 from portal.permissions import Permission, Role, may
 from portal.services import contacts, once, users
 from portal.services.contacts import ContactData
 from portal.web import actor, carry_out, done, requires, show_problems
+from portal.web_forms import PageForm
 
 _NEEDED = _l("入力してください。")
 

@@ -66,9 +66,7 @@ def market(session: Session, *, base: int = 10_000, target: int = 1_500, issued:
 
 def issue(session: Session, made: Market) -> Movement:
     """Issue base − target by two persons."""
-    proposed = issuance.propose_issue(
-        session, made.holder.id, key=secrets.token_hex(8), actor=made.officer
-    )
+    proposed = issuance.propose_issue(session, made.holder.id, key=secrets.token_hex(8), actor=made.officer)
     return issuance.confirm(session, proposed.id, version=proposed.version, actor=made.approver)
 
 

@@ -39,7 +39,9 @@ def standing(session: Session, market: make.Market) -> tuple[int, int, int, int]
     return figures.held, figures.retired, figures.reserve, figures.movable
 
 
-def refusals(session: Session, actor: User, kind: MovementKind, quantity: object, account: str = "") -> list[str]:
+def refusals(
+    session: Session, actor: User, kind: MovementKind, quantity: object, account: str = ""
+) -> list[str]:
     with pytest.raises(Refused) as refused:
         make.move(session, actor, kind, str(quantity), account)
     return [problem.refusal.value for problem in refused.value.problems]
@@ -164,7 +166,9 @@ def test_a_correction_is_the_mirror_image_once_by_two_persons(session: Session, 
 def test_a_corrected_retirement_no_longer_counts(session: Session, market: make.Market) -> None:
     wrong = make.move(session, market.a, RETIRE, 5_000)
     assert wrong.transaction is not None
-    undo = issuance.propose_correction(session, wrong.transaction.id, "誤り", key="undo", actor=market.officer)
+    undo = issuance.propose_correction(
+        session, wrong.transaction.id, "誤り", key="undo", actor=market.officer
+    )
     issuance.confirm(session, undo.id, version=undo.version, actor=market.approver)
     assert standing(session, market) == (8_500, 0, 7_000, 1_500)
 
@@ -174,7 +178,9 @@ def test_a_proposal_expires_after_fourteen_days_and_gives_its_units_back(
 ) -> None:
     wrong = make.move(session, market.a, TRANSFER, 700, market.trader.account.code)
     assert wrong.transaction is not None
-    undo = issuance.propose_correction(session, wrong.transaction.id, "誤り", key="undo", actor=market.officer)
+    undo = issuance.propose_correction(
+        session, wrong.transaction.id, "誤り", key="undo", actor=market.officer
+    )
     make.at("2014-04-22 08:59")
     assert issuance.expire_due(session) == 0
     make.at("2014-04-22 09:00")

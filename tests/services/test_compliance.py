@@ -108,7 +108,11 @@ def test_moving_the_largest_movable_amount_never_breaks_the_reserve(
 
 
 @given(units, units, units, st.none() | units)
-def test_retiring_never_raises_the_reserve(issued: int, target: int, retired: int, approved: int | None) -> None:
+def test_retiring_never_raises_the_reserve(
+    issued: int, target: int, retired: int, approved: int | None
+) -> None:
     before = figures(issued=issued, reduction_target=target, retired_jaa=retired, target_emissions=approved)
-    after = figures(issued=issued, reduction_target=target, retired_jaa=retired + 1, target_emissions=approved)
+    after = figures(
+        issued=issued, reduction_target=target, retired_jaa=retired + 1, target_emissions=approved
+    )
     assert after.reserve <= before.reserve

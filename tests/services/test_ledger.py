@@ -62,7 +62,10 @@ def test_a_balance_below_zero_is_refused_by_the_database_itself(
     engine: Engine, session: Session, traded: make.Market
 ) -> None:
     session.rollback()
-    with pytest.raises(DatabaseError, match="not_below_zero|promised_is_there"), engine.begin() as connection:
+    with (
+        pytest.raises(DatabaseError, match=r"not_below_zero|promised_is_there"),
+        engine.begin() as connection,
+    ):
         connection.execute(text("UPDATE holding SET quantity = -1 WHERE account_id > 1000"))
 
 

@@ -1,4 +1,4 @@
-"""The base of the participants' forms: Flask-WTF's token, and signatures a type checker can read."""
+"""The base of the pages' forms: Flask-WTF's token, and signatures a type checker can read."""
 
 from __future__ import annotations
 
