@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.errors import NotAllowed, PortalError, Refusal, Stale
-from portal.extensions import make_session
+from portal.errors import PortalError, Refusal, Stale
 from portal.models import (
     Account,
     AccountKind,
@@ -27,14 +25,13 @@ from portal.models import (
     Period,
     RegistrationApplication,
     ReportState,
-    User,
 )
 from portal.permissions import Role
-from portal.services import registration, transitions
+from portal.services import registration
 from portal.services.audit import EventTag
 from portal.services.registration import ApplicationData
 from portal.services.registration_checks import CheckCode, CheckResult, checks, near_duplicates
-from portal.services.transaction import one_transaction, run
+from portal.services.transaction import one_transaction
 from tests.factories import registration as make
 
 
@@ -284,63 +281,6 @@ def test_a_rejection_needs_a_reason_and_is_final(session: Session) -> None:
     assert refused(lambda: registration.accept(session, row.id, actor=officer)) == {None: Refusal.WRONG_STATE}
 
 
-ACTS: dict[str, Callable[[Session, int, object], object]] = {
-    "accept": lambda s, i, a: registration.accept(s, i, actor=a),  # type: ignore[arg-type]
-    "ask_correction": lambda s, i, a: registration.ask_correction(s, i, "補正", actor=a),  # type: ignore[arg-type]
-    "reject": lambda s, i, a: registration.reject(s, i, "理由", actor=a),  # type: ignore[arg-type]
-    "withdraw": lambda s, i, a: registration.withdraw(s, i, "取下げ", actor=a),  # type: ignore[arg-type]
-}
-
-
-def in_state(session: Session, state: ApplicationState) -> int:
-    officer = make.office(session)
-    row = registration.record_application(session, make.trader_data(), actor=officer)
-    before = {
-        ApplicationState.CORRECTION_ASKED: "ask_correction",
-        ApplicationState.ACCEPTED: "accept",
-        ApplicationState.REJECTED: "reject",
-        ApplicationState.WITHDRAWN: "withdraw",
-    }.get(state)
-    if before is not None:
-        ACTS[before](session, row.id, officer)
-    assert row.state is state
-    return row.id
-
-
-@pytest.mark.parametrize("state", ApplicationState)
-@pytest.mark.parametrize("action", ACTS)
-def test_every_act_follows_the_table(session: Session, state: ApplicationState, action: str) -> None:
-    row_id = in_state(session, state)
-    edge = transitions.APPLICATION.edge(state, action)
-    if edge is None:
-        found = refused(lambda: ACTS[action](session, row_id, make.office(session)))
-        assert found == {None: Refusal.WRONG_STATE}
-        return
-    with pytest.raises(NotAllowed):
-        ACTS[action](session, row_id, make.office(session, Role.VIEWER))
-    ACTS[action](session, row_id, make.office(session))
-    assert session.get_one(RegistrationApplication, row_id).state is edge.to
-
-
-def test_a_second_press_records_one_application(session: Session) -> None:
-    officer = make.office(session)
-    data = make.holder_data(session)
-    first = registration.record_application(session, data, actor=officer, key="k1")
-    again = registration.record_application(session, data, actor=officer, key="k1")
-    assert first.id == again.id
-    other = replace(data, site_name="よその工場")
-    found = refused(lambda: registration.record_application(session, other, actor=officer, key="k1"))
-    assert found == {None: Refusal.KEY_REUSED}
-
-
-def test_participants_and_viewers_record_nothing(session: Session) -> None:
-    holder = make.holder(session)
-    data = make.trader_data()
-    for actor in (holder.users[0], make.office(session, Role.VIEWER)):
-        with pytest.raises(NotAllowed):
-            registration.record_application(session, data, actor=actor)
-
-
 def test_the_page_shows_nine_checks(session: Session) -> None:
     officer = make.office(session)
     make.accepted(session, make.holder_data(session, company_name="同じ会社", contact_company="同じ会社"))
@@ -374,28 +314,3 @@ def test_letters_of_an_application_are_found(session: Session) -> None:
     kinds = [letter.kind for letter in registration.letters_of(session, row.id)]
     assert kinds == [LetterKind.REJECTION, LetterKind.CORRECTION]
     assert session.scalar(select(func.count()).select_from(Letter)) == 2
-
-
-def test_two_officers_at_once_do_not_give_one_name_twice(engine: Engine, session: Session) -> None:
-    with one_transaction(session):
-        officer = make.office(session)
-        name = "同じ口座名"
-        rows = [
-            registration.record_application(session, make.trader_data(account_name=name), actor=officer).id
-            for _ in range(2)
-        ]
-        officer_id = officer.id
-
-    def accept(row_id: int) -> str:
-        with make_session(engine) as own:
-            try:
-                run(own, lambda: registration.accept(own, row_id, actor=own.get_one(User, officer_id)))
-            except PortalError as error:
-                return error.refusal.name
-            return "done"
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(accept, rows)) == ["ACCOUNT_NAME_TAKEN", "done"]
-    session.rollback()
-    numbers = session.scalars(select(Account.id).where(Account.id >= 1001))
-    assert list(numbers) == [1001]
