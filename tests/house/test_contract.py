@@ -1,0 +1,35 @@
+"""The import contract bites: what is planted in a copy of the house is found, each by name."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.house.checkout import ROOT, below, named
+
+PLANTED = {
+    "portal/services/once.py": "from portal.web_text import number",
+    "portal/services/audit.py": "from portal import create_app",
+    "portal/admin/formats.py": "def late() -> None:\n    from portal.participant import pages",
+    "portal/clock.py": "import portal.models.user",
+}
+FOUND = (
+    "portal.services.once -> portal.web_text",
+    "portal.services.audit -> portal (l.",
+    "portal.admin.formats -> portal.participant",
+    "portal.clock -> portal.models.user",
+)
+
+
+def test_every_kind_of_upward_import_breaks_the_contract(tmp_path: Path) -> None:
+    for path in below("portal/"):
+        copied = tmp_path / named(path)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_text(path.read_text(encoding="utf-8") + "\n" + PLANTED.get(named(path), "") + "\n")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert checked.returncode == 1, checked.stdout
+    assert [line for line in FOUND if line not in checked.stdout] == [], checked.stdout
