@@ -13,18 +13,14 @@ CODE = ("portal/", "tests/", "bench/", "migrations/", "tools/")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
-# put together here, so that this file does not hold what it looks for
+# put together here, so that this file does not hold what it looks for. A path of a machine begins at its
+# root: "admin/home/index.html" is a template, "/home" a page of the portal
 OF_A_MACHINE = re.compile(
-    "|".join(
-        [
-            "/wo" + "rk/",
-            "/ro" + "ot/",
-            "/fa" + "rm/",
-            "/home/[a-z]",
-            "/tmp/b" + "ash",
-            "/opt/" + "(wheels|pypi)",
-        ]
+    r"(?<![\w.}-])/(?:"
+    + "|".join(
+        ["wo" + "rk/", "ro" + "ot/", "fa" + "rm/", "home/[a-z_][\\w.-]*/", "Us" + "ers/", "tmp/b" + "ash"]
     )
+    + "|opt/(?:wheels|pypi))"
 )
 OF_A_REGISTRY = re.compile(
     r"pypi\." + "org|python" + r"hosted\.org|npmjs\." + "(com|org)|--(extra-)?index" + "-url"
@@ -82,6 +78,25 @@ def test_no_function_is_longer_than_60_lines() -> None:
 
 def test_no_module_is_called_utils() -> None:
     assert [named(p) for p in files() if p.stem in ("utils", "util", "helpers", "misc")] == []
+
+
+def test_a_machine_is_told_from_a_page() -> None:
+    machine = [
+        "/wo" + "rk/x",
+        "file:///ro" + "ot/x",
+        "=/home/" + "taro/x",
+        '"/tmp/b' + "ash_jobs",
+        "/opt/" + "pypi",
+    ]
+    pages = [
+        "admin/home/index.html",
+        '"/home"',
+        "/home/reports",
+        "templates/wo" + "rk/list.html",
+        "../ro" + "ot/x",
+    ]
+    assert [text for text in machine if not OF_A_MACHINE.search(text)] == []
+    assert [text for text in pages if OF_A_MACHINE.search(text)] == []
 
 
 def test_no_file_names_the_machine_it_was_written_on() -> None:
