@@ -23,7 +23,7 @@ from portal.services.demo.papers import small_pdf
 from portal.services.transaction import one_transaction
 from tests.browsers import Pages
 from tests.factories import registration as make
-from tests.journeys import steps
+from tests.journeys import allowance_steps, steps
 from tests.journeys.people import Camera, Person, office, passwords_of
 
 FILES = Path(__file__).resolve().parent.parent / "files"
@@ -80,21 +80,21 @@ def test_from_paper_application_to_compliance(
     assert "表紙" in load_workbook(io.BytesIO(form)).sheetnames
     steps.refuse_wrong_files(road, FILES)
     steps.report_and_approve(road, "base", FILES / "journey" / "AST1001_base_libreoffice.xlsx", "10,000")
-    steps.issue(road, "8,500")
+    allowance_steps.issue(road, "8,500")
 
     trader = person()
     with one_transaction(session):
         made = make.trader(session)
         trader_login, trader_account = made.users[0].login_id, made.account.code
     session.close()
-    steps.transfer(road, trader_account)
-    steps.trader_sees(road, trader, trader_login)
+    allowance_steps.transfer(road, trader_account)
+    allowance_steps.trader_sees(road, trader, trader_login)
 
     at("2015-05-11 10:00")
     steps.report_and_approve(road, "target", FILES / "journey" / "AST1001_target_libreoffice.xlsx", "7,400")
-    steps.retire_all(road)
-    steps.adjustment(road, FILES / "journey" / "AST1001_adjustment_libreoffice.xlsx")
-    steps.b_sees_reports_only(road)
+    allowance_steps.retire_all(road)
+    allowance_steps.adjustment(road, FILES / "journey" / "AST1001_adjustment_libreoffice.xlsx")
+    allowance_steps.b_sees_reports_only(road)
 
     report = ledger.verify(session)
     assert report.ok and report.transactions == 3, report
