@@ -26,7 +26,15 @@ from tests.factories import registration as make
 from tests.journeys import allowance_steps, steps
 from tests.journeys.people import Camera, Person, office, passwords_of
 
+VERIFIER = ("一般財団法人みらい検証機構", "いっぱんざいだんほうじんみらいけんしょうきこう")
+TRADER = ("うみかぜ環境トレード株式会社", "うみかぜかんきょうとれーどかぶしきがいしゃ")
 FILES = Path(__file__).resolve().parent.parent / "files"
+
+
+def _named(name: tuple[str, str], *, account: bool = True) -> dict[str, str]:
+    """A company's name in its application, as the manual's pictures show it."""
+    items = {"company_name": name[0], "company_kana": name[1], "contact_company": name[0]}
+    return {**items, "account_name": name[0]} if account else items
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def staff(session: Session, at: Callable[[str], datetime]) -> Iterator[dict[str,
         officer = make.office(session, Role.OFFICER, "jimu.ichiko")
         approver = make.office(session, Role.APPROVER, "shonin.saburo")
         make.phase(session)
-        verifier = make.verifier(session)
+        verifier = make.verifier(session, **_named(VERIFIER, account=False))
         names = {
             "officer": officer.login_id,
             "approver": approver.login_id,
@@ -84,7 +92,7 @@ def test_from_paper_application_to_compliance(
 
     trader = person()
     with one_transaction(session):
-        made = make.trader(session)
+        made = make.trader(session, **_named(TRADER))
         trader_login, trader_account = made.users[0].login_id, made.account.code
     session.close()
     allowance_steps.transfer(road, trader_account)
