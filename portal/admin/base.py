@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 class Step:
     """One act a details page offers now. What is not allowed is absent, never grey.
 
+    The first is dressed as the next step unless its ``tone`` is ``other``: an act that is seldom wanted.
     ``post`` sends a form at once (with ``fields``); otherwise the button leads to a page that asks.
     """
 

@@ -58,6 +58,13 @@ def word(_view: Any, _context: Any, model: Any, name: str) -> Any:
     return web_text.label(value_of(model, name))
 
 
+def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], Any]:
+    """A number or a short name of the row, never broken over two lines."""
+    return lambda _view, _context, model, _name: Markup('<span class="as-nb">{}</span>').format(
+        text_of(model)
+    )
+
+
 def two_lines(second: str) -> Callable[[Any, Any, Any, str], Any]:
     """The column's value with another of the row's values in small letters under it."""
 

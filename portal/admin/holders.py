@@ -86,9 +86,9 @@ class HolderView(KeySearch, SecretariatView):
         "verifier": _l("検証機関"),
     }
     column_formatters: Any = {
-        "account.id": lambda _v, _c, m, _n: m.account.code,
+        "account.id": formats.unbroken(lambda m: m.account.code),
         "representative.name": formats.two_lines("site_name"),
-        "phase.number": lambda _v, _c, m, _n: phase_name(m.phase.number),
+        "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
         "base": _report_state(Period.BASE),
         "target": _report_state(Period.TARGET),
         "verifier": _verifiers,
@@ -164,7 +164,9 @@ class HolderView(KeySearch, SecretariatView):
         if still_here and self.allows(Permission.VERIFIER_ASSIGN):
             steps.append(Step(_("検証機関を決める"), self.get_url("assignment.index", id=model.id)))
         if self.allows(Permission.LOGIN_REISSUE):
-            steps.append(Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id)))
+            steps.append(
+                Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
+            )
         return steps
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:

@@ -46,6 +46,8 @@ class LetterView(KeySearch, SecretariatView):
         "posted_on": _l("発送"),
     }
     column_formatters: Any = {
+        "number": formats.unbroken(lambda m: m.number),
+        "addressee": lambda _v, _c, m, _n: m.addressee.replace(" ", "\u00a0"),
         "kind": formats.word,
         "state": formats.state,
     }

@@ -65,12 +65,13 @@ class TargetView(KeySearch, SecretariatView):
         "state": _l("状態"),
         "proposed_by.name": _l("起案者"),
         "proposed_at": _l("起案"),
+        "confirmed_by.name": _l("確定した人"),
         "confirmed_at": _l("確定"),
     }
     column_figures = frozenset({"quantity"})
     column_units = {"quantity": "t-CO2"}
     column_formatters: Any = {
-        "id": lambda _v, _c, m, _n: m.holder.account.code,
+        "id": formats.unbroken(lambda m: m.holder.account.code),
         "holder.representative.name": formats.two_lines("holder.site_name"),
         "quantity": formats.figure,
         "state": formats.state,
@@ -78,6 +79,10 @@ class TargetView(KeySearch, SecretariatView):
     column_formatters_export: Any = {
         "id": lambda _v, _c, m, _n: m.holder.account.code,
         "holder.representative.name": lambda _v, _c, m, _n: m.holder.label,
+    }
+    column_formatters_detail: Any = {
+        **column_formatters,
+        "quantity": lambda _v, _c, m, _n: _("%(n)s t-CO2", n=number(m.quantity)),
     }
     column_details_list: Any = (
         "holder.representative.name",

@@ -38,7 +38,7 @@ class TraderView(KeySearch, SecretariatView):
         "contact.name": _l("担当者"),
     }
     column_formatters: Any = {
-        "account.id": lambda _v, _c, m, _n: m.account.code,
+        "account.id": formats.unbroken(lambda m: m.account.code),
         "account.state": formats.state,
         "contact.name": formats.two_lines("contact.mail"),
     }
@@ -69,7 +69,7 @@ class TraderView(KeySearch, SecretariatView):
     def steps_for(self, model: Trader) -> Sequence[Step]:
         if not self.allows(Permission.LOGIN_REISSUE):
             return ()
-        return [Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id))]
+        return [Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")]
 
     def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
         letters = [one.id for one in registration.letters_of(db_session(), model.application_id)]

@@ -107,7 +107,7 @@ class VerifierView(KeySearch, SecretariatView):
             return ()
         return [
             Step(_("ログインを追加する"), self.get_url(".add_view", id=model.id)),
-            Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id)),
+            Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other"),
         ]
 
     def history_of(self, model: Verifier) -> Sequence[tuple[Any, ...]]:
