@@ -196,7 +196,7 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tup
         if figures.to_buy:
             values["n"] = number(figures.to_buy)
             found.append(
-                _("口座の残高は%(held)s JAAで、%(n)s足りません。期限までに購入してください。", **values)
+                _("口座の残高は%(held)s JAAで、%(n)s JAA足りません。期限までに購入してください。", **values)
             )
         elif figures.available == figures.missing:
             found.append(
@@ -204,7 +204,7 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tup
             )
         else:
             found.append(
-                _("口座の残高は%(held)s JAAです。あと%(n)sを償却すると、目標遵守となります。", **values)
+                _("口座の残高は%(held)s JAAです。あと%(n)s JAAを償却すると、目標遵守となります。", **values)
             )
     return tuple(found)
 
