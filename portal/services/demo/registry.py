@@ -232,7 +232,7 @@ def _short_form(
         contact_kana=person_kana,
         contact_postal_code="100-0001",
         contact_address="東京都みほん区みほん4-5-6",
-        contact_telephone="03-0000-3000",
+        contact_telephone=f"03-0000-3{sum(map(ord, mail)) % 1000:03d}",
         mail_a=mail,
         disclosure_consent=True,
         account_name=name if kind is ParticipantKind.TRADER else None,
