@@ -5,14 +5,18 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from portal import clock
+from portal.services import letter_pdf, letters, passwords
 from tests import databases
+from tests.factories import registration
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
 if TYPE_CHECKING:
@@ -39,6 +43,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Every login made costs a hash; in tests it need not withstand anybody. Still argon2id."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords.unusable_hash.cache_clear()
+        yield
+    passwords.unusable_hash.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def letters_typeset_once() -> Iterator[None]:
+    """Equal letters are equal bytes (``letter_pdf`` says so), so each is really typeset once per worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(letters, "render_letter", lru_cache(maxsize=None)(letter_pdf.render_letter))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +101,7 @@ def database_url(
     database_kind: str, database_templates: databases.Templates, tmp_path: Path
 ) -> Iterator[str]:
     """A fresh, migrated database without a row of business."""
+    registration.start_over()
     url = databases.copy(database_templates.of(database_kind), tmp_path)
     yield url
     if database_kind == "postgresql":

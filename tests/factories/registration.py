@@ -45,6 +45,12 @@ DATES = RuleDates(
 )
 
 
+def start_over() -> None:
+    """A fresh database begins with the first names again: equal forms and letters are then made once."""
+    global _count
+    _count = count(1)
+
+
 def office(session: Session, role: Role = Role.OFFICER, login_id: str | None = None) -> User:
     """A colleague of the secretariat with :data:`PASSWORD`."""
     name = login_id or f"{role.value}{next(_count)}"
