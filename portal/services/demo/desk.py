@@ -12,7 +12,7 @@ from portal.services.outbox import OpenSession
 from portal.services.transports import NotTaken, Outgoing
 
 #: the address whose mail comes back in the demonstration
-BROKEN_ADDRESS = "a6@holder.example"
+BROKEN_ADDRESS = "a5@holder.example"
 BROKEN_SINCE = tokyo("2015-10-01 00:00")
 
 
