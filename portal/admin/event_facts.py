@@ -14,7 +14,7 @@ from wtforms.fields.core import UnboundField
 
 from portal.admin.application_forms import ApplicationForm
 from portal.admin.contact_changes import ITEMS as CONTACT_ITEMS
-from portal.admin.phases import RULE_WORDS
+from portal.admin.phase_rules import RULE_WORDS
 from portal.models import (
     AccountKind,
     ApplicationState,

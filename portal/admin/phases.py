@@ -3,71 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import date
 from itertools import pairwise
 from typing import Any
 
 from flask import abort, flash, redirect, request
+from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import selectinload
-from wtforms import BooleanField, DateField, IntegerField, TextAreaField
-from wtforms.validators import InputRequired
 
-from portal.admin.acts import Needed, ProvenForm, status, submitted
+from portal.admin import phase_opening
+from portal.admin.acts import status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
+from portal.admin.phase_rules import RULE_WORDS, ChangeForm
 from portal.extensions import db_session
 from portal.models import Phase, PhaseRule
 from portal.permissions import Permission
 from portal.services import phases
 from portal.web import actor
 from portal.web_text import day, fiscal, number, phase_name
-
-#: what each value of a rule is called, in the order of the calendar
-RULE_WORDS: dict[str, Any] = {
-    "application_due": _l("登録申請の締切"),
-    "base_report_from": _l("基準年度の報告書の受付開始"),
-    "base_report_due": _l("基準年度の報告書の締切"),
-    "issue_from": _l("排出枠を発行できる日"),
-    "target_report_from": _l("削減目標年度の報告書の受付開始"),
-    "target_report_due": _l("削減目標年度の報告書の締切"),
-    "retirement_deadline": _l("償却期限"),
-    "banking_from": _l("バンキング申請の受付開始"),
-    "banking_until": _l("バンキング申請の締切"),
-    "adjustment_report_from": _l("調整・自主削減年度の報告書の受付開始"),
-    "adjustment_report_due": _l("調整・自主削減年度の報告書の締切"),
-    "reserve_released_by_compliance": _l("目標を達成すると、コミットメントリザーブ量を0にする"),
-    "jver_counts_for_reserve": _l("jVERの償却をコミットメントリザーブ量に数える"),
-    "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
-    "proposal_days": _l("移動の起案の有効日数"),
-}
-
-
-def _field(name: str, kind: str) -> Any:
-    words = RULE_WORDS[name]
-    if kind == "bool":
-        return BooleanField(words)
-    if kind == "int":
-        return IntegerField(words, validators=[InputRequired(_l("数字を入力してください。"))])
-    return DateField(words, validators=[InputRequired(_l("日付を入力してください。"))])
-
-
-class RuleForm(ProvenForm):
-    """Every value of the rule in force, and why it changes."""
-
-    reason = TextAreaField(_l("変更の理由"), validators=[Needed()])
-
-    def dates(self) -> phases.RuleDates:
-        return phases.RuleDates(**{name: self[name].data for name in RULE_WORDS})
-
-
-_KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
-ChangeForm: type[RuleForm] = type(
-    "ChangeForm", (RuleForm,), {name: _field(name, _KINDS[name]) for name in RULE_WORDS}
-)
 
 
 def shown(rule: PhaseRule) -> list[tuple[Any, Any]]:
@@ -104,6 +61,10 @@ class PhaseView(SecretariatView):
     """期と期限."""
 
     permission_view = Permission.RECORD_VIEW
+    permission_edit = Permission.TARGET_CONFIRM
+    can_create = True
+    form = ChangeForm
+    create_label = _l("期を始める")
     column_list: Any = ("number", "installation_year", "target_year", "adjustment_year", "rules")
     column_default_sort = ("number", True)
     column_sortable_list: Any = ("number",)
@@ -154,6 +115,34 @@ class PhaseView(SecretariatView):
 
     def history_of(self, model: Phase) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("phase", [model.id])])
+
+    @expose("/new/", methods=("GET", "POST"))
+    def create_view(self) -> Any:
+        form = phase_opening.NewPhaseForm(data=phase_opening.suggestion(db_session()))
+
+        def create() -> Phase:
+            form.prove()
+            return phases.create_phase(
+                db_session(),
+                form["number"].data,
+                form.years(),
+                form.dates(),
+                reason=form["reason"].data or "",
+                actor=actor(),
+            )
+
+        made = submitted(form, create)
+        if made is not None:
+            flash(_("%(phase)sを始めました。", phase=phase_name(made.number)), "good")
+            return redirect(self.get_url(".details_view", id=made.id))
+        html = self.render(
+            "admin/phase/open.html",
+            form=form,
+            back=self.get_url(".index_view"),
+            years=["number", *phase_opening.YEAR_WORDS],
+            rules=list(RULE_WORDS),
+        )
+        return html, status()
 
     @page("/change/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
     def change_view(self) -> Any:

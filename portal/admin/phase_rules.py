@@ -1,0 +1,57 @@
+"""The values of a phase's rule as form fields, for opening a phase and for changing its dates."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, DateField, IntegerField, TextAreaField
+from wtforms.validators import InputRequired
+
+from portal.admin.acts import Needed, ProvenForm
+from portal.services import phases
+
+#: what each value of a rule is called, in the order of the calendar
+RULE_WORDS: dict[str, Any] = {
+    "application_due": _l("登録申請の締切"),
+    "base_report_from": _l("基準年度の報告書の受付開始"),
+    "base_report_due": _l("基準年度の報告書の締切"),
+    "issue_from": _l("排出枠を発行できる日"),
+    "target_report_from": _l("削減目標年度の報告書の受付開始"),
+    "target_report_due": _l("削減目標年度の報告書の締切"),
+    "retirement_deadline": _l("償却期限"),
+    "banking_from": _l("バンキング申請の受付開始"),
+    "banking_until": _l("バンキング申請の締切"),
+    "adjustment_report_from": _l("調整・自主削減年度の報告書の受付開始"),
+    "adjustment_report_due": _l("調整・自主削減年度の報告書の締切"),
+    "reserve_released_by_compliance": _l("目標を達成すると、コミットメントリザーブ量を0にする"),
+    "jver_counts_for_reserve": _l("jVERの償却をコミットメントリザーブ量に数える"),
+    "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
+    "proposal_days": _l("移動の起案の有効日数"),
+}
+
+
+_KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
+
+
+def field_of(name: str) -> Any:
+    """The form field of a rule value."""
+    words, kind = RULE_WORDS[name], _KINDS[name]
+    if kind == "bool":
+        return BooleanField(words)
+    if kind == "int":
+        return IntegerField(words, validators=[InputRequired(_l("数字を入力してください。"))])
+    return DateField(words, validators=[InputRequired(_l("日付を入力してください。"))])
+
+
+class RuleForm(ProvenForm):
+    """Every value of the rule in force, and why it changes."""
+
+    reason = TextAreaField(_l("変更の理由"), validators=[Needed()])
+
+    def dates(self) -> phases.RuleDates:
+        return phases.RuleDates(**{name: self[name].data for name in RULE_WORDS})
+
+
+ChangeForm: type[RuleForm] = type("ChangeForm", (RuleForm,), {name: field_of(name) for name in RULE_WORDS})
