@@ -25,6 +25,7 @@ from flask import (
 )
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from wtforms import Form
 
@@ -33,8 +34,8 @@ from portal.errors import InUse, NotAllowed, NotFound, PortalError, Problem, Ref
 from portal.extensions import db_session
 from portal.models import User
 from portal.permissions import SECRETARIAT, Permission, Role, may
-from portal.services import installation
-from portal.services.transaction import give_up, run
+from portal.services import installation, users
+from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
 from portal.web_text import label, locale_name
 
@@ -117,11 +118,17 @@ def guard() -> Response | None:
 
 
 def carry_out(work: Callable[[], T]) -> T:
-    """Do a service call in one transaction; a refusal leaves the database as it was and is raised."""
+    """Do a service call in one transaction; a refusal leaves the database as it was and is raised.
+
+    Either way the page that follows only reads.
+    """
     user = reader()
     if user is not None:
         db_session.expire(user)
-    return run(db_session(), work)
+    try:
+        return run(db_session(), work)
+    finally:
+        begin_reading(db_session())
 
 
 def show_problems(error: PortalError, form: Form | None = None) -> None:
@@ -272,8 +279,19 @@ def choose_locale() -> str:
     kept = session.get("lang")
     if kept in ("ja", "en"):
         return str(kept)
-    user = reader()
+    user = None if getattr(g, "frame_closed", False) else reader()
     return user.locale if user is not None else "ja"
+
+
+def remember_language() -> None:
+    """Who switches the language while logged in gets mails in it too."""
+    chosen, user = request.args.get("lang"), reader()
+    if request.method != "GET" or chosen not in ("ja", "en") or user is None or user.locale == chosen:
+        return
+    try:
+        carry_out(lambda: users.set_locale(db_session(), chosen, actor=actor()))
+    except PortalError:
+        log.info("the language of a login was not kept: the database is busy")
 
 
 def secure_headers(response: Response) -> Response:
@@ -298,7 +316,10 @@ def secure_headers(response: Response) -> Response:
 
 
 def _page(status: int, error: Exception | None = None, **more: Any) -> tuple[str, int]:
-    give_up(db_session())
+    if status >= 500:
+        give_up(db_session())  # perhaps the database is not there at all
+    else:
+        begin_reading(db_session())
     reference = f"E-{clock.today():%Y%m%d}-{secrets.token_hex(3).upper()}"
     if status >= 500:
         log.error("%s %s %s", reference, request.method, request.path, exc_info=error)
@@ -318,6 +339,10 @@ def _portal_error(error: PortalError) -> Any:
     return _page(409, problems=texts(error.problems))
 
 
+def _database_error(error: DBAPIError) -> Any:
+    return _page(429, error) if is_busy(error) else _page(500, error)
+
+
 def _http_error(error: HTTPException) -> Any:
     if error.code in (301, 302, 303, 307, 308) or error.response is not None:
         return error.get_response()
@@ -335,15 +360,16 @@ def install(app: Flask, settings: Settings) -> None:
     def _begin() -> None:
         g.settings = settings
         g.csp_nonce = secrets.token_urlsafe(16)
-        if request.method in ("GET", "HEAD"):
-            # readers do not stand in the writers' queue on SQLite
-            db_session.connection(execution_options={"portal_read_only": True})
+        # whoever writes does so through carry_out, which begins anew
+        begin_reading(db_session())
         installation.show_time(db_session())
 
     app.before_request(guard)
+    app.before_request(remember_language)
     app.context_processor(frame)
     app.after_request(secure_headers)
     app.register_error_handler(PortalError, _portal_error)
+    app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(CSRFError, lambda error: _page(400, error))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, lambda error: _page(500, error))

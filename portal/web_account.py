@@ -11,13 +11,13 @@ from sqlalchemy import text
 from wtforms import PasswordField
 from wtforms.validators import DataRequired
 
-from portal.errors import PortalError
+from portal.errors import PortalError, Refusal, Refused
 from portal.extensions import db_session
 from portal.permissions import Permission
 from portal.services import users
 from portal.web import actor, carry_out, done, home_url, reader, requires, show_problems
 from portal.web_forms import PageForm
-from portal.web_login import mark_fresh
+from portal.web_login import mark_fresh, prove
 
 pages = Blueprint("account_password", __name__)
 NEEDED = _l("入力してください。")
@@ -76,7 +76,7 @@ def first() -> Any:
             _stay_in()
             done(_("パスワードを設定しました。次からは、新しいパスワードでログインしてください。"))
             return redirect(home_url(actor()))
-    return render_template("security/first_password.html", form=form), _status(form)
+    return render_template("security/first_password.html", form=form), _status()
 
 
 @pages.route("/password", methods=["GET", "POST"])
@@ -85,27 +85,32 @@ def own() -> Any:
     """Change the own password."""
     form = OwnPasswordForm()
     if form.validate_on_submit():
+        current, new, repeat = (str(field.data) for field in (form.current, form.new, form.repeat))
         try:
-            carry_out(
-                lambda: users.change_own_password(
-                    db_session(),
-                    str(form.current.data),
-                    str(form.new.data),
-                    str(form.repeat.data),
-                    actor=actor(),
-                )
-            )
+            not_in_a_pause(current)
+            carry_out(lambda: users.change_own_password(db_session(), current, new, repeat, actor=actor()))
         except PortalError as error:
             show_problems(error, form)
         else:
             _stay_in()
             done(_("パスワードを変更しました。ほかの端末のログインは、すべて終わりました。"))
             return redirect(home_url(actor()))
-    return render_template("security/own_password.html", form=form), _status(form)
+    return render_template("security/own_password.html", form=form), _status()
 
 
-def _status(form: PageForm) -> int:
-    return 422 if request.method == "POST" and form.errors else 200
+def not_in_a_pause(current: str) -> None:
+    """Count a wrong present password like a failed login; raises ``Refused`` during a pause only.
+
+    That it is wrong says the service, together with all else that is.
+    """
+    problem = prove(current, "current")
+    if problem is not None and problem.refusal is not Refusal.PASSWORD_WRONG:
+        raise Refused(problem)
+
+
+def _status() -> int:
+    # a POST that worked has gone elsewhere
+    return 422 if request.method == "POST" else 200
 
 
 def _stay_in() -> None:

@@ -19,11 +19,12 @@ from wtforms import BooleanField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
 from portal import clock
+from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import User
 from portal.services import logins
 from portal.settings import Settings
-from portal.web import carry_out, reader, texts
+from portal.web import actor, carry_out, reader, texts
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
@@ -80,6 +81,20 @@ def is_fresh(settings: Settings) -> bool:
         return False
     age = clock.host_now() - datetime.fromtimestamp(float(at), UTC)
     return timedelta(0) <= age <= timedelta(minutes=settings.fresh_minutes)
+
+
+def prove(password: str, field: str) -> Problem | None:
+    """Ask the door whether this is the reader's password: counted and paused like a login.
+
+    ``None``: it is, and the reader is fresh. Else PASSWORD_WRONG or LOGIN_PAUSED at ``field``.
+    """
+    login_id, address = actor().login_id, request.remote_addr or "-"
+    problem = carry_out(lambda: logins.authenticate(db_session(), login_id, password, address)).problem
+    if problem is None:
+        mark_fresh()
+        return None
+    wrong = problem.refusal is Refusal.LOGIN_FAILED
+    return Problem(Refusal.PASSWORD_WRONG if wrong else problem.refusal, field, problem.figures)
 
 
 def install(app: Flask, settings: Settings) -> None:

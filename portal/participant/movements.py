@@ -20,11 +20,11 @@ from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
-from portal.services import allowances, logins, once
+from portal.services import allowances, once
 from portal.services.allowances import Draft
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
-from portal.web_login import mark_fresh
+from portal.web_login import prove
 from portal.web_text import number, unit_name
 
 
@@ -173,26 +173,13 @@ def _input(act: Act) -> Any:
     return _show_confirm(act, ConfirmForm(), plan)
 
 
-def _prove(password: str) -> Problem | None:
-    """Ask the door whether this is the reader's password: counted and paused like a login."""
-    login_id, address = actor().login_id, request.remote_addr or "-"
-    outcome = carry_out(lambda: logins.authenticate(db_session(), login_id, password, address))
-    if outcome.problem is None:
-        mark_fresh()
-        return None
-    wrong = outcome.problem.refusal is Refusal.LOGIN_FAILED
-    return Problem(
-        Refusal.PASSWORD_WRONG if wrong else outcome.problem.refusal, "password", outcome.problem.figures
-    )
-
-
 def _confirm(act: Act) -> Any:
     if request.method == "GET":
         return redirect(url_for(act.endpoint))
     form = ConfirmForm()
     password, key = str(form.password.data or ""), str(form.key.data or "")
     wanted = _request(act, form)
-    problem = _prove(password) if password else Problem(Refusal.REQUIRED, "password")
+    problem = prove(password, "password") if password else Problem(Refusal.REQUIRED, "password")
     if problem is not None:
         plan = _look(act, form)
         if plan.problems:

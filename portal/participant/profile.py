@@ -18,6 +18,7 @@ from portal.permissions import Permission, Role, may
 from portal.services import contacts, once, users
 from portal.services.contacts import ContactData
 from portal.web import actor, carry_out, done, requires, show_problems
+from portal.web_account import not_in_a_pause
 from portal.web_forms import PageForm
 
 _NEEDED = _l("入力してください。")
@@ -135,6 +136,7 @@ def registration_password_b() -> Any:
     if form.validate_on_submit():
         values = [str(field.data) for field in (form.current, form.new, form.repeat)]
         try:
+            not_in_a_pause(values[0])
             carry_out(lambda: _set_b(values))
         except PortalError as error:
             show_problems(error, form)

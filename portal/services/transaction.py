@@ -51,7 +51,8 @@ def run(session: Session, work: Callable[[], T], *, attempts: int = 4) -> T:
         except DBAPIError as error:
             if not _worth_another_try(error):
                 raise
-            if left == 0:
+            # SQLite has waited its whole time already: nobody sits before a page for four of them
+            if left == 0 or _sqlite_is_locked(error):
                 raise InUse from error
     raise AssertionError("unreachable")
 
@@ -71,11 +72,24 @@ def give_up(session: Session) -> None:
     session.rollback()
 
 
-def _worth_another_try(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    if state in _RETRY_STATES:
+def begin_reading(session: Session) -> None:
+    """Give up what was begun and read on: on SQLite without standing in the writers' queue."""
+    session.rollback()
+    session.connection(execution_options={"portal_read_only": True})
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether somebody else held the database for longer than one waits."""
+    if getattr(error.orig, "sqlstate", None) in _RETRY_STATES:
         return True
-    text = str(error.orig)
+    return _sqlite_is_locked(error)
+
+
+def _worth_another_try(error: DBAPIError) -> bool:
     if isinstance(error, IntegrityError):
-        return any(name in text for name in _RACES)
-    return isinstance(error, OperationalError) and "database is locked" in text
+        return any(name in str(error.orig) for name in _RACES)
+    return is_busy(error)
+
+
+def _sqlite_is_locked(error: DBAPIError) -> bool:
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
