@@ -1,8 +1,8 @@
 """The portal's refusals and errors. A leaf.
 
 A refusal is named by its code; its Japanese and English texts stand in ``portal/refusals.py``.
-Texts take named figures; whole numbers are written with thousands separators, days as the
-reader's language writes them.
+Texts take named figures; whole numbers are written with thousands separators, days and units as
+the reader's language writes them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,24 @@ __all__ = [
     "Refusal",
     "Refused",
     "Stale",
+    "UnitName",
     "refusal_text",
     "refuse",
 ]
+
+
+@dataclass(frozen=True)
+class UnitName:
+    """A figure of a refusal: allowances of a phase (第2期 JAA), or without one (jVER)."""
+
+    unit: str
+    phase: int | None = None
+
+    def shown(self, locale: str) -> str:
+        if self.phase is None:
+            return self.unit
+        return f"Phase {self.phase} {self.unit}" if locale == "en" else f"第{self.phase}期 {self.unit}"
+
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -40,6 +55,8 @@ def refusal_text(refusal: Refusal, locale: str, /, **figures: object) -> str:
 def _shown(value: object, locale: str) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, UnitName):
+        return value.shown(locale)
     if isinstance(value, date):
         if locale == "en":
             return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from portal.errors import Problem, Refusal
+from portal.errors import Problem, Refusal, UnitName
 from portal.models import AccountKind, AccountState, MovementKind, UnitType
 from portal.services.compliance import Figures
 
@@ -54,7 +54,7 @@ class Case:
     source: Side
     target: Side | None  # None: not readable or not typed
     unit_type: UnitType
-    unit_label: str
+    unit_name: UnitName
     own_phase: bool  # the units are JAA of the source holder's phase
     held: int
     promised: int
@@ -123,7 +123,7 @@ def _unit_usable(case: Case) -> Problem | None:
     wrong_phase = case.kind is MovementKind.RETIRE and case.unit_type is UnitType.JAA and not case.own_phase
     if in_time and not wrong_phase:
         return None
-    return Problem(Refusal.UNIT_NOT_USABLE, "unit", {"unit_class": case.unit_label})
+    return Problem(Refusal.UNIT_NOT_USABLE, "unit", {"unit_class": case.unit_name})
 
 
 def _balance(case: Case) -> Problem | None:

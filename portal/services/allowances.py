@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
-from portal.errors import NotFound, PortalError, Problem, Refusal, Refused, refuse
+from portal.errors import NotFound, PortalError, Problem, Refusal, Refused, UnitName, refuse
 from portal.models import (
     CANCELLATION_ACCOUNT,
     OFFSET_ACCOUNT,
@@ -48,11 +48,10 @@ SCHEME_TARGETS = {
 NOTE_LIMIT = 100
 
 
-def unit_label(unit_class: UnitClass) -> str:
-    """第2期 JAA, or jVER: the same in both languages but for the phase word, which pages may translate."""
-    if unit_class.phase is None:
-        return unit_class.unit_type.value
-    return f"第{unit_class.phase.number}期 {unit_class.unit_type.value}"
+def unit_name(unit_class: UnitClass) -> UnitName:
+    """What refusals call the units: 第2期 JAA in Japanese, Phase 2 JAA in English, or jVER."""
+    phase = unit_class.phase
+    return UnitName(unit_class.unit_type.value, phase.number if phase is not None else None)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ class Draft:
     source: Account
     target: Account | None
     unit_class: UnitClass
-    unit_label: str
     quantity: int | None
     note: str
     voluntary: bool
@@ -149,7 +147,6 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
         source=source,
         target=target,
         unit_class=unit_class,
-        unit_label=case.unit_label,
         quantity=quantity,
         note=request.note.strip(),
         voluntary=request.voluntary,
@@ -325,7 +322,7 @@ def _case(
         source=Side(source.code, source.kind, source.state),
         target=None if target_number is None else _side(target, target_number),
         unit_type=unit_class.unit_type,
-        unit_label=unit_label(unit_class),
+        unit_name=unit_name(unit_class),
         own_phase=source.holder is not None and source.holder.phase_id == unit_class.phase_id,
         held=row.quantity if row is not None else 0,
         promised=row.promised if row is not None else 0,

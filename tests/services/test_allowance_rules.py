@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from portal.errors import Refusal
+from portal.errors import Refusal, UnitName
 from portal.models import AccountKind, AccountState, MovementKind, UnitType
 from portal.services.allowance_rules import Case, Side, problems
 from portal.services.compliance import Figures, ReserveRule
@@ -33,7 +33,7 @@ CASE = Case(
     source=HOLDER,
     target=TRADER,
     unit_type=UnitType.JAA,
-    unit_label="第2期 JAA",
+    unit_name=UnitName("JAA", 2),
     own_phase=True,
     held=8_500,
     promised=0,
