@@ -142,7 +142,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.LOGIN_PAUSED: (
         "続けて間違えたため、しばらくログインできません。{minutes}分ほど待ってから、もう一度お試しください。",
-        "Too many failed tries. Wait about {minutes} minutes and try again.",
+        "Too many failed tries. Wait about {minutes} min and try again.",
     ),
     Refusal.PASSWORD_SHORT: ("{limit}文字以上にしてください。", "Use at least {limit} characters."),
     Refusal.PASSWORD_WEAK: (
@@ -234,7 +234,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.FORM_PROBLEMS: (
         "登録できませんでした。{count}か所を直してください。",
-        "The report was not registered. Mend {count} place(s).",
+        "The report was not registered. Places to mend: {count}.",
     ),
     Refusal.FILES_LOCKED: (
         "検証を依頼したため、ファイルは変更できません。",

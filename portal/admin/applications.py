@@ -9,6 +9,7 @@ from flask import abort, flash, g, redirect, request
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -72,7 +73,7 @@ def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: 
     late = (clock.today() - model.received_on).days - GUIDES[QueueKind.APPLICATIONS].days
     if model.state not in OPEN_STATES or late <= 0:
         return shown
-    words = _("目安を%(n)s日超過", n=late)
+    words = ngettext("目安を%(n)s日超過", "目安を%(n)s日超過", late, n=late)
     return Markup('{}<span class="as-table__more as-table__more--bad">{}</span>').format(shown, words)
 
 

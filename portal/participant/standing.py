@@ -7,11 +7,12 @@ from datetime import date
 
 from flask import url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal.models import EmissionsReport, Holder, Period, PhaseRule, ReportState
 from portal.participant.event_words import report_year
 from portal.services.compliance import Compliance, Figures, days_left
-from portal.web_text import day, fiscal, label, number, tone
+from portal.web_text import day, days, fiscal, label, number, tone
 
 FINAL = frozenset({ReportState.APPROVED, ReportState.RECEIVED})
 _ORDER = (Period.BASE, Period.TARGET, Period.ADJUSTMENT)
@@ -271,7 +272,8 @@ def _allowance_deadlines(
 
 def _left(since: date | None, until: date, today: date) -> str:
     if since is not None and today < since:
-        return _("受付開始まで%(n)s日", n=number((since - today).days))
+        before = (since - today).days
+        return ngettext("受付開始まで%(n)s日", "受付開始まで%(n)s日", before, n=number(before))
     if today > until:
         return _("%(n)s日過ぎています", n=number((today - until).days))
-    return _("今日まで") if today == until else _("%(n)s日", n=number((until - today).days))
+    return _("今日まで") if today == until else days((until - today).days)
