@@ -44,7 +44,8 @@ class Visitor:
         assert answer.status_code == 302, words(answer)
 
     def get(self, url: str) -> TestResponse:
-        return self.client.get(url)
+        # read to the end and closed, as a browser does: a download's temporary file is gone then
+        return self.client.get(url, buffered=True)
 
     def send(self, page: TestResponse, url: str, **typed: str) -> TestResponse:
         """Send the form on ``page`` whose action is ``url``, with what was typed over its values."""
