@@ -5,12 +5,13 @@ PORT ?= 8000
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check lock clean
+.PHONY: help setup setup-test run test check manual lock clean
 
 help:
 	@echo "make run    set up, fill an empty database with the demonstration, serve on $(HOST):$(PORT)"
 	@echo "make test   lint, types, import contract, all tests on SQLite and PostgreSQL, browser journeys"
 	@echo "make check  the quick part of it: lint, types, import contract, tests on SQLite without a browser"
+	@echo "make manual take the manual's pictures anew"
 	@echo "make lock   make the lock files anew from requirements*.in"
 
 setup:
@@ -28,6 +29,10 @@ test: setup-test
 
 check: setup-test
 	@$(VENV)/python -m tools.check --quick
+
+# The main road walked once more, with a picture of every step.
+manual: setup-test
+	@PORTAL_TEST_PICTURES=docs/manual/pictures $(VENV)/python -m pytest -q tests/journeys -k "sqlite and paper"
 
 # Only names, versions and hashes go in: --no-header and --no-annotate keep hosts and paths out.
 lock:
