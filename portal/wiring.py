@@ -42,9 +42,9 @@ def make_app(settings: Settings | None = None) -> Flask:
     installation.forget()
     mail.configure(settings)
     letter_words.configure(settings)
-    csrf.init_app(app)
     Babel(app, locale_selector=web.choose_locale)
     web.install(app, settings)
+    csrf.init_app(app)  # after the frame: its refusal is a page too
     web_text.install(app)
     web_login.install(app, settings)
     web_account.install(app)
