@@ -119,9 +119,7 @@ def _report_head(report: EmissionsReport, holder: Holder, due: date, today: date
                 True,
             )
         if today > due:
-            return _(
-                "%(year)sの算定報告書の期限（%(day)s）を過ぎました。すぐに手続きしてください", **values
-            ), True
+            return _("%(year)sの算定報告書の期限は、%(day)sでした。すぐに手続きしてください", **values), True
         if adjustment:
             return _("%(day)sまでに、%(year)sの算定報告書を提出してください", **values), True
         return _("%(day)sまでに、%(year)sの算定報告書の検証を依頼してください", **values), True

@@ -74,7 +74,7 @@ def test_home_says_where_the_holder_stands(app: Flask, session: Session, names: 
 def test_home_tells_who_must_buy_and_who_missed(app: Flask, session: Session, names: Names) -> None:
     approve(session, names.holder_id, 8_000)
     reader = Visitor(app, names.a)
-    assert "口座の残高は2,400 JAAで、600足りません。期限までに購入してください。" in words(
+    assert "口座の残高は2,400 JAAで、600 JAA足りません。期限までに購入してください。" in words(
         reader.get("/home")
     )
     trade.at("2015-12-01 00:00")
