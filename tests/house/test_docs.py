@@ -31,7 +31,8 @@ def workflows_page() -> str:
     lines = [
         "# Every workflow's states and steps",
         "",
-        "Made from `portal/services/transitions.py` by `python -m tests.house.test_docs > docs/workflows.md`.",
+        "Made from `portal/services/transitions.py` by",
+        "`python -m tests.house.test_docs > docs/workflows.md`.",
         "Whoever holds the permission may take the step; who holds it stands in `portal/permissions.py`.",
     ]
     for workflow in ALL:
@@ -136,7 +137,7 @@ def test_the_manual_quotes_the_screens_own_words(page: Path) -> None:
     assert sorted(q for q in quoted if not any(p.fullmatch(q) for p in screen_words())) == []
 
 
-def test_pictures_of_the_manual_are_cited_and_not_too_heavy() -> None:
+def test_the_pictures_of_the_manual_are_not_too_heavy() -> None:
     pictures = below("docs/manual/pictures", suffix=".png")
     assert sum(picture.stat().st_size for picture in pictures) < 9_000_000
 
