@@ -28,7 +28,7 @@ from portal.services.outbox import OpenSession
 from portal.services.snapshot import one_moment
 from portal.services.transaction import run as in_transaction
 from portal.services.transports import transport_for
-from portal.settings import Settings, SettingsError, read_settings
+from portal.settings import DEVELOPMENT_SECRET, Settings, SettingsError, read_settings
 
 PERIODS = click.Choice(["base", "target", "adjustment"])
 WEB_THREADS = 8
@@ -133,6 +133,8 @@ def upgrade() -> None:
 def demo(if_empty: bool) -> None:
     """Fill an empty database with the demonstration phase."""
     settings = _settings()
+    if settings.production:
+        _fail("本番の環境にデモデータは作れません。 / A production installation takes no demonstration data.")
     with _database(settings, ready=False) as open_session:
         if _is_filled(settings, open_session):
             if not if_empty:
@@ -171,6 +173,7 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
         settings = replace(settings, base_url=f"http://{host}:{port}")
     with _database(settings) as open_session:
         _refuse_unsafe(settings)
+        _refuse_open_secret(settings, host, open_session)
         # waitress would drop the proxy's headers, which ProxyFix needs when a proxy is trusted
         server = create_server(
             create_app(settings),
@@ -178,6 +181,7 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
             port=port,
             threads=WEB_THREADS,
             clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+            max_request_body_size=(settings.upload_limit_mb + 1) * 1024 * 1024,
         )
         _announce(f"http://{host}:{server.effective_port}/", open_session)
         stop = Event()
@@ -190,6 +194,19 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
             server.close()
             if thread is not None:
                 thread.join(timeout=30)
+
+
+def _refuse_open_secret(settings: Settings, host: str, open_session: OpenSession) -> None:
+    """The published development secret serves this machine only, or a demonstration."""
+    if settings.secret_key != DEVELOPMENT_SECRET or host in ("localhost", "::1") or host.startswith("127."):
+        return
+    with open_session() as session:
+        invented = installation.state(session).demonstration
+    if not invented:
+        _fail(
+            "開発用の秘密鍵のまま、ほかの機械へは公開できません。PORTAL_SECRET_KEYを設定してください。"
+            " / The development secret serves this machine only: set PORTAL_SECRET_KEY."
+        )
 
 
 def _refuse_unsafe(settings: Settings) -> None:

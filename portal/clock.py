@@ -32,14 +32,19 @@ def in_tokyo(moment: datetime) -> datetime:
     return moment.astimezone(TOKYO)
 
 
+def _within(day: date) -> date:
+    """A day of a sensible century: what people type may lie where no zone can be reckoned."""
+    return min(max(day, date(1900, 1, 1)), date(2200, 12, 31))
+
+
 def at_tokyo(day: date, at: time = time(0, 0)) -> datetime:
     """The aware UTC moment of a Tokyo calendar day and wall time."""
-    return datetime.combine(day, at, TOKYO).astimezone(UTC)
+    return datetime.combine(_within(day), at, TOKYO).astimezone(UTC)
 
 
 def end_of_day(day: date) -> datetime:
     """The first moment that is no longer ``day`` in Tokyo: a deadline holds strictly before it."""
-    return at_tokyo(day + timedelta(days=1))
+    return at_tokyo(_within(day) + timedelta(days=1))
 
 
 def fiscal_year(day: date) -> int:

@@ -48,6 +48,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
+        hide_parameters=True,  # what people typed does not belong into logs
         max_overflow=5,
         pool_pre_ping=True,
         connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s"},
@@ -58,7 +59,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
 def _sqlite_engine(url: str, path: str | None) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

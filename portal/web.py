@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -27,6 +28,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 from wtforms import Form
 
 from portal import clock
@@ -128,7 +130,9 @@ def carry_out(work: Callable[[], T]) -> T:
     try:
         return run(db_session(), work)
     finally:
-        begin_reading(db_session())
+        # an act that is done stays done, whatever the database says to the page that follows
+        with suppress(DBAPIError):
+            begin_reading(db_session())
 
 
 def show_problems(error: PortalError, form: Form | None = None) -> None:
@@ -353,13 +357,33 @@ def _http_error(error: HTTPException) -> Any:
     return _page({405: 404}.get(status, status) if status in known else 400 if status < 500 else 500, error)
 
 
+class RowNumber(IntegerConverter):
+    """A row's number in an address: one that no row can have is an address that does not exist."""
+
+    def __init__(self, map: Map, *given: Any, **more: Any) -> None:
+        super().__init__(map, *given, **{"max": 2**53 - 1, **more})
+
+
+def _refuse_nul() -> None:
+    """No text of people holds a NUL byte, and PostgreSQL keeps none."""
+    typed = (request.path, *request.args.keys(), *request.args.values())
+    if request.method == "POST":
+        typed += (*request.form.keys(), *request.form.values())
+        typed += tuple(file.filename or "" for file in request.files.values())
+    if any("\0" in text for text in typed):
+        abort(400)
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Give an application the shared ways: door, frame, headers, error pages."""
+
+    app.url_map.converters["int"] = RowNumber
 
     @app.before_request
     def _begin() -> None:
         g.settings = settings
         g.csp_nonce = secrets.token_urlsafe(16)
+        _refuse_nul()
         # whoever writes does so through carry_out, which begins anew
         begin_reading(db_session())
         installation.show_time(db_session())

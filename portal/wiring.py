@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_babel import Babel
+from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import admin, participant, web, web_account, web_login, web_text
 from portal.extensions import csrf, db_session, make_engine, session_factory
-from portal.services import installation, letter_words, mail
-from portal.settings import ROOT, Settings, read_settings
+from portal.services import installation, letter_words, mail, selfcheck
+from portal.settings import ROOT, Settings, SettingsError, read_settings
 
 DOMAINS = ("layout", "services", "admin", "participant")
 
@@ -38,7 +39,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    bind_database(settings)
+    _refuse_unsafe(settings, bind_database(settings))
     installation.forget()
     mail.configure(settings)
     letter_words.configure(settings)
@@ -53,7 +54,18 @@ def make_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def bind_database(settings: Settings) -> None:
+def _refuse_unsafe(settings: Settings, engine: Engine) -> None:
+    """In production the database must keep what it acknowledged, whatever serves the application."""
+    if not settings.production:
+        return
+    wrong = selfcheck.durability_problems(engine)
+    if wrong:
+        raise SettingsError([f"database: {one}" for one in wrong])
+
+
+def bind_database(settings: Settings) -> Engine:
     """Point this process's sessions to the configured database."""
     db_session.remove()
-    session_factory.configure(bind=make_engine(settings.database_url))
+    engine = make_engine(settings.database_url)
+    session_factory.configure(bind=engine)
+    return engine

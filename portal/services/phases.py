@@ -17,6 +17,9 @@ from portal.permissions import Permission
 from portal.services import access, audit, factors, workflow
 from portal.services.audit import EventTag
 
+#: a date outside is a slip of the hand
+YEARS_OF_THE_SCHEME = range(2000, 2101)
+
 
 @dataclass(frozen=True)
 class PhaseYears:
@@ -67,6 +70,11 @@ class RuleDates:
             ("adjustment_report_from", "adjustment_report_due"),
         )
         wrong = [last for first, last in pairs if getattr(self, last) < getattr(self, first)]
+        wrong += [
+            name
+            for name in self.__dataclass_fields__
+            if isinstance(value := getattr(self, name), date) and value.year not in YEARS_OF_THE_SCHEME
+        ]
         return wrong + (["proposal_days"] if self.proposal_days < 1 else [])
 
 
