@@ -47,12 +47,16 @@ def chromium(folder: Path) -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         raise PartMissing("Chromium is not installed; Debian and Ubuntu: apt-get install chromium")
-    env: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(font_configuration(folder))}
+    env: dict[str, str | float | bool] = {
+        **os.environ,
+        "FONTCONFIG_FILE": str(font_configuration(folder)),
+        "LANGUAGE": "ja",  # the browser's own words and dates, as our readers have them
+    }
     # Chromium's own sandbox refuses to run as root; the pages it opens here are ours
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, env=env, args=["--disable-dev-shm-usage", *sandbox]
+            executable_path=path, env=env, args=["--disable-dev-shm-usage", "--lang=ja", *sandbox]
         )
         yield browser
         browser.close()

@@ -26,14 +26,25 @@ from tests.factories import registration as make
 from tests.journeys import allowance_steps, steps
 from tests.journeys.people import Camera, Person, office, passwords_of
 
-VERIFIER = ("一般財団法人みらい検証機構", "いっぱんざいだんほうじんみらいけんしょうきこう")
-TRADER = ("うみかぜ環境トレード株式会社", "うみかぜかんきょうとれーどかぶしきがいしゃ")
+VERIFIER = (
+    "一般財団法人みらい検証機構",
+    "いっぱんざいだんほうじんみらいけんしょうきこう",
+    "検証 花子",
+    "けんしょう はなこ",
+)
+TRADER = (
+    "うみかぜ環境トレード株式会社",
+    "うみかぜかんきょうとれーどかぶしきがいしゃ",
+    "取引 二郎",
+    "とりひき じろう",
+)
 FILES = Path(__file__).resolve().parent.parent / "files"
 
 
-def _named(name: tuple[str, str], *, account: bool = True) -> dict[str, str]:
+def _named(name: tuple[str, str, str, str], *, account: bool = True) -> dict[str, str]:
     """A company's name in its application, as the manual's pictures show it."""
     items = {"company_name": name[0], "company_kana": name[1], "contact_company": name[0]}
+    items |= {"contact_name": name[2], "contact_kana": name[3]}
     return {**items, "account_name": name[0]} if account else items
 
 
@@ -51,6 +62,7 @@ def staff(session: Session, at: Callable[[str], datetime]) -> Iterator[dict[str,
     with one_transaction(session):
         officer = make.office(session, Role.OFFICER, "jimu.ichiko")
         approver = make.office(session, Role.APPROVER, "shonin.saburo")
+        officer.name, approver.name = "事務 一子", "承認 三郎"
         make.phase(session)
         verifier = make.verifier(session, **_named(VERIFIER, account=False))
         names = {
