@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, flash, redirect, request, session, url_for
+from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import logout_user, user_logged_out
@@ -19,7 +20,7 @@ from wtforms import BooleanField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
 from portal import clock
-from portal.errors import Problem, Refusal
+from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import User
 from portal.services import logins
@@ -88,13 +89,12 @@ def prove(password: str, field: str) -> Problem | None:
 
     ``None``: it is, and the reader is fresh. Else PASSWORD_WRONG or LOGIN_PAUSED at ``field``.
     """
-    login_id, address = actor().login_id, request.remote_addr or "-"
-    problem = carry_out(lambda: logins.authenticate(db_session(), login_id, password, address)).problem
+    address = request.remote_addr or "-"
+    problem = carry_out(lambda: logins.prove(db_session(), password, address, actor=actor()))
     if problem is None:
         mark_fresh()
         return None
-    wrong = problem.refusal is Refusal.LOGIN_FAILED
-    return Problem(Refusal.PASSWORD_WRONG if wrong else problem.refusal, field, problem.figures)
+    return Problem(problem.refusal, field, problem.figures)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -141,6 +141,16 @@ def _logged_out(_app: Flask, user: Any = None, **_more: Any) -> None:
         carry_out(lambda: logins.log_out(db_session(), actor=db_session.get_one(User, user_id)))
 
 
+def _page_of_request() -> str | None:
+    """The page to come back to: this address if it can be opened, else the page its form stood on."""
+    asked, routes = urlsplit(request.referrer or ""), current_app.create_url_adapter(request)
+    if request.method == "GET" or (routes is not None and routes.test(request.path, method="GET")):
+        return request.full_path.rstrip("?")
+    if routes is not None and asked.netloc == request.host and routes.test(asked.path, method="GET"):
+        return f"{asked.path}?{asked.query}" if asked.query else asked.path
+    return None
+
+
 def _still_here(settings: Settings) -> Response | None:
     """Idle too long: log out with a word. Initial password: to the page that sets an own one."""
     if request.endpoint == "static":
@@ -154,8 +164,9 @@ def _still_here(settings: Settings) -> Response | None:
         logout_user()
         session.clear()
         flash(_("しばらく操作がなかったため、ログアウトしました。もう一度ログインしてください。"), "warn")
-        target = request.full_path.rstrip("?") if request.method == "GET" else None
-        return cast(Response, redirect(url_for("security.login", next=target)))
+        if request.method not in ("GET", "HEAD") and request.endpoint != "security.logout":
+            flash(_("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"), "warn")
+        return cast(Response, redirect(url_for("security.login", next=_page_of_request())))
     session[_SEEN] = now.timestamp()
     if user.must_change_password and request.endpoint not in BEFORE_CHANGE:
         return cast(Response, redirect(url_for("account_password.first")))

@@ -12,13 +12,11 @@ from wtforms import DateField, Field, Form, HiddenField, PasswordField, TextArea
 from wtforms.validators import InputRequired
 
 from portal.admin.forms import AdminForm, VersionField, show_problems
-from portal.errors import NotAllowed, NotFound, PortalError
-from portal.extensions import db_session
-from portal.services import users
+from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, refuse
 from portal.services.numbers import search_key
 from portal.services.once import new_key
-from portal.web import actor, carry_out
-from portal.web_login import is_fresh
+from portal.web import carry_out
+from portal.web_login import is_fresh, prove
 
 T = TypeVar("T")
 
@@ -70,10 +68,32 @@ class ProvenForm(VersionForm):
         if is_fresh(g.settings):
             self._fields.pop("password")
 
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check the fields, then the password in a transaction of its own.
+
+        What is counted against a guess must stay when the act is rolled back.
+        """
+        above: Any = super()  # WTForms is untyped
+        if not above.validate(extra_validators):
+            return False
+        if "password" not in self:
+            return True
+        typed = self["password"].data or ""
+        try:
+            problem = prove(typed, "password") if typed else Problem(Refusal.REQUIRED, "password")
+            if problem is not None:
+                raise Refused(problem)
+        except PortalError as refused:
+            show_problems(self, refused)
+            return False
+        # proven: the page that comes back for another reason does not ask again
+        self._fields.pop("password")
+        return True
+
     def prove(self) -> None:
-        """Refuses a wrong password; to be called within the act's transaction, before the act."""
+        """Called first in the act's transaction: refuses an act whose form was not proven."""
         if "password" in self:
-            users.verify_own_password(db_session(), self["password"].data or "", actor=actor())
+            raise refuse(Refusal.PASSWORD_WRONG, "password")
 
 
 class KeyForm(AdminForm):

@@ -4,10 +4,13 @@ Ten failures in five minutes bring a pause of 1, 2, 4, 8, then 15 minutes. They 
 
 * for the address (a network of IPv6), whatever login it tries;
 * for the login from this address;
-* for the login from everywhere. This one does not stop an address from which the login has got in
-  before, so that a stranger's guesses do not keep the owner out.
+* for the login from everywhere.
 
-Unknown logins are counted and paused like known ones, and cost the same work.
+Only the second stops a login at an address from which it has got in before, so that neither a stranger's
+guesses nor a colleague's behind the same address keep the owner out.
+
+Who is logged in and proves it again is counted for the login, not for the address: its other users
+have no part in it. Unknown logins are counted and paused like known ones, and cost the same work.
 """
 
 from __future__ import annotations
@@ -60,12 +63,10 @@ def authenticate(session: Session, login_id: str, password: str, address: str) -
     network, who = _network(address), _who(login_id)
     keys = (f"address:{network}", f"login:{who}", f"pair:{who}:{network}")
     by_address, by_login, by_pair = _locked(session, keys, now)
-    known = session.get(LoginAttempts, f"known:{who}:{network}")
-    trusted = known is not None and now - known.window_from < KNOWN_FOR
-    stops = [by_address, by_pair] if trusted else [by_address, by_pair, by_login]
-    paused = max((row.paused_until for row in stops if row.paused_until), default=None)
-    if paused is not None and paused > now:
-        return LoginOutcome(None, Problem(Refusal.LOGIN_PAUSED, None, {"minutes": _minutes(paused - now)}))
+    stops = [by_pair] if _trusted(session, who, network, now) else [by_address, by_pair, by_login]
+    paused = _paused(stops, now)
+    if paused is not None:
+        return LoginOutcome(None, paused)
     user = find_login(session, login_id)
     right = verify_password(password, user.password if user is not None else None)
     if user is None or not right or not user.active:
@@ -79,15 +80,36 @@ def authenticate(session: Session, login_id: str, password: str, address: str) -
             session, EventTag.LOGIN_FAILED, user, actor=None, address=network, initial_password_over=True
         )
         return LoginOutcome(None, Problem(Refusal.INITIAL_PASSWORD_OVER))
-    for row in (by_login, by_pair):
-        row.failures, row.window_from, row.paused_until = 0, now, None
+    _forgive((by_login, by_pair), now)
+    known = session.get(LoginAttempts, _known(who, network))
     if known is None:
-        session.add(LoginAttempts(key=f"known:{who}:{network}", window_from=now, failures=0))
+        session.add(LoginAttempts(key=_known(who, network), window_from=now, failures=0))
     else:
         known.window_from = now
     user.last_login_at = now
     audit.record(session, EventTag.LOGIN_SUCCEEDED, user, actor=user, address=network)
     return LoginOutcome(user, None)
+
+
+def prove(session: Session, password: str, address: str, *, actor: User) -> Problem | None:
+    """Judge whether ``password`` is that of ``actor``, who is logged in: counted and paused like a login.
+
+    ``None`` if it is; else PASSWORD_WRONG or LOGIN_PAUSED (``minutes``). It does not raise, and the
+    caller must commit, as for :func:`authenticate`. A proof is no login: it leaves no event of one.
+    """
+    now = clock.now()
+    network, who = _network(address), _who(actor.login_id)
+    by_login, by_pair = _locked(session, (f"login:{who}", f"pair:{who}:{network}"), now)
+    paused = _paused([by_pair] if _trusted(session, who, network, now) else [by_pair, by_login], now)
+    if paused is not None:
+        return paused
+    if not verify_password(password, actor.password) or not actor.active:
+        for row in (by_login, by_pair):
+            _count(row, now)
+        audit.record(session, EventTag.LOGIN_FAILED, actor, actor=actor, address=network, proof=True)
+        return Problem(Refusal.PASSWORD_WRONG)
+    _forgive((by_login, by_pair), now)
+    return None
 
 
 def log_out(session: Session, *, actor: User) -> None:
@@ -122,6 +144,28 @@ def _locked(session: Session, keys: Sequence[str], now: datetime) -> list[LoginA
     )
     by_key = {row.key: row for row in rows}
     return [by_key[key] for key in keys]
+
+
+def _known(who: str, network: str) -> str:
+    return f"known:{who}:{network}"
+
+
+def _trusted(session: Session, who: str, network: str, now: datetime) -> bool:
+    """Whether the login has got in from this network lately enough."""
+    known = session.get(LoginAttempts, _known(who, network))
+    return known is not None and now - known.window_from < KNOWN_FOR
+
+
+def _paused(stops: Sequence[LoginAttempts], now: datetime) -> Problem | None:
+    until = max((row.paused_until for row in stops if row.paused_until), default=None)
+    if until is None or until <= now:
+        return None
+    return Problem(Refusal.LOGIN_PAUSED, None, {"minutes": _minutes(until - now)})
+
+
+def _forgive(rows: Sequence[LoginAttempts], now: datetime) -> None:
+    for row in rows:
+        row.failures, row.window_from, row.paused_until = 0, now, None
 
 
 def _count(row: LoginAttempts, now: datetime) -> None:
