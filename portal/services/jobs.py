@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Table, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Job, JobState, User
-from portal.services import issuance, ledger
+from portal.services import issuance, ledger, logins
+from portal.services.documents import insert_if_absent
 from portal.services.outbox import OpenSession, pause
 from portal.services.snapshot import one_moment
 from portal.services.transaction import run
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=15)
 LAST_TRY = 5
 NIGHT = time(3, 0)  # Tokyo
+
+
+class LeaseLost(Exception):
+    """The lease ran out meanwhile and somebody else has the work: stop, and write nothing about it."""
 
 
 class WorkFailed(Exception):
@@ -40,16 +45,17 @@ class Work:
     job_id: int
     payload: dict[str, Any]
     open_session: OpenSession
+    #: the how-manieth claim this is: it tells this worker's lease from that of the next
+    claim: int
 
     def progress(self, done: int, total: int) -> None:
-        """Tell ``done`` of ``total`` and hold the lease for longer."""
-        change = (
-            update(Job)
-            .where(Job.id == self.job_id)
-            .values(total=total, progress=min(done, total), leased_until=clock.now() + LEASE)
-        )
-        with self.open_session() as session:
-            run(session, lambda: session.execute(change))
+        """Tell ``done`` of ``total`` and hold the lease for longer.
+
+        Raises ``LeaseLost`` if the lease ran out and another worker has the work now.
+        """
+        now = clock.now()
+        if not _change(self, total=total, progress=min(done, total), leased_until=now + LEASE):
+            raise LeaseLost
 
 
 Handler = Callable[[Work], dict[str, Any]]
@@ -91,15 +97,22 @@ def enqueue(
         if earlier is not None:
             return earlier
     now = clock.now()
-    job = Job(
-        kind=kind,
-        state=JobState.QUEUED,
-        payload=payload or {},
-        next_try_at=at or now,
-        once_key=once_key,
-        created_by_id=actor.id if actor is not None else None,
-        created_at=now,
-    )
+    values: dict[str, Any] = {
+        "kind": kind,
+        "state": JobState.QUEUED,
+        "payload": payload or {},
+        "next_try_at": at or now,
+        "once_key": once_key,
+        "created_by_id": actor.id if actor is not None else None,
+        "created_at": now,
+    }
+    if once_key is not None:
+        # two workers begin the same day at the same moment: the slower one finds the other's
+        table = Job.__table__
+        assert isinstance(table, Table)
+        insert_if_absent(session, table, **values)
+        return session.scalars(select(Job).where(Job.once_key == once_key)).one()
+    job = Job(**values)
     session.add(job)
     session.flush()
     return job
@@ -111,21 +124,25 @@ def run_one(open_session: OpenSession) -> str | None:
         claimed = run(session, lambda: _claim(session))
     if claimed is None:
         return None
-    job_id, kind, payload, lease = claimed
+    job_id, kind, payload, claim = claimed
+    work = Work(job_id, payload, open_session, claim)
     try:
-        result = HANDLERS[kind](Work(job_id, payload, open_session))
+        result = HANDLERS[kind](work)
+    except LeaseLost:
+        log.warning("job %s (%s) took longer than its lease; another worker has it", job_id, kind)
     except WorkFailed as error:
-        _finish(open_session, job_id, state=JobState.FAILED, last_error=str(error)[:500], result={})
+        _finish(work, state=JobState.FAILED, last_error=str(error)[:500], result={})
     except Exception as error:
         log.exception("job %s (%s) failed", job_id, kind)
-        _try_again(open_session, job_id, lease, f"{type(error).__name__}: {error}")
+        _try_again(work, f"{type(error).__name__}: {error}")
     else:
-        _finish(open_session, job_id, state=JobState.DONE, last_error=None, result=result)
+        _finish(work, state=JobState.DONE, last_error=None, result=result)
     return kind
 
 
-def _claim(session: Session) -> tuple[int, str, dict[str, Any], datetime] | None:
+def _claim(session: Session) -> tuple[int, str, dict[str, Any], int] | None:
     now = clock.now()
+    _end_deadly(session, now)
     job = session.scalars(
         select(Job)
         .where(
@@ -142,48 +159,62 @@ def _claim(session: Session) -> tuple[int, str, dict[str, Any], datetime] | None
     ).one_or_none()
     if job is None:
         return None
-    lease = now + LEASE
-    change = {"state": JobState.RUNNING, "leased_until": lease, "attempts": job.attempts + 1}
+    claim = job.attempts + 1
+    found = job.id, job.kind, dict(job.payload), claim
+    change = {"state": JobState.RUNNING, "leased_until": now + LEASE, "attempts": claim}
     session.execute(update(Job).where(Job.id == job.id).values(**change))
-    return job.id, job.kind, dict(job.payload), lease
+    return found
 
 
-def _finish(open_session: OpenSession, job_id: int, **values: Any) -> None:
+def _end_deadly(session: Session, now: datetime) -> None:
+    """What was claimed for the last time and whose worker never came back has failed: it may be the cause."""
+    session.execute(
+        update(Job)
+        .where(Job.state == JobState.RUNNING, Job.leased_until <= now, Job.attempts >= LAST_TRY)
+        .values(
+            state=JobState.FAILED,
+            leased_until=None,
+            finished_at=now,
+            last_error=f"the worker ended during this work, {LAST_TRY} times",
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _change(work: Work, **values: Any) -> bool:
+    """Write about the work as long as this claim of it stands; whether it does."""
     change = (
         update(Job)
-        .where(Job.id == job_id, Job.state == JobState.RUNNING)
-        .values(finished_at=clock.now(), leased_until=None, **values)
+        .where(Job.id == work.job_id, Job.state == JobState.RUNNING, Job.attempts == work.claim)
+        .values(**values)
+        .execution_options(synchronize_session=False)
     )
-    with open_session() as session:
-        run(session, lambda: session.execute(change))
+    with work.open_session() as session:
+        return bool(getattr(run(session, lambda: session.execute(change)), "rowcount", 0))
 
 
-def _try_again(open_session: OpenSession, job_id: int, lease: datetime, why: str) -> None:
-    def mark(session: Session) -> None:
-        attempts = session.scalar(select(Job.attempts).where(Job.id == job_id)) or 0
-        last = attempts >= LAST_TRY
-        now = clock.now()
-        session.execute(
-            update(Job)
-            .where(Job.id == job_id, Job.state == JobState.RUNNING)
-            .values(
-                state=JobState.FAILED if last else JobState.QUEUED,
-                last_error=why[:500],
-                leased_until=None,
-                next_try_at=now + pause(attempts),
-                finished_at=now if last else None,
-            )
-        )
+def _finish(work: Work, **values: Any) -> None:
+    _change(work, finished_at=clock.now(), leased_until=None, **values)
 
-    with open_session() as session:
-        run(session, lambda: mark(session))
+
+def _try_again(work: Work, why: str) -> None:
+    last, now = work.claim >= LAST_TRY, clock.now()
+    _change(
+        work,
+        state=JobState.FAILED if last else JobState.QUEUED,
+        last_error=why[:500],
+        leased_until=None,
+        next_try_at=now + pause(work.claim),
+        finished_at=now if last else None,
+    )
 
 
 def schedule(session: Session) -> None:
-    """Queue what comes round: the nightly proof of the ledger, and the proposals that lapse each day."""
+    """Queue what comes round each night: the proof of the ledger, proposals that lapse, old counters."""
     today = clock.today()
     _nightly(session, "ledger_verify", today)
     _nightly(session, "expire_proposals", today)
+    _nightly(session, "forget_old_attempts", today)
 
 
 def _nightly(session: Session, kind: str, day: date) -> None:
@@ -206,3 +237,10 @@ def expire_proposals(work: Work) -> dict[str, Any]:
     """Let proposals lapse that nobody confirmed in time (domain §5)."""
     with work.open_session() as session:
         return {"expired": run(session, lambda: issuance.expire_due(session))}
+
+
+@handler("forget_old_attempts")
+def forget_old_attempts(work: Work) -> dict[str, Any]:
+    """Drop the counters of failed log-ins that stop nobody any more."""
+    with work.open_session() as session:
+        return {"forgotten": run(session, lambda: logins.forget_old_attempts(session))}
