@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     TOO_LONG = auto()
     SAME_PERSON = auto()
     PERSON_INACTIVE = auto()
+    PASSWORD_ISSUER = auto()
     LOGIN_FAILED = auto()
     LOGIN_PAUSED = auto()
     PASSWORD_SHORT = auto()
@@ -136,6 +137,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "起案した方のログインが停止されているため、確認できません。",
         "The login of the proposer is disabled, so this cannot be confirmed.",
     ),
+    Refusal.PASSWORD_ISSUER: (
+        "起案した方の初期パスワードを発行した方は確認できません。ほかの承認者が確認してください。",
+        "Whoever issued the proposer's one-time password may not confirm. Another approver must.",
+    ),
     Refusal.LOGIN_FAILED: (
         "ログインできません。ログインIDとパスワードを確かめてください。",
         "You cannot log in. Check the login ID and the password.",
@@ -245,10 +250,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "検証機関がまだ決まっていません。事務局が決めると、検証を依頼できます。",
         "No verifier is assigned yet. Once the secretariat assigns one, you can request verification.",
     ),
-    Refusal.TOO_MANY_FILES: (
-        "添付ファイルは{limit}個までです。",
-        "At most {limit} attachments.",
-    ),
+    Refusal.TOO_MANY_FILES: ("添付ファイルは{limit}個までです。", "At most {limit} attachments."),
     Refusal.PERIOD_NOT_OPEN: (
         "この期間の算定報告書は、{opens}から登録できます。",
         "Reports of this period can be registered from {opens}.",
@@ -355,10 +357,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "発行量が0以下です（基準年度{base} − 削減目標{target}）。",
         "The quantity to issue is not positive (base {base} − target {target}).",
     ),
-    Refusal.ISSUE_TOO_EARLY: (
-        "発行できるのは{opens}からです。",
-        "Issue is possible from {opens}.",
-    ),
+    Refusal.ISSUE_TOO_EARLY: ("発行できるのは{opens}からです。", "Issue is possible from {opens}."),
     Refusal.ISSUED_ALREADY: (
         "この目標保有者には、すでに発行または起案されています。",
         "Allowances were already issued or proposed for this holder.",

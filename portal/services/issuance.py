@@ -26,7 +26,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, ledger, once
+from portal.services import access, four_eyes, ledger, once
 from portal.services.allowances import execute, expiry
 from portal.services.audit import EventTag, record
 from portal.services.compliance import Figures
@@ -196,11 +196,7 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     """Why this person cannot confirm this proposal now; also for the page, before the button."""
     if movement.state is not MovementState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
-    found: list[Problem] = []
-    if movement.proposed_by_id == actor.id:
-        found.append(Problem(Refusal.SAME_PERSON))
-    if not movement.proposed_by.active:
-        found.append(Problem(Refusal.PERSON_INACTIVE))
+    found = four_eyes.problems(session, movement.proposed_by, actor, proposed_at=movement.proposed_at)
     if movement.expires_at is not None and clock.now() >= movement.expires_at:
         found.append(Problem(Refusal.PROPOSAL_EXPIRED))
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:

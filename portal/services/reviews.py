@@ -22,7 +22,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, ledger, once, workflow
+from portal.services import access, audit, four_eyes, ledger, once, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_steps import begin, step, touch
@@ -173,7 +173,7 @@ def confirm_revocation(
 ) -> ApprovalRevocation:
     """Take the approval back as another person than the proposer: the report is under review again.
 
-    Raises ``Refused`` with WRONG_STATE, SAME_PERSON, PERSON_INACTIVE, REVOKE_ISSUED, REVOKE_RETIRED.
+    Raises ``Refused`` with WRONG_STATE, REVOKE_ISSUED, REVOKE_RETIRED or what ``four_eyes`` finds.
     """
     access.check(actor, Permission.REVOCATION_CONFIRM)
     found = access.get_visible(session, ApprovalRevocation, revocation_id, actor)
@@ -183,10 +183,9 @@ def confirm_revocation(
     workflow.expect_version(row, version)
     if row.state is not RevocationState.PROPOSED:
         raise refuse(Refusal.WRONG_STATE)
-    if row.proposed_by_id == actor.id:
-        raise refuse(Refusal.SAME_PERSON)
-    if not row.proposed_by.active:
-        raise refuse(Refusal.PERSON_INACTIVE)
+    problems = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
+    if problems:
+        raise Refused(*problems)
     _lock_figures(session, report)
     before = report.confirmed_emissions
     row.confirmed_by_id = actor.id

@@ -6,10 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import Refusal, refuse
+from portal.errors import Refusal, Refused, refuse
 from portal.models import Holder, ReductionTarget, TargetState, User
 from portal.permissions import Permission
-from portal.services import access, audit, once, transitions, workflow
+from portal.services import access, audit, four_eyes, once, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
@@ -61,15 +61,17 @@ def propose_target(
 def confirm_target(
     session: Session, target_id: int, *, actor: User, version: int | None = None
 ) -> ReductionTarget:
-    """Confirm a proposed target as another person than its proposer, who must be active (safety 8)."""
+    """Confirm a proposed target as another person than its proposer, who must be active (safety 8).
+
+    Raises ``Refused`` with what ``four_eyes.problems`` finds, or WRONG_STATE.
+    """
     access.check(actor, Permission.TARGET_CONFIRM)
     target = access.get_visible(session, ReductionTarget, target_id, actor, lock=True)
     workflow.expect_version(target, version)
     if target.state is TargetState.PROPOSED:
-        if target.proposed_by_id == actor.id:
-            raise refuse(Refusal.SAME_PERSON)
-        if not target.proposed_by.active:
-            raise refuse(Refusal.PERSON_INACTIVE)
+        problems = four_eyes.problems(session, target.proposed_by, actor, proposed_at=target.proposed_at)
+        if problems:
+            raise Refused(*problems)
         target.confirmed_by_id = actor.id
         target.confirmed_at = clock.now()
     workflow.advance(

@@ -129,13 +129,6 @@ def set_first_password(session: Session, new: str, repeat: str, *, actor: User) 
     return user
 
 
-def verify_own_password(session: Session, password: str, *, actor: User) -> None:
-    """Prove again who is at the keyboard (safety, login floor); refuses PASSWORD_WRONG at ``password``."""
-    user = _locked(session, actor.id)
-    if not verify_password(password, user.password):
-        raise refuse(Refusal.PASSWORD_WRONG, "password")
-
-
 def change_own_password(
     session: Session, current: str, new: str, repeat: str, *, actor: User, version: int | None = None
 ) -> User:
@@ -251,13 +244,20 @@ def create_secretariat_user(
 def reissue_office_password(
     session: Session, user_id: int, *, actor: User, version: int | None = None
 ) -> tuple[User, str]:
-    """A new one-time password for a colleague of the secretariat (participants get a letter)."""
+    """A new one-time password for a colleague of the secretariat (participants get a letter).
+
+    The colleague is told by mail. Until somebody else issues one, ``actor`` confirms nothing the
+    colleague proposes (``four_eyes``).
+    """
     access.check(actor, Permission.USERS_MANAGE)
     user = _locked(session, user_id)
     workflow.expect_version(user, version)
     if user.role not in SECRETARIAT:
         raise NotAllowed
-    return user, set_initial_password(session, user, actor=actor, days=OFFICE_PASSWORD_DAYS)
+    password = set_initial_password(session, user, actor=actor, days=OFFICE_PASSWORD_DAYS)
+    # who did not ask for it learns that somebody else now holds the key
+    notify(session, MailKind.PASSWORD_CHANGED, user=user, actor=actor)
+    return user, password
 
 
 def find_login(session: Session, login_id: str) -> User | None:

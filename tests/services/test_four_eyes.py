@@ -1,0 +1,95 @@
+"""Two people are two people: who issued the proposer's password confirms nothing of his (safety 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.errors import PortalError, Refusal
+from portal.models import MailMessage, MovementState, ReportState, RevocationState, TargetState, User
+from portal.permissions import Role
+from portal.services import four_eyes, issuance, reviews, targets, users
+from tests.factories import allowances, reports
+from tests.factories import registration as make
+
+
+def refused(work: Callable[[], object]) -> list[Refusal]:
+    with pytest.raises(PortalError) as caught:
+        work()
+    return [problem.refusal for problem in caught.value.problems]
+
+
+def reissued(session: Session, user: User, by: User) -> User:
+    """``user`` after ``by`` has issued a one-time password, replaced by one of the login's own."""
+    users.reissue_office_password(session, user.id, actor=by)
+    clock.step(timedelta(minutes=1))
+    return make.with_password(user)
+
+
+def test_who_issued_the_password_confirms_no_movement_of_it(session: Session) -> None:
+    market = allowances.market(session, issued=False)
+    proposer = reissued(session, market.officer, market.approver)
+    made = issuance.propose_issue(session, market.holder.id, key="k1", actor=proposer)
+    confirm = lambda who: issuance.confirm(session, made.id, version=made.version, actor=who)  # noqa: E731
+    assert refused(lambda: confirm(market.approver)) == [Refusal.PASSWORD_ISSUER]
+    assert confirm(make.office(session, Role.APPROVER)).state is MovementState.EXECUTED
+
+
+def test_who_made_the_login_confirms_no_target_of_it(session: Session, at: Callable[[str], datetime]) -> None:
+    at("2013-10-08 09:00")
+    holder, approver = make.holder(session), make.office(session, Role.APPROVER)
+    made, _ = users.create_secretariat_user(
+        session, "helper", "事務 二子", Role.OFFICER, None, actor=approver
+    )
+    target = targets.propose_target(session, holder.id, 1_500, actor=make.with_password(made))
+    confirm = lambda who: targets.confirm_target(session, target.id, actor=who)  # noqa: E731
+    assert refused(lambda: confirm(approver)) == [Refusal.PASSWORD_ISSUER]
+    assert confirm(make.office(session, Role.APPROVER)).state is TargetState.CONFIRMED
+
+
+def test_who_issued_the_password_confirms_no_revocation_of_it(session: Session) -> None:
+    scheme = reports.scheme(session)
+    report = reports.bring(session, scheme, ReportState.APPROVED)
+    proposer = reissued(session, scheme.officer, scheme.approver)
+    row = reviews.propose_revocation(session, report.id, "計算の誤り", actor=proposer)
+    confirm = lambda who: reviews.confirm_revocation(session, row.id, actor=who)  # noqa: E731
+    assert refused(lambda: confirm(scheme.approver)) == [Refusal.PASSWORD_ISSUER]
+    assert confirm(make.office(session, Role.APPROVER)).state is RevocationState.CONFIRMED
+
+
+def test_the_password_of_the_proposal_and_the_present_one_count(
+    session: Session, at: Callable[[str], datetime]
+) -> None:
+    at("2013-10-08 09:00")
+    proposer = make.office(session)
+    one, other = make.office(session, Role.APPROVER), make.office(session, Role.APPROVER)
+
+    def problems(confirmer: User, proposed_at: datetime) -> list[Refusal]:
+        found = four_eyes.problems(session, proposer, confirmer, proposed_at=proposed_at)
+        return [problem.refusal for problem in found]
+
+    clock.step(timedelta(minutes=1))
+    reissued(session, proposer, one)
+    then = clock.now()
+    assert (problems(one, then), problems(other, then)) == ([Refusal.PASSWORD_ISSUER], [])
+    clock.step(timedelta(minutes=1))
+    reissued(session, proposer, other)
+    # one may have proposed it then; other may do so from now on
+    assert problems(one, then) == problems(other, then) == [Refusal.PASSWORD_ISSUER]
+    assert (problems(one, clock.now()), problems(other, clock.now())) == ([], [Refusal.PASSWORD_ISSUER])
+    proposer.active = False
+    assert problems(proposer, then) == [Refusal.SAME_PERSON, Refusal.PERSON_INACTIVE]
+
+
+def test_a_colleague_is_told_that_the_password_was_issued_anew(session: Session) -> None:
+    approver, told, without = make.office(session, Role.APPROVER), make.office(session), make.office(session)
+    without.email = None
+    for colleague in (told, without):
+        users.reissue_office_password(session, colleague.id, actor=approver)
+    found = session.scalars(select(MailMessage.recipient).where(MailMessage.kind == "password_changed"))
+    assert list(found) == [told.email]
