@@ -173,6 +173,8 @@ def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str
         )
     if figures.missing is None:
         return _("償却期限を過ぎました。%(year)sの排出量は、まだ承認されていません", year=year)
+    if figures.missing == 0:
+        return _("償却期限後に償却が済みました。期限までの目標遵守にはなりません")
     return _("償却期限を過ぎました。%(n)s JAA足りません", n=number(figures.missing))
 
 
@@ -248,11 +250,12 @@ def _allowance_deadlines(
     until = rule.retirement_deadline
     if state is not Compliance.MET or today <= until:
         url = url_for("participant.retire") if figures.held or figures.held_jver else ""
-        met = state is Compliance.MET
+        # done, in time or late: nothing more to retire
+        done = state is Compliance.MET or figures.missing == 0
         name = _("%(year)sの排出量に応じた償却", year=fiscal(holder.phase.target_year))
-        left = "—" if met else _left(None, until, today)
-        link = "" if met or not url else _("償却する")
-        found.append(Due(name, None, until, left, label(state), tone(state), "" if met else url, link))
+        left = "—" if done else _left(None, until, today)
+        link = "" if done or not url else _("償却する")
+        found.append(Due(name, None, until, left, label(state), tone(state), "" if done else url, link))
     if today <= rule.banking_until:
         early = today < rule.banking_from
         found.append(

@@ -215,21 +215,8 @@ def execute(
             source=movement.source.code,
             target=movement.target.code,
         )
-    transaction = ledger.post(session, movement, sides_of(movement), actor=actor)
+    transaction = ledger.post(session, movement, ledger.sides_of(movement), actor=actor)
     _tell(session, movement, transaction.code, actor)
-
-
-def sides_of(movement: Movement) -> list[ledger.Side]:
-    """The signed entries of a movement; a carry-over changes the class through the issuance account."""
-    quantity, unit_class = movement.quantity, movement.unit_class_id
-    if movement.kind is MovementKind.CARRY_OVER and movement.target_class_id is not None:
-        return [
-            (movement.source_id, unit_class, -quantity),
-            (1, unit_class, quantity),
-            (1, movement.target_class_id, -quantity),
-            (movement.target_id, movement.target_class_id, quantity),
-        ]
-    return [(movement.source_id, unit_class, -quantity), (movement.target_id, unit_class, quantity)]
 
 
 def _tell(session: Session, movement: Movement, code: str, actor: User) -> None:

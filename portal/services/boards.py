@@ -136,7 +136,7 @@ def present_phase(found: list[Phase]) -> Phase | None:
 
 
 def outlook(figures: Figures) -> Outlook:
-    """What the figures mean for the deadline; pure but for the clock."""
+    """What the figures mean for the deadline; pure but for the clock. Late retirement stays missed."""
     standing = status(figures, clock.now())
     if standing is Compliance.MET:
         return Outlook.MET

@@ -46,6 +46,9 @@ class Figures:
     deadline: date
     #: held jVER, which may be retired too
     held_jver: int = 0
+    #: the part retired after the deadline: it counts for the reserve, not for compliance
+    late_jaa: int = 0
+    late_jver: int = 0
 
     @property
     def retired(self) -> int:
@@ -53,8 +56,14 @@ class Figures:
         return self.retired_jaa + (self.retired_jver if self.rule.jver_counts_for_compliance else 0)
 
     @property
+    def retired_in_time(self) -> int:
+        """What was retired by the deadline and not corrected since."""
+        late_jver = self.late_jver if self.rule.jver_counts_for_compliance else 0
+        return self.retired - self.late_jaa - late_jver
+
+    @property
     def missing(self) -> int | None:
-        """What is still to retire; ``None`` until the target-year figure is approved."""
+        """What is still to retire, late or not; ``None`` until the target-year figure is approved."""
         if self.target_emissions is None:
             return None
         return max(0, self.target_emissions - self.retired)
@@ -98,8 +107,12 @@ def reserve(figures: Figures) -> int:
 
 
 def status(figures: Figures, at: datetime) -> Compliance:
-    """Where the holder stands at a moment; the deadline day counts whole, in Tokyo."""
-    if figures.target_emissions is not None and figures.retired >= figures.target_emissions:
+    """Where the holder stands at a moment; the deadline day counts whole, in Tokyo.
+
+    Compliance is what was retired by the deadline (domain §5): who retires the rest later has
+    missed the target and nothing missing.
+    """
+    if figures.target_emissions is not None and figures.retired_in_time >= figures.target_emissions:
         return Compliance.MET
     if at >= clock.end_of_day(figures.deadline):
         return Compliance.MISSED

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from portal import clock
 from portal.errors import NotFound
 from portal.models import (
     Account,
@@ -45,7 +47,6 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
             )
         ).all()
     )
-    flows = _flows(session, ids)
     held = _held(session, ids)
     rules = {
         holder_id: rule
@@ -57,14 +58,15 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
     }
     if any(holder_id not in rules for holder_id in ids):
         raise NotFound
+    flows = _flows(session, ids, {rule.phase_id: rule.retirement_deadline for rule in rules.values()})
     return {
         holder_id: Figures(
             base_emissions=confirmed.get((holder_id, Period.BASE)),
             reduction_target=targets.get(holder_id),
-            issued=flows[(holder_id, "issue", UnitType.JAA)],
+            issued=flows[(holder_id, "issue", UnitType.JAA)][0],
             target_emissions=confirmed.get((holder_id, Period.TARGET)),
-            retired_jaa=-flows[(holder_id, "retire", UnitType.JAA)],
-            retired_jver=-flows[(holder_id, "retire", UnitType.JVER)],
+            retired_jaa=-flows[(holder_id, "retire", UnitType.JAA)][0],
+            retired_jver=-flows[(holder_id, "retire", UnitType.JVER)][0],
             held=held[(holder_id, UnitType.JAA)][0],
             promised=held[(holder_id, UnitType.JAA)][1],
             held_jver=held[(holder_id, UnitType.JVER)][0] - held[(holder_id, UnitType.JVER)][1],
@@ -74,6 +76,8 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
                 jver_counts_for_compliance=rules[holder_id].jver_counts_for_compliance,
             ),
             deadline=rules[holder_id].retirement_deadline,
+            late_jaa=-flows[(holder_id, "retire", UnitType.JAA)][1],
+            late_jver=-flows[(holder_id, "retire", UnitType.JVER)][1],
         )
         for holder_id in ids
     }
@@ -88,13 +92,33 @@ def _confirmed(session: Session, ids: list[int]) -> dict[tuple[int, Period], int
     return {(holder_id, period): figure for holder_id, period, figure in rows if figure is not None}
 
 
-def _flows(session: Session, ids: list[int]) -> dict[tuple[int, str, UnitType], int]:
-    """Units issued to and retired from the holders' accounts; a correction counts back its original."""
+def _flows(
+    session: Session, ids: list[int], deadlines: dict[int, date]
+) -> dict[tuple[int, str, UnitType], tuple[int, int]]:
+    """(all, the part after the phase's deadline) of the units issued to and retired from the accounts.
+
+    A correction counts back its original: as that kind and at that moment, whenever it was made.
+    ``deadlines``: the last day for retiring, by phase id.
+    """
     original = aliased(LedgerTransaction)
     effective = func.coalesce(original.kind, LedgerTransaction.kind)
+    moment = func.coalesce(original.posted_at, LedgerTransaction.posted_at)
+    late = or_(
+        false(),
+        *(
+            and_(Holder.phase_id == phase_id, moment >= clock.end_of_day(deadline))
+            for phase_id, deadline in deadlines.items()
+        ),
+    )
     own_units = (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
     rows = session.execute(
-        select(Holder.id, effective, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
+        select(
+            Holder.id,
+            effective,
+            UnitClass.unit_type,
+            func.sum(LedgerEntry.quantity),
+            func.sum(case((late, LedgerEntry.quantity), else_=0)),
+        )
         .select_from(LedgerEntry)
         .join(Account, Account.id == LedgerEntry.account_id)
         .join(Holder, Holder.id == Account.holder_id)
@@ -108,9 +132,9 @@ def _flows(session: Session, ids: list[int]) -> dict[tuple[int, str, UnitType], 
         )
         .group_by(Holder.id, effective, UnitClass.unit_type)
     )
-    flows: dict[tuple[int, str, UnitType], int] = defaultdict(int)
-    for holder_id, kind, unit_type, quantity in rows:
-        flows[(holder_id, str(getattr(kind, "value", kind)), unit_type)] = int(quantity)
+    flows: dict[tuple[int, str, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for holder_id, kind, unit_type, quantity, after in rows:
+        flows[(holder_id, str(getattr(kind, "value", kind)), unit_type)] = (int(quantity), int(after))
     return flows
 
 

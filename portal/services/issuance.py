@@ -138,6 +138,9 @@ def propose_correction(
     """Propose the mirror image of a wrong movement, once, with a reason (domain §5).
 
     The units are promised at once, so that they cannot leave before the second person decides.
+    Like every movement it takes nothing out of a suspended or closed account and puts nothing into a
+    closed one. The reserve does not bind it: an approved mistake must be reversible. Raises
+    ``Refused``.
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     original = access.get_visible(session, LedgerTransaction, transaction_id, actor)
@@ -156,6 +159,9 @@ def propose_correction(
     )
     if session.scalars(live).first() is not None:
         raise refuse(Refusal.REVERSED_ALREADY)
+    found = _correction_problems(source=wrong.target, target=wrong.source)
+    if found:
+        raise Refused(*found)
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
     if row.quantity - row.promised < wrong.quantity:
         raise refuse(Refusal.REVERSAL_UNITS_GONE, account=wrong.target.code)
@@ -193,7 +199,10 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
 
 
 def confirm_problems(session: Session, movement: Movement, actor: User) -> list[Problem]:
-    """Why this person cannot confirm this proposal now; also for the page, before the button."""
+    """Why this person cannot confirm this proposal now; also for the page, before the button.
+
+    The reserve does not bind a correction; the states of its accounts do.
+    """
     if movement.state is not MovementState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, movement.proposed_by, actor, proposed_at=movement.proposed_at)
@@ -202,7 +211,9 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:
         figures, rule = figures_of(session, movement.holder), _rule(session, movement.holder.phase_id)
         found += issue_problems(figures, rule, exists=False, quantity=movement.quantity)
-    if movement.kind is not MovementKind.CORRECTION:
+    if movement.kind is MovementKind.CORRECTION:
+        found += _correction_problems(source=movement.source, target=movement.target)
+    else:
         found += _open_problems(movement.target)
     return found
 
@@ -323,6 +334,13 @@ def _rule(session: Session, phase_id: int) -> PhaseRule:
     return session.scalars(
         select(PhaseRule).where(PhaseRule.phase_id == phase_id, PhaseRule.superseded_at.is_(None))
     ).one()
+
+
+def _correction_problems(*, source: Account, target: Account) -> list[Problem]:
+    found = _open_problems(target)
+    if source.state is not AccountState.OPEN:
+        found.insert(0, Problem(Refusal.SOURCE_NOT_OPEN, None, {"account": source.code}))
+    return found
 
 
 def _open_problems(account: Account) -> list[Problem]:

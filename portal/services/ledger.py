@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -26,6 +26,8 @@ from portal.models import (
     LedgerHead,
     LedgerTransaction,
     Movement,
+    MovementKind,
+    MovementState,
     User,
 )
 
@@ -94,6 +96,19 @@ def canonical_bytes(
         separators=(",", ":"),
         sort_keys=True,
     ).encode()
+
+
+def sides_of(movement: Movement) -> list[Side]:
+    """The signed entries of a movement; a carry-over changes the class through the issuance account."""
+    quantity, unit_class = movement.quantity, movement.unit_class_id
+    if movement.kind is MovementKind.CARRY_OVER and movement.target_class_id is not None:
+        return [
+            (movement.source_id, unit_class, -quantity),
+            (ISSUANCE_ACCOUNT, unit_class, quantity),
+            (ISSUANCE_ACCOUNT, movement.target_class_id, -quantity),
+            (movement.target_id, movement.target_class_id, quantity),
+        ]
+    return [(movement.source_id, unit_class, -quantity), (movement.target_id, unit_class, quantity)]
 
 
 def post(session: Session, movement: Movement, sides: list[Side], *, actor: User) -> LedgerTransaction:
@@ -182,12 +197,14 @@ class _Wrong(Exception):
 def verify(session: Session) -> LedgerReport:
     """Recompute the chain, every posting's sum and every balance, in ledger order.
 
-    Reads in portions; stops at the first wrong entry and names it.
+    Each posting is also held against the movement it was made for, and each promise against the
+    proposals that wait. Reads in portions; stops at the first wrong entry and names it.
     """
     seen = _Seen()
     try:
         _walk(session, seen)
         _compare_balances(session, seen)
+        _compare_promises(session)
     except _Wrong as wrong:
         return LedgerReport(False, seen.transactions, seen.entries, str(wrong), wrong.transaction_id)
     sums = []
@@ -232,8 +249,18 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
         )
         for number, account, unit_class, quantity in rows:
             sides[number].append((account, unit_class, quantity))
+        movements = {
+            movement.id: movement
+            for movement in session.scalars(
+                select(Movement)
+                .join(LedgerTransaction, LedgerTransaction.movement_id == Movement.id)
+                .where(LedgerTransaction.id.between(batch[0].id, batch[-1].id))
+                .execution_options(populate_existing=True)
+            )
+        }
         for transaction in batch:
             _check_one(transaction, sides[transaction.id], seen)
+            _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
         last = batch[-1].id
         session.expunge_all()
     head = session.scalars(select(LedgerHead)).one()
@@ -271,6 +298,50 @@ def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -
             raise _Wrong(f"{transaction.code} takes AST-{account} below zero", number)
     seen.transactions, seen.last_hash = number, transaction.hash
     seen.entries += len(sides)
+
+
+def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement: Movement | None) -> None:
+    agrees = (
+        movement is not None
+        and movement.state is MovementState.EXECUTED
+        and (movement.kind, movement.reverses_id) == (transaction.kind, transaction.reverses_id)
+        and sorted(sides_of(movement)) == sorted(sides)
+    )
+    if not agrees:
+        raise _Wrong(
+            f"{transaction.code} differs from its movement {transaction.movement_id}", transaction.id
+        )
+
+
+def _compare_promises(session: Session) -> None:
+    """What a holding has promised is what proposed corrections will take out of it.
+
+    One statement, so that a proposal made meanwhile is seen on both sides or on none.
+    """
+    both = union_all(
+        select(
+            Holding.account_id.label("account"),
+            Holding.unit_class_id.label("unit_class"),
+            Holding.promised.label("kept"),
+            literal(0).label("waiting"),
+        ).where(Holding.promised != 0),
+        select(Movement.source_id, Movement.unit_class_id, literal(0), Movement.quantity).where(
+            Movement.state == MovementState.PROPOSED, Movement.kind == MovementKind.CORRECTION
+        ),
+    ).subquery()
+    kept, waiting = func.sum(both.c.kept), func.sum(both.c.waiting)
+    wrong = session.execute(
+        select(both.c.account, both.c.unit_class, kept, waiting)
+        .group_by(both.c.account, both.c.unit_class)
+        .having(kept != waiting)
+        .order_by(both.c.account, both.c.unit_class)
+    ).first()
+    if wrong is not None:
+        account, unit_class, promised, proposed = wrong
+        raise _Wrong(
+            f"AST-{account} has promised {promised} of unit class {unit_class},"
+            f" its proposals sum to {proposed}"
+        )
 
 
 def _compare_balances(session: Session, seen: _Seen) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from portal.errors import Refusal, refuse
 from portal.models import MAX_QUANTITY, NumberSeries
 
+#: more digits than these, leading zeros included, nobody types
+_DIGITS = 40
 _CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE)
 
 
@@ -44,9 +46,10 @@ def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
             raise refuse(Refusal.REQUIRED, field)
         if not (plain.isascii() and plain.isdigit()):
             raise refuse(Refusal.QUANTITY_SHAPE, field)
-        if len(plain.lstrip("0")) > 16:
+        significant = plain.lstrip("0")
+        if len(plain) > _DIGITS or len(significant) > 16:
             raise refuse(Refusal.QUANTITY_TOO_LARGE, field)
-        number = int(plain)
+        number = int(significant or "0")
     if number <= 0:
         raise refuse(Refusal.QUANTITY_POSITIVE, field)
     if number > MAX_QUANTITY:

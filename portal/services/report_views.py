@@ -169,7 +169,11 @@ def source_figures(session: Session, report_id: int, actor: User) -> tuple[Sourc
 
 
 def base_emissions(session: Session, holder_id: int) -> int | None:
-    """The confirmed base-year emissions of a holder (t-CO2), for comparison; ``None`` until approved."""
+    """The confirmed base-year emissions of a holder (t-CO2), for comparison; ``None`` until approved.
+
+    Decided: whoever may see any report of the holder reads this one figure beside it, also a verifier
+    to whom only the target-year report is assigned. It is what the target year is judged against.
+    """
     return session.scalars(
         select(EmissionsReport.confirmed_emissions).where(
             EmissionsReport.holder_id == holder_id, EmissionsReport.period == Period.BASE

@@ -258,7 +258,7 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
     if day >= clock.today():
         return now
     end = clock.end_of_day(day)
-    flows = _flows_until(session, holder, end)
+    flows = _flows_until(session, holder, end, clock.end_of_day(now.deadline))
     held = _own_until(session, holder, end)
     confirmed = dict(
         session.execute(
@@ -281,13 +281,15 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
         now,
         base_emissions=confirmed.get(Period.BASE),
         reduction_target=target,
-        issued=flows[(MovementKind.ISSUE, UnitType.JAA)],
+        issued=flows[(MovementKind.ISSUE, UnitType.JAA)][0],
         target_emissions=confirmed.get(Period.TARGET),
-        retired_jaa=-flows[(MovementKind.RETIRE, UnitType.JAA)],
-        retired_jver=-flows[(MovementKind.RETIRE, UnitType.JVER)],
+        retired_jaa=-flows[(MovementKind.RETIRE, UnitType.JAA)][0],
+        retired_jver=-flows[(MovementKind.RETIRE, UnitType.JVER)][0],
         held=held[UnitType.JAA],
         promised=0,
         held_jver=held[UnitType.JVER],
+        late_jaa=-flows[(MovementKind.RETIRE, UnitType.JAA)][1],
+        late_jver=-flows[(MovementKind.RETIRE, UnitType.JVER)][1],
     )
 
 
@@ -295,11 +297,20 @@ def _own_units(holder: Holder) -> ColumnElement[bool]:
     return (UnitClass.phase_id == holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
 
 
-def _flows_until(session: Session, holder: Holder, end: datetime) -> dict[tuple[MovementKind, UnitType], int]:
+def _flows_until(
+    session: Session, holder: Holder, end: datetime, deadline: datetime
+) -> dict[tuple[MovementKind, UnitType], tuple[int, int]]:
+    """(all, the part from ``deadline`` on) issued and retired before ``end``; as in the figures."""
     original = aliased(LedgerTransaction)
     effective = func.coalesce(original.kind, LedgerTransaction.kind)
+    late = func.coalesce(original.posted_at, LedgerTransaction.posted_at) >= deadline
     rows = session.execute(
-        select(effective, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
+        select(
+            effective,
+            UnitClass.unit_type,
+            func.sum(LedgerEntry.quantity),
+            func.sum(case((late, LedgerEntry.quantity), else_=0)),
+        )
         .select_from(LedgerEntry)
         .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
         .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
@@ -312,9 +323,9 @@ def _flows_until(session: Session, holder: Holder, end: datetime) -> dict[tuple[
         )
         .group_by(effective, UnitClass.unit_type)
     )
-    flows: dict[tuple[MovementKind, UnitType], int] = defaultdict(int)
-    for kind, unit_type, quantity in rows:
-        flows[(MovementKind(kind), unit_type)] = int(quantity)
+    flows: dict[tuple[MovementKind, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for kind, unit_type, quantity, after in rows:
+        flows[(MovementKind(kind), unit_type)] = (int(quantity), int(after))
     return flows
 
 

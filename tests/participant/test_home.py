@@ -82,6 +82,29 @@ def test_home_tells_who_must_buy_and_who_missed(app: Flask, session: Session, na
     assert "償却期限を過ぎました。3,000 JAA足りません" in words(late.get("/home"))
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("ja", "償却期限後に償却が済みました。期限までの目標遵守にはなりません"),
+        ("en", "All is retired, but after the deadline: the target was not met in time"),
+    ],
+)
+def test_home_asks_nothing_more_of_who_retired_late(
+    app: Flask, session: Session, names: Names, lang: str, said: str
+) -> None:
+    approve(session, names.holder_id, 7_000)
+    trade.at("2015-12-01 00:00")
+    with one_transaction(session):
+        holder = session.get_one(Holder, names.holder_id)
+        actor = next(user for user in holder.users if user.login_id == names.a)
+        trade.move(session, actor, MovementKind.RETIRE, 2_000)
+    page = Visitor(app, names.a).get(f"/home?lang={lang}")
+    assert said in words(page)
+    assert "足りません" not in words(page)
+    assert "/allowances/retire?quantity" not in page.text
+    assert "1日過ぎています" not in words(page)
+
+
 def test_home_tells_of_the_target_met(app: Flask, session: Session, names: Names) -> None:
     approve(session, names.holder_id, 5_000)
     assert "目標を達成しました。必要な手続きはありません" in words(Visitor(app, names.a).get("/home"))

@@ -78,9 +78,22 @@ def test_an_unapproved_figure_is_unconfirmed_and_missed_after_the_deadline() -> 
     assert status(figures(), LAST_MOMENT + timedelta(days=1)) is Compliance.MISSED
 
 
-def test_late_retirement_still_complies() -> None:
-    late = figures(target_emissions=7_400, retired_jaa=7_400, held=0)
+def test_late_retirement_does_not_comply_though_nothing_is_missing() -> None:
+    late = figures(target_emissions=7_400, retired_jaa=7_400, late_jaa=1, held=0)
+    assert status(late, LAST_MOMENT + timedelta(days=30)) is Compliance.MISSED
+    assert (late.retired_in_time, late.missing, late.reserve) == (7_399, 0, 0)
+
+
+def test_a_figure_approved_after_the_deadline_is_met_by_what_was_retired_in_time() -> None:
+    late = figures(target_emissions=7_000, retired_jaa=7_400, late_jaa=400)
     assert status(late, LAST_MOMENT + timedelta(days=30)) is Compliance.MET
+
+
+def test_late_jver_take_nothing_away_where_jver_do_not_count() -> None:
+    rule = ReserveRule(jver_counts_for_compliance=False)
+    now = figures(target_emissions=7_400, retired_jaa=7_400, retired_jver=50, late_jver=50, rule=rule)
+    assert (now.retired_in_time, figures(retired_jver=50, late_jver=50).retired_in_time) == (7_400, 0)
+    assert status(now, LAST_MOMENT + timedelta(days=30)) is Compliance.MET
 
 
 def test_units_promised_to_a_pending_movement_are_not_movable() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from portal.models import Holding, LedgerEntry, LedgerTransaction, MovementKind
-from portal.services import ledger
+from portal.services import issuance, ledger
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
 
@@ -100,6 +100,41 @@ def test_a_forged_past_is_found_and_the_first_wrong_transaction_named(
     assert not report.ok
     assert report.transaction_id == number
     assert words in str(report.problem)
+
+
+@pytest.mark.parametrize(
+    "change", ["quantity = quantity + 1", "kind = 'cancel'", "target_id = 101", "state = 'withdrawn'"]
+)
+def test_a_posting_that_is_not_its_movement_is_named(
+    engine: Engine, session: Session, traded: make.Market, change: str
+) -> None:
+    session.rollback()
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"UPDATE movement SET {change} WHERE id ="
+                " (SELECT movement_id FROM ledger_transaction WHERE id = 3)"
+            )
+        )
+    report = ledger.verify(session)
+    assert (report.ok, report.transaction_id) == (False, 3)
+    assert "T-000003 differs from its movement" in str(report.problem)
+
+
+def test_a_promise_that_no_proposal_made_is_named(
+    engine: Engine, session: Session, traded: make.Market
+) -> None:
+    code = traded.trader.account.code
+    with one_transaction(session):
+        issuance.propose_correction(session, 2, "口座番号の誤り", key="undo", actor=traded.officer)
+    assert ledger.verify(session).ok
+    for promised in (1_499, 0):
+        session.rollback()
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE holding SET promised = {promised} WHERE promised > 0"))
+        report = ledger.verify(session)
+        assert not report.ok
+        assert f"{code} has promised {promised}" in str(report.problem)
 
 
 def test_a_balance_that_is_not_its_entries_is_named(
