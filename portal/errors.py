@@ -55,6 +55,8 @@ def refusal_text(refusal: Refusal, locale: str, /, **figures: object) -> str:
 def _shown(value: object, locale: str) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, tuple):
+        return _listed([str(one) for one in value], locale)
     if isinstance(value, UnitName):
         return value.shown(locale)
     if isinstance(value, date):
@@ -62,6 +64,13 @@ def _shown(value: object, locale: str) -> object:
             return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
         return f"{value.year}年{value.month}月{value.day}日"
     return value
+
+
+def _listed(names: list[str], locale: str) -> str:
+    """Names one after the other, with the marks of the reader's language: Excel（.xlsx）、PDF."""
+    if locale == "en":
+        return ", ".join(names)
+    return "、".join(name.replace(" (", "（").replace(")", "）") for name in names)
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,13 @@ class ApplicationForm(AdminForm):
         found = [(head, [self[name] for name in names if name in self._fields]) for head, names in SECTIONS]
         return [(head, some) for head, some in found if some]
 
+    def in_order(self) -> list[Any]:
+        """All fields as the page shows them; the rows of joint companies end the second part."""
+        parts = [some for _head, some in self.sections()]
+        rows = [field for pair in self.joint_rows() for field in pair]
+        shown = [field for some in (*parts[:2], rows, *parts[2:]) for field in some]
+        return shown + [field for field in self if all(field is not one for one in shown)]
+
 
 class TraderForm(ApplicationForm):
     """The shorter form of a trader: no phase, site, joint companies or second address."""
@@ -209,6 +216,7 @@ class TraderForm(ApplicationForm):
     participation = None
     other_scheme = None
     company_name = _text(_l("法人名"))
+    mail_a = _text(_l("メールアドレス"), help=_l("すべてのお知らせの送り先"))
     contact_company = _text(_l("所属する法人名"), needed=False, help=_l("空欄のときは、申請した法人です。"))
 
 

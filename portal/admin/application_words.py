@@ -47,6 +47,12 @@ def check_line(check: Check) -> tuple[str, str, str, str]:
     return mark, str(result), str(CHECKS[check.code]), why
 
 
+def only_papers(found: Sequence[Check]) -> bool:
+    """Whether nothing but papers is missing: to record them is the next step."""
+    bad = {check.code for check in found if check.result is CheckResult.BAD}
+    return bool(bad) and bad <= {CheckCode.SEAL, CheckCode.CONSENT}
+
+
 def item_words(names: Sequence[str]) -> str:
     """The items in which two registrations are the same."""
     return _("、").join(str(ITEMS[name]) for name in names)

@@ -22,6 +22,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import (
     ApplicationState,
@@ -243,6 +244,8 @@ class ApplicationView(KeySearch, SecretariatView):
             change = Step(_("内容を直す") if received else _("補正された内容を記録する"), at("change_view"))
             papers = Step(_("書類の受領を記録する"), at("papers_view"))
             steps += [papers, change] if received else [change, papers]
+            if received and application_words.only_papers(_checks(model)):
+                steps.sort(key=lambda step: step is not papers)
         if self.allows(Permission.REGISTRATION_DECIDE):
             steps.append(Step(_("却下する"), at("reject_view"), "danger-quiet"))
             steps.append(Step(_("取下げを記録する"), at("withdraw_view"), "danger-quiet"))
@@ -283,6 +286,8 @@ class ApplicationView(KeySearch, SecretariatView):
     ) -> Any:
         """A page that asks for the reason, then does ``work``."""
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = ReasonForm(data={"version": row.version})
         done = submitted(
@@ -299,6 +304,8 @@ class ApplicationView(KeySearch, SecretariatView):
     @page("/papers/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
     def papers_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = PapersForm(obj=row)
         done = submitted(
@@ -355,6 +362,8 @@ class ApplicationView(KeySearch, SecretariatView):
     @page("/accept/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
     def accept_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = VersionForm(data={"version": row.version})
         accepted = submitted(

@@ -10,17 +10,19 @@ from flask import abort, flash, redirect, request, send_file
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal import clock
 from portal.admin import formats
-from portal.admin.acts import DayForm, KeySearch, Question, VersionForm, ask, submitted
+from portal.admin.acts import DayForm, KeySearch, Question, VersionForm, ask, status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
-from portal.models import Letter, LetterKind, LetterState
+from portal.models import Event, Letter, LetterKind, LetterState
 from portal.permissions import Permission
 from portal.services import documents, letters
 from portal.services.letter_words import from_json
@@ -126,7 +128,28 @@ class LetterView(KeySearch, SecretariatView):
         )
         if pdf is not None:
             return self._pdf(pdf, number)
-        return ask(self, form, self._printing(self._row()))
+        row = self._row()
+        if form.form_errors and self._printed_from(row, form["version"].data):
+            flash(self._printed_words(row), "warn")
+            return redirect(self.get_url(".details_view", id=row_id))
+        html = self.render("admin/letter/print.html", form=form, question=self._printing(row))
+        return html, status()
+
+    def _printed_from(self, row: Letter, version: int | None) -> bool:
+        """Whether the reader's own page of ``version`` made the last print: its button was pressed twice."""
+        last = select(Event).where(Event.subject_type == "letter", Event.subject_id == row.id)
+        made = db_session.scalars(last.order_by(Event.id.desc())).first()
+        own = made is not None and made.actor_id == actor().id
+        return own and row.state is LetterState.PRINTED and (version or 0) < row.version
+
+    def _printed_words(self, row: Letter) -> str:
+        if not from_json(row.content).logins:
+            return _("この通知書のPDFは、もうダウンロードしました。送ったら、発送日を記録してください。")
+        return _(
+            "この通知書は、もう印刷しました。ダウンロードしたPDFがあるときは、それを使ってください。"
+            "ないときは、もう一度印刷してください。そのときはパスワードが新しくなり、"
+            "前のものは使えなくなります。"
+        )
 
     def _printing(self, row: Letter) -> Question:
         logins = [login.login_id for login in from_json(row.content).logins]
@@ -166,6 +189,8 @@ class LetterView(KeySearch, SecretariatView):
     def _dated(self, title: str, say: str, field: str, work: Callable[..., Any], told: str) -> Any:
         """A page that asks for a day, then does ``work``. ``field`` is what the service calls the day."""
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = _day_form(field, {"version": row.version, field: clock.today()})
         done = submitted(

@@ -19,6 +19,7 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import (
     FOUR_EYES_KINDS,
@@ -244,6 +245,8 @@ class MovementView(KeySearch, SecretariatView):
     def confirm(self) -> Any:
         """The second person says yes, on a page that says in words what will happen."""
         row = self._movement()
+        if (away := not_offered(self, row)) is not None:
+            return away
         form, row_id = ProvenForm(data={"version": row.version}), row.id
 
         def work() -> Any:
@@ -276,6 +279,8 @@ class MovementView(KeySearch, SecretariatView):
     def withdraw(self) -> Any:
         """A proposal is taken back; nothing moves."""
         row = self._movement()
+        if (away := not_offered(self, row)) is not None:
+            return away
         form, row_id = WithdrawForm(data={"version": row.version}), row.id
         done = submitted(
             form,

@@ -15,12 +15,13 @@ from wtforms import HiddenField, TextAreaField
 from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
 from portal.services import report_files, reviews
 from portal.services.once import new_key
-from portal.services.report_rules import current_verification
+from portal.services.report_rules import current_verification, facts_of
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
 from portal.web_text import fiscal, label, number
@@ -128,7 +129,10 @@ class ReportActs(SecretariatView):
         question: Callable[[EmissionsReport], Question],
     ) -> Any:
         """Ask on a page of its own; when answered, do ``work`` with the report's number."""
-        report_id = self._report().id
+        report = self._report()
+        if (away := not_offered(self, report)) is not None:
+            return away
+        report_id = report.id
         if submitted(form, lambda: work(report_id)) is not None:
             flash(str(told), "good")
             return self._back(report_id)
@@ -221,6 +225,18 @@ class ReportActs(SecretariatView):
             if row.period is Period.BASE
             else _("償却期限までに償却する量が、この排出量に決まります。")
         )
+        warn = (
+            _("承認すると、排出量が確定します。"),
+            _("取り消すには、理由をつけた起案と、別の承認者の確認が必要です。"),
+        )
+        if facts_of(row).question_open:
+            warn = (
+                _("検証機関がまだ答えていない査読書類があります。"),
+                _(
+                    "承認すると、回答を待たずに排出量が確定します。"
+                    "取り消すには、理由をつけた起案と、別の承認者の確認が必要です。"
+                ),
+            )
         return self._question(
             row,
             _("承認の確認"),
@@ -228,10 +244,7 @@ class ReportActs(SecretariatView):
             verb=_("%(n)s t-CO2で承認する", n=shown),
             facts=facts,
             makes=[what, _("目標保有者と検証機関に、メールでお知らせします。")],
-            warn=(
-                _("承認すると、排出量が確定します。"),
-                _("取り消すには、理由をつけた起案と、別の承認者の確認が必要です。"),
-            ),
+            warn=warn,
         )
 
     @page("/receive/", Permission.REPORT_REVIEW, methods=_ASKS)

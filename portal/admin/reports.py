@@ -7,7 +7,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from flask import g, redirect, url_for
+from flask import g, redirect, request, url_for
+from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -57,6 +58,7 @@ T = TypeVar("T")
 
 #: places in ``column_filters``; other pages link to a filtered list
 _PHASE, _PERIOD, _STATE, _VERIFIER = range(4)
+HERE = "here"
 
 
 def state_address(state: ReportState) -> str:
@@ -70,6 +72,19 @@ class PhaseFilter(ChoiceFilter):
 
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         return query.filter(EmissionsReport.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
+
+
+class StateFilter(ChoiceFilter):
+    """The states, and all that wait for the office together."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        if value == HERE:
+            return query.filter(self.get_column(alias).in_(REPORTS_HERE))
+        return super().apply(query, value, alias)
+
+
+def _states() -> list[tuple[Any, Any]]:
+    return [(HERE, _("事務局の番")), *((state, label(state)) for state in ReportState)]
 
 
 class VerifierFilter(ChoiceFilter):
@@ -161,7 +176,7 @@ class ReportView(KeySearch, ReportActs):
     column_filters = (
         PhaseFilter(EmissionsReport.holder_id, _l("期"), _phases),
         ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
-        ChoiceFilter(EmissionsReport.state, _l("状態"), lambda: [(s, label(s)) for s in ReportState]),
+        StateFilter(EmissionsReport.state, _l("状態"), _states),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
@@ -180,6 +195,17 @@ class ReportView(KeySearch, ReportActs):
                 assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
             )
         )
+
+    @expose("/")
+    def index_view(self) -> Any:
+        if not request.args:
+            return redirect(self.list_address(filters=[(_STATE, "", HERE)]))
+        return super().index_view()
+
+    def _get_list_url(self, view_args: Any) -> str:
+        # the bare address shows what waits; without any filter the address says so
+        url = str(super()._get_list_url(view_args))
+        return url if "?" in url else f"{url}?page=0"
 
     @staticmethod
     def exact(value: Decimal | Fraction) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import flash, redirect, request
 from flask_babel import gettext as _
@@ -17,6 +17,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Holder, ReductionTarget, TargetState
 from portal.permissions import Permission
@@ -28,6 +29,9 @@ from portal.web_text import label, number
 
 class QuantityForm(KeyForm):
     """The promised reduction in t-CO2."""
+
+    units: ClassVar[dict[str, str]] = {"quantity": "t-CO2"}
+    widths: ClassVar[dict[str, str]] = {"quantity": "10"}
 
     quantity = StringField(
         _l("削減目標量"),
@@ -181,6 +185,8 @@ class TargetView(KeySearch, SecretariatView):
     @page("/confirm/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
     def confirm_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id, holder_id = row.id, row.holder_id
         form = ProvenForm(data={"version": row.version})
 
@@ -211,6 +217,8 @@ class TargetView(KeySearch, SecretariatView):
     @page("/withdraw/", Permission.TARGET_PROPOSE, methods=("GET", "POST"))
     def withdraw_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id, holder_id = row.id, row.holder_id
         form = WithdrawForm(data={"version": row.version})
         done = submitted(

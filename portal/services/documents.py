@@ -121,6 +121,6 @@ def check_upload(
     media_type = sniff(data)
     named_so = media_type is not None and safe_name(name).lower().endswith(_EXTENSIONS[media_type])
     if media_type is None or media_type not in kinds or not named_so:
-        allowed = ", ".join(KIND_NAMES[kind] for kind in KIND_NAMES if kind in kinds)
+        allowed = tuple(KIND_NAMES[kind] for kind in KIND_NAMES if kind in kinds)
         raise refuse(Refusal.FILE_KIND, field, kinds=allowed)
     return media_type

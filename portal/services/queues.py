@@ -130,7 +130,7 @@ class Queue:
 
 
 def queues(session: Session) -> list[Queue]:
-    """Every queue of the secretariat, the late ones first, the empty ones last; two queries."""
+    """Every queue of the secretariat, the late ones first, the empty ones last; three queries."""
     now = clock.now()
     selects = []
     for kind, (since, condition) in _queue_rows().items():
@@ -147,7 +147,7 @@ def queues(session: Session) -> list[Queue]:
         Queue(QueueKind(kind), count, oldest, int(late))
         for kind, count, oldest, late in session.execute(union_all(*selects))
     ]
-    found.append(_issue_queue(session, now))
+    found += [_application_queue(session), _issue_queue(session, now)]
     order = list(QueueKind)
     return sorted(found, key=lambda q: (q.late == 0, q.count == 0, order.index(q.kind)))
 
@@ -159,10 +159,6 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
         return EmissionsReport.state_since, EmissionsReport.state == state
 
     return {
-        QueueKind.APPLICATIONS: (
-            RegistrationApplication.created_at,
-            RegistrationApplication.state.in_(OPEN_STATES),
-        ),
         QueueKind.APPROVAL_REQUESTS: reports(ReportState.APPROVAL_REQUESTED),
         QueueKind.MAILS: (MailMessage.created_at, MailMessage.state == MailState.FAILED),
         QueueKind.REVIEWS: reports(ReportState.UNDER_REVIEW),
@@ -176,6 +172,21 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             ApprovalRevocation.state == RevocationState.PROPOSED,
         ),
     }
+
+
+def _application_queue(session: Session) -> Queue:
+    """Applications wait since the day the paper came, whenever it was typed; whole days in Tokyo."""
+    received = RegistrationApplication.received_on
+    latest = clock.today() - GUIDES[QueueKind.APPLICATIONS]
+    count, oldest, late = session.execute(
+        select(
+            func.count(),
+            func.min(received),
+            func.coalesce(func.sum(case((received < latest, 1), else_=0)), 0),
+        ).where(RegistrationApplication.state.in_(OPEN_STATES))
+    ).one()
+    since = clock.at_tokyo(oldest) if oldest is not None else None
+    return Queue(QueueKind.APPLICATIONS, count, since, int(late))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _check_size(data: bytes) -> None:
 
 def _check_name(filename: str) -> None:
     if not documents.safe_name(filename).lower().endswith(".xlsx"):
-        raise refuse(Refusal.FILE_KIND, "file", kinds=documents.KIND_NAMES[documents.XLSX])
+        raise refuse(Refusal.FILE_KIND, "file", kinds=(documents.KIND_NAMES[documents.XLSX],))
 
 
 def read_upload(

@@ -36,6 +36,8 @@
     if (form.hasAttribute("data-sent")) { event.preventDefault(); return; }
     form.setAttribute("data-sent", "");
     form.setAttribute("aria-busy", "true");
+    /* the answer is a file and the page stays: it says where to go on */
+    form.querySelectorAll("[data-file-given]").forEach(function (word) { word.hidden = false; });
     window.setTimeout(function () { form.removeAttribute("data-sent"); form.removeAttribute("aria-busy"); }, 10000);
   });
   window.addEventListener("pageshow", function () {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.extensions import db_session
 from portal.models import (
     Account,
@@ -21,7 +23,7 @@ from portal.models import (
     RegistrationApplication,
     User,
 )
-from portal.services import registration
+from portal.services import queues, registration
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office, typed
@@ -61,6 +63,7 @@ def test_from_the_paper_to_the_letter_with_its_passwords(clerk: Clerk, session: 
     assert "通知書を印刷する" in seen.text and "AST-1001" in seen.text
     letter = session.scalars(select(Letter)).one()
     page = clerk.get(f"/admin/letter/print/?id={letter.id}").text
+    assert "この画面は変わりません" in page and f'href="/admin/letter/details/?id={letter.id}"' in page
     assert "パスワードが印刷されるのは、この1回だけです。" in page and "AST1001A" in page
     pdf = clerk.send(f"/admin/letter/print/?id={letter.id}")
     assert pdf.mimetype == "application/pdf" and pdf.data.startswith(b"%PDF-")
@@ -79,7 +82,9 @@ def test_a_second_press_of_print_does_not_make_new_passwords(clerk: Clerk, sessi
     form = clerk.form(url)
     assert clerk.post(url, form).mimetype == "application/pdf"
     again = clerk.post(url, form)
-    assert again.status_code == 422 and "ほかの方が内容を変更しました" in again.text
+    assert again.status_code == 302
+    told = clerk.get(again.location).text
+    assert "もう印刷しました" in told and "パスワードが新しくなり" in told and "ほかの方" not in told
     session.expire_all()
     assert letter.prints == 1
 
@@ -161,7 +166,8 @@ def test_what_is_decided_offers_no_further_act(clerk: Clerk, session: Session, a
 
 def test_an_acceptance_that_is_refused_leaves_nothing_behind(clerk: Clerk, session: Session) -> None:
     row = recorded(session, seal_received=False)
-    answer = clerk.send(f"/admin/application/accept/?id={row.id}")
+    asked = clerk.form(f"/admin/application/papers/?id={row.id}")
+    answer = clerk.post(f"/admin/application/accept/?id={row.id}", asked)
     assert answer.status_code == 422 and "社印" in answer.text
     assert session.scalar(select(func.count()).select_from(Holder)) == 0
     assert session.scalar(select(func.count()).select_from(Account).where(Account.id > 1000)) == 0
@@ -256,3 +262,49 @@ def test_the_passwords_of_the_letter_open_the_logins_and_stand_nowhere_else(
     assert not any(verify_password(make.PASSWORD, user.password) for user in logins)
     copy = clerk.get(f"/admin/letter/copy/?id={letter.id}")
     assert copy.mimetype == "application/pdf" and copy.data != pdf
+
+
+def test_an_act_that_is_not_offered_leads_to_how_things_stand(clerk: Clerk, session: Session) -> None:
+    row = recorded(session)
+    clerk.send(f"/admin/application/withdraw/?id={row.id}", {"reason": "申出のとおり"})
+    for act in ("accept", "papers", "correction", "reject", "withdraw"):
+        away = clerk.client.get(f"/admin/application/{act}/?id={row.id}")
+        assert away.status_code == 302 and "/details/" in away.location, act
+    assert "この操作は、いまはできません" in clerk.get(away.location).text
+
+
+def test_when_only_papers_are_missing_their_receipt_is_the_next_step(clerk: Clerk, session: Session) -> None:
+    def first(**changes: object) -> str:
+        page = clerk.get(f"/admin/application/details/?id={recorded(session, **changes).id}").text
+        panel = page.split('id="do"')[1].split("</section>")[0]
+        return panel.split('class="as-button"')[1].split("</a>")[0]
+
+    assert "書類の受領を記録する" in first(consent_received=False)
+    assert "書類の受領を記録する" not in first()
+
+
+def test_the_form_names_its_mistakes_from_top_to_bottom_and_enter_records(clerk: Clerk) -> None:
+    answer = clerk.send(
+        "/admin/application/new/?kind=holder",
+        {"joint_companies-0-name": "ふりがななし", "received_on": "2013-10-08"},
+    )
+    summary = answer.text.split('id="form-errors"')[1].split("</ul>")[0]
+    named = re.findall(r'href="#([^"]+)"', summary)
+    shown = [name for name in re.findall(r' id="([^"]+)-error"', answer.text)]
+    assert named == shown and "joint_companies-0-kana" in named
+    form = answer.text.split('<form class="as-measure"')[1]
+    assert form.index("申請を記録する</button>") < form.index("more_rows")
+    trader = clerk.get("/admin/application/new/?kind=trader").text
+    assert "メールアドレス<" in trader and "メールアドレスA" not in trader
+
+
+def test_an_application_waits_since_its_paper_came(
+    clerk: Clerk, session: Session, at: Callable[[str], datetime]
+) -> None:
+    at("2013-10-20 09:00")
+    recorded(session, received_on=date(2013, 10, 10))
+    recorded(session, received_on=date(2013, 10, 9))
+    found = {one.kind: one for one in queues.queues(session)}[queues.QueueKind.APPLICATIONS]
+    assert (found.count, found.late, found.oldest) == (2, 1, clock.at_tokyo(date(2013, 10, 9)))
+    clerk = Clerk(clerk.client.application, session, "officer")
+    assert clerk.get("/admin/application/").text.count("超過") == 1

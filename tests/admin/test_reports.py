@@ -60,6 +60,7 @@ def test_a_review_goes_from_request_to_the_confirmed_figure(
     assert officer.get(at(report, "approve")).status_code == 403
     confirmation = approver.get(at(report, "approve")).text
     assert "7,460 t-CO2で承認する" in confirmation and "排出量が確定します" in confirmation
+    assert "まだ答えていない査読書類があります" in confirmation
     assert "承認しました" in approver.send(at(report, "approve")).text
     assert state_of(session, report) is S.APPROVED
     assert session.get_one(EmissionsReport, report.id).confirmed_emissions == 7_460
@@ -110,7 +111,8 @@ def test_taking_an_approval_back_needs_two_people(
     first.send(at(report, "revoke"), {"reason": "転記の誤り"})
     assert session.scalars(select(ApprovalRevocation)).one().reason == "転記の誤り"
     assert "承認の取消しを確認する" not in first.get(at(report, "details")).text
-    own = first.send(at(report, "revoke/confirm"))
+    assert "いまはできません" in first.get(at(report, "revoke/confirm")).text
+    own = first.post(at(report, "revoke/confirm"), first.form(at(report, "revoke/withdraw")))
     assert own.status_code == 422 and state_of(session, report) is S.APPROVED
     assert "転記の誤り" in second.get("/admin/report/revocations/").text
     second.send(at(report, "revoke/confirm"))
@@ -147,6 +149,19 @@ def test_the_list_finds_filters_and_asks_nothing_for_each_row(
         for _ in range(3):
             make.holder(session)
     assert queries(app, officer) == few
+
+
+def test_the_list_opens_with_what_waits_for_the_office(
+    app: Flask, session: Session, brought: Callable[..., EmissionsReport]
+) -> None:
+    report = brought(S.UNDER_REVIEW)
+    approver = Clerk(app, session, "approver")
+    link = f"/admin/report/details/?id={report.id}"
+    assert link in approver.get("/admin/report/").text
+    assert "まだ答えていない" not in approver.get(at(report, "approve")).text
+    approver.send(at(report, "approve"))
+    assert link not in approver.get("/admin/report/").text
+    assert link in approver.get("/admin/report/?page=0").text
 
 
 def queries(app: Flask, clerk: Clerk) -> int:

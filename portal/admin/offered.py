@@ -1,0 +1,24 @@
+"""A page that asks before an act, opened when the act is not offered: it leads to how things stand."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import flash, redirect, request
+from flask_babel import gettext as _
+
+from portal.admin.base import SecretariatView
+
+
+def not_offered(view: SecretariatView, row: Any) -> Any:
+    """On GET: the way to ``row``'s details, with a word, unless ``view`` offers this page's act now.
+
+    ``None``: the page may ask. What was sent is always the service's to judge.
+    """
+    if request.method != "GET":
+        return None
+    if any(urlsplit(step.url).path == request.path for step in view.steps_for(row)):
+        return None
+    flash(_("この操作は、いまはできません。いまの状態は、次のとおりです。"), "warn")
+    return redirect(view.get_url(".details_view", id=row.id))
