@@ -28,7 +28,6 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import IntegerConverter, Map
 from wtforms import Form
 
 from portal import clock
@@ -39,6 +38,7 @@ from portal.permissions import SECRETARIAT, Permission, Role, may
 from portal.services import installation, users
 from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
+from portal.web_intake import RowNumber, refuse_nul
 from portal.web_text import label, locale_name
 
 T = TypeVar("T")
@@ -357,23 +357,6 @@ def _http_error(error: HTTPException) -> Any:
     return _page({405: 404}.get(status, status) if status in known else 400 if status < 500 else 500, error)
 
 
-class RowNumber(IntegerConverter):
-    """A row's number in an address: one that no row can have is an address that does not exist."""
-
-    def __init__(self, map: Map, *given: Any, **more: Any) -> None:
-        super().__init__(map, *given, **{"max": 2**53 - 1, **more})
-
-
-def _refuse_nul() -> None:
-    """No text of people holds a NUL byte, and PostgreSQL keeps none."""
-    typed = (request.path, *request.args.keys(), *request.args.values())
-    if request.method == "POST":
-        typed += (*request.form.keys(), *request.form.values())
-        typed += tuple(file.filename or "" for file in request.files.values())
-    if any("\0" in text for text in typed):
-        abort(400)
-
-
 def install(app: Flask, settings: Settings) -> None:
     """Give an application the shared ways: door, frame, headers, error pages."""
 
@@ -383,7 +366,7 @@ def install(app: Flask, settings: Settings) -> None:
     def _begin() -> None:
         g.settings = settings
         g.csp_nonce = secrets.token_urlsafe(16)
-        _refuse_nul()
+        refuse_nul()
         # whoever writes does so through carry_out, which begins anew
         begin_reading(db_session())
         installation.show_time(db_session())

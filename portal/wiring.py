@@ -45,9 +45,9 @@ def make_app(settings: Settings | None = None) -> Flask:
     letter_words.configure(settings)
     Babel(app, locale_selector=web.choose_locale)
     web.install(app, settings)
-    csrf.init_app(app)  # after the frame: its refusal is a page too
-    web_text.install(app)
     web_login.install(app, settings)
+    csrf.init_app(app)  # after frame and time-out: its refusal is a page, and a late act leads back
+    web_text.install(app)
     web_account.install(app)
     participant.install(app)
     admin.install(app)
