@@ -1,6 +1,6 @@
 """The portal's refusals and errors. A leaf.
 
-A refusal is named by its code; its Japanese and English texts stand in ``portal/refusals.py``.
+A refusal is named by its code; its Japanese and English texts stand in ``portal/refusals/``.
 Texts take named figures; whole numbers are written with thousands separators, days and units as
 the reader's language writes them.
 """

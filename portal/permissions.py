@@ -50,6 +50,7 @@ class Permission(StrEnum):
 
     CONTACT_CHANGE_APPLY = "contact_change_apply"
     CONTACT_CHANGE_DECIDE = "contact_change_decide"
+    CONSENT_OWN = "consent_own"  # give or withdraw one's consent to be found
     DIRECTORY_VIEW = "directory_view"  # further limited by consent
     DIRECTORY_ALL = "directory_all"
 
@@ -58,6 +59,10 @@ class Permission(StrEnum):
     REGISTRATION_DECIDE = "registration_decide"
     LETTER_PRINT = "letter_print"
     LOGIN_REISSUE = "login_reissue"
+    LOGIN_LOCK = "login_lock"  # secretariat: lock and unlock logins of participants
+    ACCOUNT_PROPOSE = "account_propose"  # secretariat: suspend, resume, close accounts
+    ACCOUNT_CONFIRM = "account_confirm"
+    NOTE_WRITE = "note_write"  # secretariat: notes on participants
     VERIFIER_ASSIGN = "verifier_assign"
     TARGET_PROPOSE = "target_propose"  # reduction targets, phases and their dates
     TARGET_CONFIRM = "target_confirm"
@@ -82,6 +87,9 @@ _OFFICE = _VIEWER | {
     Permission.REGISTRATION_DECIDE,
     Permission.LETTER_PRINT,
     Permission.LOGIN_REISSUE,
+    Permission.LOGIN_LOCK,
+    Permission.ACCOUNT_PROPOSE,
+    Permission.NOTE_WRITE,
     Permission.MAIL_RESEND,
     Permission.VERIFIER_ASSIGN,
     Permission.REPORT_REVIEW,
@@ -102,6 +110,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.ALLOWANCE_RETIRE,
         Permission.BANKING_APPLY,
         Permission.CONTACT_CHANGE_APPLY,
+        Permission.CONSENT_OWN,
         Permission.DIRECTORY_VIEW,
     },
     # B: emissions only; its password is A's to change; never an allowance figure (domain §2)
@@ -111,6 +120,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.ALLOWANCE_OWN_VIEW,
         Permission.ALLOWANCE_TRANSFER,
         Permission.CONTACT_CHANGE_APPLY,
+        Permission.CONSENT_OWN,
         Permission.DIRECTORY_VIEW,
     },
     Role.VERIFIER: _SHARED
@@ -124,6 +134,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.REVOCATION_CONFIRM,
         Permission.TARGET_CONFIRM,
         Permission.MOVEMENT_CONFIRM,
+        Permission.ACCOUNT_CONFIRM,
         Permission.USERS_MANAGE,
     },
 }

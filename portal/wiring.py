@@ -12,7 +12,22 @@ from portal.extensions import csrf, db_session, make_engine, session_factory
 from portal.services import installation, letter_words, mail, selfcheck
 from portal.settings import ROOT, Settings, SettingsError, read_settings
 
-DOMAINS = ("layout", "services", "admin", "participant")
+#: the catalogues of the English texts, one for each subject
+DOMAINS = (
+    "layout",
+    "services",
+    "admin",
+    "participant",
+    "office",
+    "forms",
+    "desk",
+    "bulk",
+    "letters",
+    "scheme",
+    "accounts",
+    "record",
+    "people",
+)
 
 
 def make_app(settings: Settings | None = None) -> Flask:

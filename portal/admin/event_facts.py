@@ -17,13 +17,17 @@ from portal.admin.contact_changes import ITEMS as CONTACT_ITEMS
 from portal.admin.phase_rules import RULE_WORDS
 from portal.models import (
     AccountKind,
+    AccountState,
     ApplicationState,
+    BatchState,
     DecisionState,
     Event,
+    ImportState,
     LetterState,
     MovementKind,
     MovementState,
     Opinion,
+    ProposalState,
     ReportState,
     ReviewSide,
     TargetState,
@@ -51,6 +55,14 @@ SUBJECTS: dict[str, Any] = {
     "compliance_snapshot": _l("償却期限の記録"),
     "mail_message": _l("メール"),
     "portal_state": _l("システム"),
+    "import": _l("一括取り込み"),
+    "letter_batch": _l("通知書のまとめ印刷"),
+    "phase_proposal": _l("期の起案"),
+    "account_change": _l("口座の状態の変更"),
+    "company_change": _l("書面による変更"),
+    "participant_note": _l("メモ"),
+    "trader": _l("取引参加者"),
+    "verifier": _l("検証機関"),
 }
 _SCREENS = {
     "registration_application": "application",
@@ -62,6 +74,9 @@ _SCREENS = {
     "mail_message": "mail",
     "user": "user",
     "contact_change": "contact_change",
+    "trader": "trader",
+    "verifier": "verifier",
+    "phase": "phase",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -99,6 +114,11 @@ _STATES: dict[str, type[StrEnum]] = {
     "movement": MovementState,
     "reduction_target": TargetState,
     "approval_revocation": TargetState,
+    "account_change": ProposalState,
+    "account": AccountState,
+    "phase_proposal": ProposalState,
+    "import": ImportState,
+    "letter_batch": BatchState,
     "contact_change": DecisionState,
     "banking_application": DecisionState,
 }

@@ -16,9 +16,10 @@ from portal.models.base import MAX_QUANTITY, Base
 from portal.models.change import BankingApplication, ComplianceSnapshot, ContactChange, DecisionState
 from portal.models.document import Document, DocumentContent
 from portal.models.event import Event
+from portal.models.intake import Import, ImportKind, ImportRow, ImportState
 from portal.models.job import DoneOnce, Job, JobState, PortalState
 from portal.models.ledger import LedgerEntry, LedgerHead, LedgerTransaction
-from portal.models.letter import Letter, LetterKind, LetterState
+from portal.models.letter import BatchState, Letter, LetterBatch, LetterKind, LetterState
 from portal.models.mail import MailMessage, MailState
 from portal.models.movement import FOUR_EYES_KINDS, Movement, MovementKind, MovementState
 from portal.models.organisation import (
@@ -34,11 +35,15 @@ from portal.models.organisation import (
     Verifier,
 )
 from portal.models.phase import EmissionFactor, Phase, PhaseRule
+from portal.models.proposal import AccountAction, AccountChange, PhaseProposal, ProposalState
+from portal.models.record import CompanyChange, ParticipantNote, RecordCause, RegistrationVersion
 from portal.models.registration import (
     ApplicationJointCompany,
+    ApplicationScan,
     ApplicationState,
     ParticipantKind,
     RegistrationApplication,
+    ScanKind,
 )
 from portal.models.report import (
     PASSING_OPINIONS,
@@ -68,13 +73,18 @@ __all__ = [
     "PASSING_OPINIONS",
     "RETIREMENT_ACCOUNT",
     "Account",
+    "AccountAction",
+    "AccountChange",
     "AccountKind",
     "AccountState",
     "ApplicationJointCompany",
+    "ApplicationScan",
     "ApplicationState",
     "ApprovalRevocation",
     "BankingApplication",
     "Base",
+    "BatchState",
+    "CompanyChange",
     "ComplianceSnapshot",
     "Contact",
     "ContactChange",
@@ -88,6 +98,10 @@ __all__ = [
     "FileKind",
     "Holder",
     "Holding",
+    "Import",
+    "ImportKind",
+    "ImportRow",
+    "ImportState",
     "Job",
     "JobState",
     "JointCompany",
@@ -95,6 +109,7 @@ __all__ = [
     "LedgerHead",
     "LedgerTransaction",
     "Letter",
+    "LetterBatch",
     "LetterKind",
     "LetterState",
     "LoginAttempts",
@@ -107,19 +122,25 @@ __all__ = [
     "Opinion",
     "Organisation",
     "ParticipantKind",
+    "ParticipantNote",
     "Participation",
     "Period",
     "Phase",
+    "PhaseProposal",
     "PhaseRule",
     "PortalState",
+    "ProposalState",
+    "RecordCause",
     "ReductionTarget",
     "RegistrationApplication",
+    "RegistrationVersion",
     "ReportFile",
     "ReportState",
     "RequestAnswer",
     "ReviewDocument",
     "ReviewSide",
     "RevocationState",
+    "ScanKind",
     "SendBackRequest",
     "SiteKind",
     "TargetState",

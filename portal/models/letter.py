@@ -13,7 +13,9 @@ from portal.models.base import Base, Key, Text200, Versioned, enum_type
 
 if TYPE_CHECKING:
     from portal.models.document import Document
+    from portal.models.job import Job
     from portal.models.registration import RegistrationApplication
+    from portal.models.user import User
 
 
 class LetterKind(StrEnum):
@@ -55,3 +57,42 @@ class Letter(Versioned, Base):
 
     application: Mapped[RegistrationApplication] = relationship()
     copy: Mapped[Document | None] = relationship()
+
+
+class BatchState(StrEnum):
+    QUEUED = "queued"  # 作成中
+    READY = "ready"  # 印刷できます
+    GONE = "gone"  # 印刷用の控えは消去済
+    FAILED = "failed"  # 作成できず
+
+
+class LetterBatch(Versioned, Base):
+    """Many letters printed as one PDF in address order.
+
+    The PDF carries initial passwords, so it is kept only sealed: the worker encrypts it for a key
+    whose private half lies in the cookie of whoever asked, and it is destroyed after its time.
+    """
+
+    __tablename__ = "letter_batch"
+    __table_args__ = (
+        CheckConstraint("(state = 'ready') = (sealed IS NOT NULL)", "sealed_if_ready"),
+        CheckConstraint("letters > 0", "letters_positive"),
+        Index("ix_letter_batch_owner", "created_by_id", "created_at"),
+    )
+    id: Mapped[Key]
+    state: Mapped[BatchState] = mapped_column(enum_type(BatchState, "batch_state"))
+    letter_ids: Mapped[list[Any]]
+    letters: Mapped[int] = mapped_column(Integer)
+    public_key: Mapped[bytes]
+    sealed: Mapped[bytes | None]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[datetime]
+    ready_at: Mapped[datetime | None]
+    #: until then the PDF can be fetched, by whoever asked for it
+    until: Mapped[datetime | None]
+    fetched_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(500))
+
+    job: Mapped[Job | None] = relationship()
+    created_by: Mapped[User] = relationship()

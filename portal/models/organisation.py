@@ -181,17 +181,26 @@ class ReductionTarget(Versioned, Base):
         CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> proposed_by_id", "four_eyes"),
         CheckConstraint("(state = 'confirmed') = (confirmed_by_id IS NOT NULL)", "confirmer_if_confirmed"),
         Index(
-            "uq_reduction_target_live",
+            "uq_reduction_target_proposed",
             "holder_id",
             unique=True,
-            sqlite_where=text("state <> 'withdrawn' AND superseded_at IS NULL"),
-            postgresql_where=text("state <> 'withdrawn' AND superseded_at IS NULL"),
+            sqlite_where=text("state = 'proposed'"),
+            postgresql_where=text("state = 'proposed'"),
+        ),
+        Index(
+            "uq_reduction_target_confirmed",
+            "holder_id",
+            unique=True,
+            sqlite_where=text("state = 'confirmed' AND superseded_at IS NULL"),
+            postgresql_where=text("state = 'confirmed' AND superseded_at IS NULL"),
         ),
     )
     id: Mapped[Key]
     holder_id: Mapped[int] = mapped_column(ForeignKey("holder.id"), index=True)
     quantity: Mapped[Quantity]
     state: Mapped[TargetState] = mapped_column(enum_type(TargetState, "target_state"))
+    #: why a confirmed target is replaced by this one; the first of a holder needs no reason
+    reason: Mapped[str | None] = mapped_column(String(2000))
     proposed_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     proposed_at: Mapped[datetime]
     confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))

@@ -6,13 +6,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, Key, Text40, Text100, Text200, Versioned, enum_type
 from portal.models.organisation import Participation, SiteKind
 
 if TYPE_CHECKING:
+    from portal.models.document import Document
     from portal.models.phase import Phase
     from portal.models.user import User
 
@@ -84,9 +85,16 @@ class RegistrationApplication(Versioned, Base):
     account_name: Mapped[str | None] = mapped_column(String(200))
 
     search_key: Mapped[str] = mapped_column(String(1000), index=True)
+    #: folded names by which near-duplicates are found (services/near_duplicates)
+    company_key: Mapped[str] = mapped_column(String(200), index=True)
+    kana_key: Mapped[str] = mapped_column(String(200), index=True)
+    site_key: Mapped[str] = mapped_column(String(200), index=True)
+    address_key: Mapped[str] = mapped_column(String(200), index=True)
     note: Mapped[str | None] = mapped_column(String(2000))
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime]
+    #: the colleague who has taken it on (担当)
+    clerk_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     decided_at: Mapped[datetime | None]
     decision_reason: Mapped[str | None] = mapped_column(String(2000))
@@ -99,6 +107,10 @@ class RegistrationApplication(Versioned, Base):
     )
     created_by: Mapped[User] = relationship(foreign_keys=[created_by_id])
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
+    clerk: Mapped[User | None] = relationship(foreign_keys=[clerk_id])
+    scans: Mapped[list[ApplicationScan]] = relationship(
+        back_populates="application", order_by="ApplicationScan.id"
+    )
 
 
 class ApplicationJointCompany(Base):
@@ -113,3 +125,38 @@ class ApplicationJointCompany(Base):
     name_kana: Mapped[Text200]
 
     application: Mapped[RegistrationApplication] = relationship(back_populates="joint_companies")
+
+
+class ScanKind(StrEnum):
+    APPLICATION = "application"  # 登録申請書
+    CONSENT = "consent"  # 個人情報提供の同意書
+    CORRECTION = "correction"  # 補正された書類
+    FORM = "form"  # 登録申請書（Excel）
+    OTHER = "other"  # そのほか
+
+
+class ApplicationScan(Base):
+    """A picture of the paper, or the Excel form it was read from; taken off with a reason, never deleted."""
+
+    __tablename__ = "application_scan"
+    __table_args__ = (
+        CheckConstraint("(removed_at IS NULL) = (removed_by_id IS NULL)", "remover_if_removed"),
+        Index(
+            "ix_application_scan_live",
+            "application_id",
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+    )
+    id: Mapped[Key]
+    application_id: Mapped[int] = mapped_column(ForeignKey("registration_application.id"))
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), index=True)
+    kind: Mapped[ScanKind] = mapped_column(enum_type(ScanKind, "scan_kind"))
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[datetime]
+    removed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    removed_at: Mapped[datetime | None]
+
+    application: Mapped[RegistrationApplication] = relationship(back_populates="scans")
+    document: Mapped[Document] = relationship()
+    created_by: Mapped[User] = relationship(foreign_keys=[created_by_id])

@@ -33,6 +33,8 @@ class User(Versioned, UserMixin, Base):
     email: Mapped[str | None] = mapped_column(String(200))  # type: ignore[assignment]
     locale: Mapped[str] = mapped_column(String(5), default="ja")
     active: Mapped[bool] = mapped_column(default=True)
+    #: locked by the office for the time being (a lost letter, a doubtful log-in); unlocked as easily
+    locked_at: Mapped[datetime | None]
     password: Mapped[str | None] = mapped_column(String(255))
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
     must_change_password: Mapped[bool] = mapped_column(default=True)

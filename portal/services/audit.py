@@ -76,6 +76,38 @@ class EventTag(StrEnum):
     DOCUMENT_DOWNLOADED = auto()
     DEMO_CLOCK_SET = auto()
     MAIL_RESENT = auto()
+    APPLICATION_TAKEN = auto()
+    APPLICATION_SCAN_ATTACHED = auto()
+    APPLICATION_SCAN_REMOVED = auto()
+    IMPORT_UPLOADED = auto()
+    IMPORT_READ = auto()
+    IMPORT_REFUSED = auto()
+    IMPORT_STARTED = auto()
+    IMPORT_FINISHED = auto()
+    IMPORT_FAILED = auto()
+    IMPORT_DISCARDED = auto()
+    LETTER_BATCH_QUEUED = auto()
+    LETTER_BATCH_READY = auto()
+    LETTER_BATCH_FETCHED = auto()
+    LETTER_BATCH_DESTROYED = auto()
+    LETTER_BATCH_FAILED = auto()
+    PHASE_PROPOSED = auto()
+    PHASE_PROPOSAL_CONFIRMED = auto()
+    PHASE_PROPOSAL_WITHDRAWN = auto()
+    TARGET_SUPERSEDED = auto()
+    VERIFIER_UNASSIGNED = auto()
+    LOGIN_LOCKED = auto()
+    LOGIN_UNLOCKED = auto()
+    COMPANY_CHANGED = auto()
+    CONSENT_CHANGED = auto()
+    ACCOUNT_CHANGE_PROPOSED = auto()
+    ACCOUNT_CHANGE_CONFIRMED = auto()
+    ACCOUNT_CHANGE_WITHDRAWN = auto()
+    ACCOUNT_SUSPENDED = auto()
+    ACCOUNT_RESUMED = auto()
+    ACCOUNT_CLOSED = auto()
+    NOTE_WRITTEN = auto()
+    DIRECTORY_EXPORTED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -94,6 +126,13 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.TARGET_PROPOSED,
         EventTag.TARGET_CONFIRMED,
         EventTag.TARGET_WITHDRAWN,
+        EventTag.TARGET_SUPERSEDED,
+        EventTag.ACCOUNT_CHANGE_PROPOSED,
+        EventTag.ACCOUNT_CHANGE_CONFIRMED,
+        EventTag.ACCOUNT_CHANGE_WITHDRAWN,
+        EventTag.ACCOUNT_SUSPENDED,
+        EventTag.ACCOUNT_RESUMED,
+        EventTag.ACCOUNT_CLOSED,
     }
 )
 

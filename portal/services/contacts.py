@@ -18,12 +18,13 @@ from portal.models import (
     DecisionState,
     Holder,
     Organisation,
+    RecordCause,
     Trader,
     User,
     Verifier,
 )
 from portal.permissions import Permission, Role, may
-from portal.services import access, audit, once, transitions, workflow
+from portal.services import access, audit, once, records, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import refresh_search_key
 from portal.services.mail import MailKind, notify
@@ -263,7 +264,7 @@ def accept_change(
     )
     old = ContactData(**change.old)
     _write(participant, old, new)
-    session.flush()
+    records.keep(session, participant, RecordCause.CONTACT_CHANGE, actor=actor, cause_id=change.id)
     _tell(session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor)
     if old.mail != new.mail:
         _tell(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS, participant, actor, address=old.mail)

@@ -109,6 +109,7 @@ def notify(
     verifier: Verifier | None = None,
     user: User | None = None,
     address: str | None = None,
+    address_name: str | None = None,
     actor: User | None = None,
     **facts: Any,
 ) -> list[MailMessage]:
@@ -117,7 +118,8 @@ def notify(
     ``facts`` are the values the texts need (``mail_kinds``: ``report`` for report mails, quantity
     and account codes for movements, a ``reason`` where there is one). With ``report`` its holder
     and its assigned verifier are found here. ``user`` is for mail to one login, ``address`` for
-    mail to an address that is no login's any more. Raises ``TypeError`` for facts that are missing
+    mail to an address that is no login's
+    (an applicant's, a former one), read by ``address_name``. Raises ``TypeError`` for facts that are missing
     or unknown, which is the caller's mistake. Rule: domain §7.
     """
     kind = MailKind(kind)
@@ -135,7 +137,9 @@ def notify(
     values = _values(about, facts)
     made = [
         _queue(session, kind, line, to, {**values[to.locale], **_personal(to)})
-        for to in _readers(session, line, about, address=address, actor=actor, side=facts.get("side"))
+        for to in _readers(
+            session, line, about, address=(address, address_name), actor=actor, side=facts.get("side")
+        )
     ]
     return made
 
@@ -182,7 +186,13 @@ def _side(given: object, actor: User | None) -> str:
 
 
 def _readers(
-    session: Session, line: Kind, about: _Object, *, address: str | None, actor: User | None, side: object
+    session: Session,
+    line: Kind,
+    about: _Object,
+    *,
+    address: tuple[str | None, str | None],
+    actor: User | None,
+    side: object,
 ) -> Iterator[_To]:
     """Everybody who gets it, each address once, in the order of :class:`Reader`."""
     logins = _logins(session, line, about)
@@ -191,7 +201,7 @@ def _readers(
         if audience.sent_by is not None and audience.sent_by != side:
             continue
         if audience.reader is Reader.ADDRESS:
-            found = [_former(about, address, logins)] if address else []
+            found = [_former(audience, about, address, logins)] if address[0] else []
         else:
             found = [_to(audience, login) for login in logins if _meant(audience, login, about, actor)]
         for to in found:
@@ -248,12 +258,15 @@ def _to(audience: Audience, login: User) -> _To:
     return _To(audience.reader, audience.acts, login.name, (login.email or "").strip(), locale, login.id)
 
 
-def _former(about: _Object, address: str, logins: list[User]) -> _To:
+def _former(
+    audience: Audience, about: _Object, address: tuple[str | None, str | None], logins: list[User]
+) -> _To:
     """The reader behind an address no login has any more: as the participant's first login reads."""
     first = next((login for login in logins if login.role is not Role.HOLDER_B), None)
     locale = first.locale if first is not None and first.locale in LOCALES else "ja"
-    name = first.name if first is not None else about.label
-    return _To(Reader.ADDRESS, False, name, address.strip(), locale, first.id if first else None)
+    name = address[1] or (first.name if first is not None else about.label)
+    where = (address[0] or "").strip()
+    return _To(Reader.ADDRESS, audience.acts, name, where, locale, first.id if first else None)
 
 
 def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:

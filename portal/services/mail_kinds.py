@@ -48,6 +48,27 @@ class MailKind(StrEnum):
     CONTACT_CHANGE_DECLINED = auto()
     CONTACT_CHANGED_OLD_ADDRESS = auto()
     PASSWORD_CHANGED = auto()
+    APPLICATION_RECEIVED = auto()
+    APPLICATION_CORRECTION_ASKED = auto()
+    APPLICATION_REJECTED = auto()
+    APPLICATION_WITHDRAWN = auto()
+    COMPANY_CHANGED = auto()
+    CONSENT_GIVEN = auto()
+    CONSENT_WITHDRAWN = auto()
+    LOGIN_LOCKED = auto()
+    LOGIN_UNLOCKED = auto()
+    LOGIN_DISABLED = auto()
+    LOGIN_ENABLED = auto()
+    PASSWORD_LETTER = auto()
+    IMPORT_ENDED = auto()
+    PHASE_TO_CONFIRM = auto()
+    PHASE_DATES_CHANGED = auto()
+    VERIFIER_UNASSIGNED = auto()
+    TARGET_CONFIRMED = auto()
+    ACCOUNT_CHANGE_TO_CONFIRM = auto()
+    ACCOUNT_SUSPENDED = auto()
+    ACCOUNT_RESUMED = auto()
+    ACCOUNT_CLOSED = auto()
 
 
 class Topic(StrEnum):
@@ -68,7 +89,7 @@ class Reader(StrEnum):
     OFFICE = "office"
     #: one login, whoever it is; login B's stands for A (B gets report mail only)
     SELF = "self"
-    #: the address a contact change replaces
+    #: the address a contact change replaces, or the one an application names
     ADDRESS = "address"
 
 
@@ -119,7 +140,9 @@ MOVEMENT_FACTS = frozenset({"movement_kind", "quantity", "unit", "source", "targ
 MOVEMENT_OPTIONAL = frozenset(
     {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until"}
 )
-CONTACT_FACTS = frozenset({"reason", "contact_name", "changes", "application_id"})
+CONTACT_FACTS = frozenset(
+    {"reason", "contact_name", "changes", "application_id", "application_number", "outcome", "phase"}
+)
 
 
 def _report(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
@@ -138,6 +161,10 @@ def _allowance(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
 
 def _registration(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
     return Kind(Topic.REGISTRATION, audiences, frozenset(facts), CONTACT_FACTS - {*facts})
+
+
+def _account(*audiences: Audience) -> Kind:
+    return Kind(Topic.ALLOWANCES, audiences, frozenset({"account"}), frozenset({"reason"}))
 
 
 def _office(permission: P) -> Audience:
@@ -181,6 +208,29 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.CONTACT_CHANGE_DECLINED: _registration(_A, _T, _V, facts=("reason",)),
     MailKind.CONTACT_CHANGED_OLD_ADDRESS: _registration(Audience(R.ADDRESS)),
     MailKind.PASSWORD_CHANGED: _registration(Audience(R.SELF)),
+    MailKind.APPLICATION_RECEIVED: _registration(Audience(R.ADDRESS), facts=("application_number",)),
+    MailKind.APPLICATION_CORRECTION_ASKED: _registration(
+        Audience(R.ADDRESS, acts=True), facts=("application_number",)
+    ),
+    MailKind.APPLICATION_REJECTED: _registration(Audience(R.ADDRESS), facts=("application_number",)),
+    MailKind.APPLICATION_WITHDRAWN: _registration(Audience(R.ADDRESS), facts=("application_number",)),
+    MailKind.COMPANY_CHANGED: _registration(_A, _T, _V, facts=("changes",)),
+    MailKind.CONSENT_GIVEN: _registration(_A, _T),
+    MailKind.CONSENT_WITHDRAWN: _registration(_A, _T),
+    MailKind.LOGIN_LOCKED: _registration(Audience(R.SELF)),
+    MailKind.LOGIN_UNLOCKED: _registration(Audience(R.SELF)),
+    MailKind.LOGIN_DISABLED: _registration(Audience(R.SELF)),
+    MailKind.LOGIN_ENABLED: _registration(Audience(R.SELF)),
+    MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True)),
+    MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome",)),
+    MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase",)),
+    MailKind.PHASE_DATES_CHANGED: _registration(_A, facts=("phase", "changes")),
+    MailKind.VERIFIER_UNASSIGNED: _report(_V, facts=("until_now",)),
+    MailKind.TARGET_CONFIRMED: _allowance(_A, facts=("quantity",)),
+    MailKind.ACCOUNT_CHANGE_TO_CONFIRM: _account(_office(P.ACCOUNT_CONFIRM)),
+    MailKind.ACCOUNT_SUSPENDED: _account(_A, _T),
+    MailKind.ACCOUNT_RESUMED: _account(_A, _T),
+    MailKind.ACCOUNT_CLOSED: _account(_A, _T),
 }
 
 
@@ -209,7 +259,13 @@ def table() -> str:
         marks = [_mark(by_reader.get(r)) for r in (R.HOLDER_A, R.HOLDER_B, R.TRADER, R.VERIFIER)]
         office = by_reader.get(R.OFFICE)
         desk = f"{_mark(office)} {office.permission}" if office else "–"
-        other = "own login" if R.SELF in by_reader else "old address" if R.ADDRESS in by_reader else "–"
+        other = (
+            "own login"
+            if R.SELF in by_reader
+            else "address of the change or application"
+            if R.ADDRESS in by_reader
+            else "–"
+        )
         lines.append(f"| {kind.value} | {line.topic.value} | {' | '.join(marks)} | {desk} | {other} |")
     return "\n".join(lines) + "\n"
 

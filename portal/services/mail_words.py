@@ -83,6 +83,8 @@ def fact(name: str, value: Any, locale: str) -> Any:
         return _of(_MOVEMENTS[MovementKind(value)], locale)
     if name == "opinion":
         return _of(_OPINIONS[Opinion(value)], locale)
+    if isinstance(value, tuple):  # words in both languages: (Japanese, English)
+        return _of((str(value[0]), str(value[1])), locale)
     if isinstance(value, date):
         return day(value, locale)
     if isinstance(value, int) and not isinstance(value, bool):

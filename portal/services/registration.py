@@ -18,13 +18,14 @@ from portal.models import (
     Letter,
     ParticipantKind,
     Phase,
+    RecordCause,
     RegistrationApplication,
     Trader,
     User,
     Verifier,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, holders, letters, once, transitions, verifiers, workflow
+from portal.services import access, audit, holders, letters, once, records, transitions, verifiers, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import next_number
@@ -32,6 +33,7 @@ from portal.services.registration_checks import (
     OPEN_STATES,
     acceptance_problems,
     application_key,
+    likeness_keys,
 )
 from portal.services.registration_data import (
     ApplicationData,
@@ -124,7 +126,8 @@ def _application_number(session: Session, kind: ParticipantKind, phase: Phase | 
 
 
 def _columns(data: ApplicationData) -> dict[str, Any]:
-    return {f.name: getattr(data, f.name) for f in fields(data) if f.name != "joint_companies"}
+    items = {f.name: getattr(data, f.name) for f in fields(data) if f.name != "joint_companies"}
+    return {**items, **likeness_keys(data)}
 
 
 def _joint(data: ApplicationData) -> list[ApplicationJointCompany]:
@@ -269,6 +272,7 @@ def accept(session: Session, application_id: int, *, actor: User, version: int |
     workflow.advance(
         session, transitions.APPLICATION, row, "accept", actor=actor, holder_id=holder_id, logins=login_ids
     )
+    records.keep(session, made, RecordCause.REGISTERED, actor=actor, cause_id=row.id)
     accepted = Accepted(
         row,
         letter,

@@ -20,6 +20,7 @@ from portal.models import (
     ParticipantKind,
     RegistrationApplication,
 )
+from portal.services.likeness import address_key, company_key, kana_key, site_name_key
 from portal.services.numbers import search_key
 from portal.services.registration_data import ApplicationData, data_of, form_problems
 
@@ -247,6 +248,16 @@ def application_key(number: str, data: ApplicationData) -> str:
         data.account_name,
         *joint,
     )
+
+
+def likeness_keys(data: ApplicationData) -> dict[str, str]:
+    """The columns by which near-duplicates are found: company, reading, site and address, folded."""
+    return {
+        "company_key": company_key(data.company_name),
+        "kana_key": kana_key(data.company_kana),
+        "site_key": site_name_key(data.site_name),
+        "address_key": address_key(data.site_address or data.contact_address),
+    }
 
 
 def participant_key(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from portal.models import (
+    AccountState,
     ApplicationState,
+    BatchState,
     DecisionState,
+    ImportState,
     LetterState,
     MovementState,
+    ProposalState,
     ReportState,
     RevocationState,
     TargetState,
@@ -16,23 +20,46 @@ from portal.services.audit import EventTag as T
 from portal.services.workflow import Edge, Workflow
 
 _A, _R, _L, _M = ApplicationState, ReportState, LetterState, MovementState
+_P, _I, _B, _S = ProposalState, ImportState, BatchState, AccountState
 
 #: domain §3
 APPLICATION = Workflow(
     "application",
     (
-        Edge(_A.RECEIVED, "accept", _A.ACCEPTED, P.REGISTRATION_DECIDE, T.APPLICATION_ACCEPTED),
+        Edge(
+            _A.RECEIVED,
+            "accept",
+            _A.ACCEPTED,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_ACCEPTED,
+            mail="registration_accepted",
+        ),
         Edge(
             _A.RECEIVED,
             "ask_correction",
             _A.CORRECTION_ASKED,
             P.REGISTRATION_DECIDE,
             T.APPLICATION_CORRECTION_ASKED,
+            mail="application_correction_asked",
             reason=True,
         ),
-        Edge(_A.RECEIVED, "reject", _A.REJECTED, P.REGISTRATION_DECIDE, T.APPLICATION_REJECTED, reason=True),
         Edge(
-            _A.RECEIVED, "withdraw", _A.WITHDRAWN, P.REGISTRATION_DECIDE, T.APPLICATION_WITHDRAWN, reason=True
+            _A.RECEIVED,
+            "reject",
+            _A.REJECTED,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_REJECTED,
+            mail="application_rejected",
+            reason=True,
+        ),
+        Edge(
+            _A.RECEIVED,
+            "withdraw",
+            _A.WITHDRAWN,
+            P.REGISTRATION_DECIDE,
+            T.APPLICATION_WITHDRAWN,
+            mail="application_withdrawn",
+            reason=True,
         ),
         Edge(_A.CORRECTION_ASKED, "correct", _A.RECEIVED, P.REGISTRATION_EDIT, T.APPLICATION_CORRECTED),
         Edge(
@@ -41,6 +68,7 @@ APPLICATION = Workflow(
             _A.REJECTED,
             P.REGISTRATION_DECIDE,
             T.APPLICATION_REJECTED,
+            mail="application_rejected",
             reason=True,
         ),
         Edge(
@@ -49,6 +77,7 @@ APPLICATION = Workflow(
             _A.WITHDRAWN,
             P.REGISTRATION_DECIDE,
             T.APPLICATION_WITHDRAWN,
+            mail="application_withdrawn",
             reason=True,
         ),
     ),
@@ -188,7 +217,14 @@ LETTER = Workflow(
 TARGET = Workflow(
     "reduction_target",
     (
-        Edge(TargetState.PROPOSED, "confirm", TargetState.CONFIRMED, P.TARGET_CONFIRM, T.TARGET_CONFIRMED),
+        Edge(
+            TargetState.PROPOSED,
+            "confirm",
+            TargetState.CONFIRMED,
+            P.TARGET_CONFIRM,
+            T.TARGET_CONFIRMED,
+            mail="target_confirmed",
+        ),
         Edge(TargetState.PROPOSED, "withdraw", TargetState.WITHDRAWN, P.TARGET_PROPOSE, T.TARGET_WITHDRAWN),
     ),
 )
@@ -259,4 +295,101 @@ BANKING = Workflow(
     ),
 )
 
-ALL = (APPLICATION, REPORT, MOVEMENT, LETTER, TARGET, REVOCATION, CONTACT_CHANGE, BANKING)
+#: a phase is opened, and its dates change, by two persons (domain §2)
+PHASE_PROPOSAL = Workflow(
+    "phase_proposal",
+    (
+        Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.PHASE_PROPOSAL_CONFIRMED),
+        Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.TARGET_PROPOSE, T.PHASE_PROPOSAL_WITHDRAWN),
+    ),
+)
+
+#: the proposal of an account's new state, and the account itself (domain §2)
+ACCOUNT_CHANGE = Workflow(
+    "account_change",
+    (
+        Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.ACCOUNT_CONFIRM, T.ACCOUNT_CHANGE_CONFIRMED),
+        Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.ACCOUNT_PROPOSE, T.ACCOUNT_CHANGE_WITHDRAWN),
+    ),
+)
+ACCOUNT = Workflow(
+    "account",
+    (
+        Edge(
+            _S.OPEN,
+            "suspend",
+            _S.SUSPENDED,
+            P.ACCOUNT_CONFIRM,
+            T.ACCOUNT_SUSPENDED,
+            mail="account_suspended",
+            reason=True,
+        ),
+        Edge(
+            _S.SUSPENDED,
+            "resume",
+            _S.OPEN,
+            P.ACCOUNT_CONFIRM,
+            T.ACCOUNT_RESUMED,
+            mail="account_resumed",
+            reason=True,
+        ),
+        Edge(
+            _S.OPEN,
+            "close",
+            _S.CLOSED,
+            P.ACCOUNT_CONFIRM,
+            T.ACCOUNT_CLOSED,
+            mail="account_closed",
+            reason=True,
+        ),
+        Edge(
+            _S.SUSPENDED,
+            "close",
+            _S.CLOSED,
+            P.ACCOUNT_CONFIRM,
+            T.ACCOUNT_CLOSED,
+            mail="account_closed",
+            reason=True,
+        ),
+    ),
+)
+
+#: many rows from one file: reading and carrying out are the worker's steps
+IMPORT = Workflow(
+    "import",
+    (
+        Edge(_I.UPLOADED, "pass", _I.READY, P.REGISTRATION_EDIT, T.IMPORT_READ),
+        Edge(_I.UPLOADED, "refuse", _I.REFUSED, P.REGISTRATION_EDIT, T.IMPORT_REFUSED),
+        Edge(_I.READY, "start", _I.RUNNING, P.REGISTRATION_EDIT, T.IMPORT_STARTED),
+        Edge(_I.RUNNING, "finish", _I.DONE, P.REGISTRATION_EDIT, T.IMPORT_FINISHED),
+        Edge(_I.RUNNING, "fail", _I.FAILED, P.REGISTRATION_EDIT, T.IMPORT_FAILED),
+        Edge(_I.READY, "discard", _I.DISCARDED, P.REGISTRATION_EDIT, T.IMPORT_DISCARDED),
+        Edge(_I.REFUSED, "discard", _I.DISCARDED, P.REGISTRATION_EDIT, T.IMPORT_DISCARDED),
+        Edge(_I.FAILED, "discard", _I.DISCARDED, P.REGISTRATION_EDIT, T.IMPORT_DISCARDED),
+    ),
+)
+
+LETTER_BATCH = Workflow(
+    "letter_batch",
+    (
+        Edge(_B.QUEUED, "finish", _B.READY, P.LETTER_PRINT, T.LETTER_BATCH_READY),
+        Edge(_B.QUEUED, "fail", _B.FAILED, P.LETTER_PRINT, T.LETTER_BATCH_FAILED),
+        Edge(_B.READY, "destroy", _B.GONE, P.LETTER_PRINT, T.LETTER_BATCH_DESTROYED),
+    ),
+)
+
+ALL = (
+    APPLICATION,
+    REPORT,
+    MOVEMENT,
+    LETTER,
+    TARGET,
+    REVOCATION,
+    CONTACT_CHANGE,
+    BANKING,
+    PHASE_PROPOSAL,
+    ACCOUNT_CHANGE,
+    ACCOUNT,
+    IMPORT,
+    LETTER_BATCH,
+)

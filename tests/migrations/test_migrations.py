@@ -19,7 +19,7 @@ from tests import databases
 
 FIRST = "20261123_1_people"
 BEFORE_LEDGER = "20261123_3_reports"
-APPEND_ONLY = ("event", "ledger_entry", "ledger_transaction")
+APPEND_ONLY = ("event", "ledger_entry", "ledger_transaction", "registration_version", "participant_note")
 MOMENT = "2015-10-15 00:00:00+00:00"
 EVENT = (
     "INSERT INTO event (at, tag, subject_type, subject_id, facts)"

@@ -28,6 +28,17 @@ MOVE: dict[str, Any] = {
 }
 
 
+WORDS: dict[str, Any] = {
+    "reason": "数字が合いません",
+    "application_number": "R2-0031",
+    "changes": ("代表事業者の法人名", "representative company"),
+    "outcome": ("1,000件を取り込みました", "1,000 rows were imported"),
+    "phase": ("第2期", "phase 2"),
+    "until_now": "あおぞら認証株式会社",
+    "account": "AST-1001",
+}
+
+
 @pytest.fixture(autouse=True)
 def plain_letterhead() -> None:
     """Whatever application was wired before in this process."""
@@ -46,7 +57,7 @@ def scheme(session: Session) -> People:
 
 def facts_for(kind: MailKind, scheme: People) -> dict[str, Any]:
     line = KINDS[kind]
-    facts: dict[str, Any] = {"reason": "数字が合いません"} if "reason" in line.facts else {}
+    facts: dict[str, Any] = {name: WORDS[name] for name in line.facts & WORDS.keys()}
     if "movement_kind" in line.facts:
         facts |= MOVE
     elif "quantity" in line.facts:

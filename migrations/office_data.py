@@ -1,0 +1,149 @@
+"""Data of the migration of the registration office, as the program wrote them on the day of publication.
+
+A migration must not change with the program, so the folding of names is copied here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+#: how legal forms are written, folded by ``search_key``
+_LEGAL = re.compile(
+    r"株式会社|有限会社|合同会社|合資会社|合名会社|相互会社|一般社団法人|一般財団法人|公益社団法人|公益財団法人"
+    r"|社会福祉法人|医療法人社団|医療法人財団|医療法人|学校法人|宗教法人|独立行政法人|地方独立行政法人"
+    r"|\((?:株|有|同|資|名|社|財|学|医|福)\)"
+)
+_LEGAL_KANA = re.compile(
+    r"かぶしき(?:がいしゃ|かいしゃ)|ゆうげん(?:がいしゃ|かいしゃ)|ごうどう(?:がいしゃ|かいしゃ)"
+)
+#: old and variant kanji of names and places → the common ones
+_VARIANTS = str.maketrans(
+    "髙﨑𠮷德澤濱邊邉齋齊斎櫻廣嶋嶌國學會澁瀧龍檜檢驗實寶壽榮條圓團縣鐵廳惠曾豐關應假專對黑",
+    "高崎吉徳沢浜辺辺斉斉斉桜広島島国学会渋滝竜桧検験実宝寿栄条円団県鉄庁恵曽豊関応仮専対黒",
+)
+_NUMERALS = str.maketrans("〇一二三四五六七八九", "0123456789")
+_HYPHENS = re.compile("[‐‑‒–—―−－]|(?<=[0-9])ー(?=[0-9])")
+_PLACES = re.compile(r"(?<=[0-9])(?:丁目|番地の|番地|番の|番|号室|号の|号|の)")
+_LIMIT = 200
+
+
+def search_key(text: str | None) -> str:
+    folded = unicodedata.normalize("NFKC", text or "").casefold()
+    folded = "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in folded)
+    return re.sub(r"[\s\-‐－ー・,，.。]", "", folded)
+
+
+def _folded(text: str | None) -> str:
+    return search_key(text).translate(_VARIANTS)
+
+
+def company_key(name: str | None) -> str:
+    """A company's name without its legal form, in common kanji: ㈱髙橋 and 高橋株式会社 are one."""
+    folded = _folded(name)
+    return (_LEGAL.sub("", folded) or folded)[:_LIMIT]
+
+
+def kana_key(kana: str | None) -> str:
+    """The reading without its legal form."""
+    folded = search_key(kana)
+    return (_LEGAL_KANA.sub("", folded) or folded)[:_LIMIT]
+
+
+def site_name_key(name: str | None) -> str:
+    """A site's name in common kanji."""
+    return _folded(name)[:_LIMIT]
+
+
+def address_key(address: str | None) -> str:
+    """An address with its numbers written alike: 三丁目2番1号 and 3-2-1 are one, 32-1 is another."""
+    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", address or "")).casefold().translate(_VARIANTS)
+    plain = re.sub(r"[〇一二三四五六七八九]+(?=丁目|番|号)", lambda m: m[0].translate(_NUMERALS), plain)
+    return _PLACES.sub("-", _HYPHENS.sub("-", plain)).rstrip("-").replace("--", "-")[:_LIMIT]
+
+
+def fill_likeness_keys(connection: sa.Connection) -> None:
+    """Fill in the folded keys of every application."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT id, company_name, company_kana, site_name, site_address, contact_address"
+            " FROM registration_application"
+        )
+    ).all()
+    change = sa.text(
+        "UPDATE registration_application SET company_key = :company, kana_key = :kana, site_key = :site,"
+        " address_key = :address WHERE id = :id"
+    )
+    for row in rows:
+        values = {
+            "id": row.id,
+            "company": company_key(row.company_name),
+            "kana": kana_key(row.company_kana),
+            "site": site_name_key(row.site_name),
+            "address": address_key(row.site_address or row.contact_address),
+        }
+        connection.execute(change, values)
+
+
+_CONTACT = (
+    "o.name AS contact_company, c.department AS contact_department, c.post AS contact_post,"
+    " c.name AS contact_name, c.name_kana AS contact_kana, c.postal_code AS contact_postal_code,"
+    " c.address AS contact_address, c.telephone AS contact_telephone, c.fax AS contact_fax, c.mail AS mail_a"
+)
+_COMPANY = "r.name AS company_name, r.name_kana AS company_kana, r.representative_name, r.representative_kana"
+_FROM_CONTACT = " JOIN contact c ON c.id = p.contact_id JOIN organisation o ON o.id = c.organisation_id"
+_PARTICIPANTS = {
+    "holder": f"SELECT p.id, {_COMPANY}, {_CONTACT}, p.mail_b, p.disclosure_consent, p.site_name,"
+    " p.site_kana, p.site_address, p.site_kind, p.participation, p.other_scheme, a.name AS account_name"
+    f" FROM holder p JOIN organisation r ON r.id = p.representative_id{_FROM_CONTACT}"
+    " JOIN account a ON a.holder_id = p.id",
+    "trader": f"SELECT p.id, {_COMPANY}, {_CONTACT}, p.disclosure_consent, a.name AS account_name"
+    f" FROM trader p JOIN organisation r ON r.id = p.organisation_id{_FROM_CONTACT}"
+    " JOIN account a ON a.trader_id = p.id",
+    "verifier": f"SELECT p.id, {_COMPANY}, {_CONTACT}"
+    f" FROM verifier p JOIN organisation r ON r.id = p.organisation_id{_FROM_CONTACT}",
+}
+_YES_NO = ("disclosure_consent", "other_scheme")
+
+
+def begin_histories(connection: sa.Connection) -> None:
+    """Every participant's first line of history: what stands registered at the upgrade."""
+    version = sa.table(
+        "registration_version",
+        *(sa.column(f"{kind}_id", sa.BigInteger()) for kind in _PARTICIPANTS),
+        sa.column("valid_from", sa.DateTime(timezone=True)),
+        sa.column("cause", sa.String()),
+        sa.column("facts", sa.JSON()),
+    )
+    now = datetime.now(UTC)
+    moment = now.replace(tzinfo=None) if connection.dialect.name == "sqlite" else now
+    joint = _joint_companies(connection)
+    for kind, query in _PARTICIPANTS.items():
+        for row in connection.execute(sa.text(query)).mappings().all():
+            facts: dict[str, Any] = {name: value for name, value in row.items() if name != "id"}
+            for name in _YES_NO:
+                if facts.get(name) is not None:
+                    facts[name] = bool(facts[name])
+            if kind == "holder":
+                facts["joint_companies"] = joint.get(row["id"], [])
+            json.dumps(facts)  # what is no JSON must fail here, not when it is read
+            values = {f"{kind}_id": row["id"], "valid_from": moment, "cause": "carried_over", "facts": facts}
+            connection.execute(version.insert().values(**values))
+
+
+def _joint_companies(connection: sa.Connection) -> dict[int, list[list[str]]]:
+    found: dict[int, list[list[str]]] = {}
+    rows = connection.execute(
+        sa.text(
+            "SELECT j.holder_id, o.name, o.name_kana FROM joint_company j"
+            " JOIN organisation o ON o.id = j.organisation_id ORDER BY j.holder_id, j.position"
+        )
+    )
+    for holder_id, name, kana in rows:
+        found.setdefault(holder_id, []).append([name, kana])
+    return found

@@ -1,0 +1,104 @@
+"""What is refused about allowances."""
+
+from __future__ import annotations
+
+from portal.refusals.codes import Refusal
+
+TEXTS: dict[Refusal, tuple[str, str]] = {
+    Refusal.QUANTITY_SHAPE: (
+        "数量は、1以上の整数で入力してください。",
+        "Give the quantity as a whole number of 1 or more.",
+    ),
+    Refusal.QUANTITY_POSITIVE: ("数量は、1以上にしてください。", "The quantity must be 1 or more."),
+    Refusal.QUANTITY_TOO_LARGE: ("数量の桁が多すぎます。", "The quantity has too many digits."),
+    Refusal.ACCOUNT_NUMBER_SHAPE: (
+        "口座番号は、AST-1234の形で入力してください。",
+        "Write the account number as AST-1234.",
+    ),
+    Refusal.ACCOUNT_UNKNOWN: (
+        "口座{account}はありません。番号を確かめてください。",
+        "There is no account {account}. Check the number.",
+    ),
+    Refusal.ACCOUNT_SAME: (
+        "移転元と同じ口座です。移転先の口座番号を確かめてください。",
+        "This is the source account itself. Check the number.",
+    ),
+    Refusal.SOURCE_NOT_OPEN: (
+        "口座{account}は停止または閉鎖されているため、排出枠を動かせません。",
+        "The account {account} is suspended or closed; nothing can leave it.",
+    ),
+    Refusal.TARGET_CLOSED: (
+        "{account}は閉鎖された口座のため、移転先にできません。番号を確かめてください。",
+        "The account {account} is closed and cannot receive. Check the number.",
+    ),
+    Refusal.TARGET_KIND: (
+        "{account}は、この手続きの相手にできない種類の口座です。",
+        "The account {account} is of a kind that cannot receive this movement.",
+    ),
+    Refusal.SOURCE_KIND: (
+        "{account}は、この手続きができない種類の口座です。",
+        "The account {account} is of a kind that cannot make this movement.",
+    ),
+    Refusal.BALANCE_SHORT: (
+        "動かせる残高は{available} {unit}です。{missing} {unit}足りません。",
+        "The available balance is {available} {unit}: {missing} {unit} short.",
+    ),
+    Refusal.RESERVE: (
+        "口座には{reserve} JAA（コミットメントリザーブ量）を残してください。"
+        "移転できるのは{movable} JAAまでです。",
+        "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
+    ),
+    Refusal.UNIT_NOT_USABLE: (
+        "{unit_class}は、この手続きに使えません。",
+        "{unit_class} cannot be used for this.",
+    ),
+    Refusal.NOT_APPROVED: (
+        "基準年度の排出量がまだ承認されていません。",
+        "The base-year emissions are not approved yet.",
+    ),
+    Refusal.NO_TARGET: (
+        "削減目標量がまだ確定していません。",
+        "The reduction target is not confirmed yet.",
+    ),
+    Refusal.ISSUE_NOT_POSITIVE: (
+        "発行量が0以下です（基準年度{base} − 削減目標{target}）。",
+        "The quantity to issue is not positive (base {base} − target {target}).",
+    ),
+    Refusal.ISSUE_TOO_EARLY: ("発行できるのは{opens}からです。", "Issue is possible from {opens}."),
+    Refusal.ISSUED_ALREADY: (
+        "この目標保有者には、すでに発行または起案されています。",
+        "Allowances were already issued or proposed for this holder.",
+    ),
+    Refusal.ISSUE_DIFFERS: (
+        "発行量{quantity}が、基準年度排出量−削減目標量の{due}と一致しません。",
+        "The quantity {quantity} differs from base − target, {due}.",
+    ),
+    Refusal.RETIRE_MORE_THAN_NEEDED: (
+        "目標遵守に必要な償却量は、あと{missing}です。それを超えて償却するときは、「必要量を超えて償却する」を選んでください。",
+        "Only {missing} more must be retired to comply. To retire more, tick “retire more than needed”.",
+    ),
+    Refusal.PROPOSAL_EXPIRED: (
+        "起案から日数が過ぎたため、確認できません。もう一度起案してください。",
+        "The proposal has expired. Propose it again.",
+    ),
+    Refusal.REVERSED_ALREADY: (
+        "この移動は、すでに訂正または訂正の起案がされています。",
+        "This movement is already corrected, or its correction is proposed.",
+    ),
+    Refusal.REVERSAL_UNITS_GONE: (
+        "{account}に、戻すだけの排出枠が残っていません。",
+        "The account {account} no longer holds the units to give back.",
+    ),
+    Refusal.REVERSAL_OF_REVERSAL: (
+        "訂正の移動は、さらに訂正できません。",
+        "A correction cannot itself be corrected.",
+    ),
+    Refusal.BANKING_CLOSED: (
+        "バンキング申請の受付期間は、{opens}から{closes}までです。",
+        "Banking applications are accepted from {opens} to {closes}.",
+    ),
+    Refusal.TARGET_EXISTS: (
+        "削減目標量は、すでに起案または確定されています。",
+        "A reduction target is already proposed or confirmed.",
+    ),
+}

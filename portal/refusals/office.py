@@ -1,0 +1,112 @@
+"""What is refused in the office: imports, letters, accounts, phases, logins, papers."""
+
+from __future__ import annotations
+
+from portal.refusals.codes import Refusal
+
+TEXTS: dict[Refusal, tuple[str, str]] = {
+    Refusal.SCAN_LIMIT: (
+        "1つの申請に添付できるのは{limit}件までです。",
+        "At most {limit} files can be attached to an application.",
+    ),
+    Refusal.FORM_UNREADABLE: (
+        "申請書を読み取れませんでした。下の一覧を確かめて、直してください。",
+        "The application form could not be read. See the list below and mend it.",
+    ),
+    Refusal.IMPORT_HAS_PROBLEMS: (
+        "不備のある行があるため、取り込めません。ファイルを直して、もう一度送ってください。",
+        "Some rows have problems, so nothing can be imported. Mend the file and send it again.",
+    ),
+    Refusal.IMPORT_EMPTY: (
+        "取り込む行がありません。",
+        "There is no row to import.",
+    ),
+    Refusal.IMPORT_TOO_MANY: (
+        "一度に取り込めるのは{limit}行までです。",
+        "At most {limit} rows can be imported at once.",
+    ),
+    Refusal.IMPORT_OVERTAKEN: (
+        "確認したあとで登録の内容が変わりました。ファイルをもう一度送って、確認し直してください。",
+        "The register has changed since the preview. Send the file again and look at the new preview.",
+    ),
+    Refusal.LETTERS_NONE: (
+        "印刷を待つ通知書はありません。",
+        "No letter waits to be printed.",
+    ),
+    Refusal.LETTERS_TOO_MANY: (
+        "一度に印刷できるのは{limit}通までです。",
+        "At most {limit} letters can be printed at once.",
+    ),
+    Refusal.BATCH_OPEN: (
+        "あなたのまとめ印刷が、まだ残っています。先にダウンロードするか、消去してください。",
+        "Your last printing is still there. Download or destroy it first.",
+    ),
+    Refusal.BATCH_GONE: (
+        "このPDFは消去されました。必要な通知書は、もう一度印刷してください。",
+        "This PDF was destroyed. Print the letters you need again.",
+    ),
+    Refusal.BATCH_ELSEWHERE: (
+        "このPDFは、印刷を始めたブラウザーでだけ開けます。必要な通知書は、もう一度印刷してください。",
+        "This PDF opens only in the browser that began the printing. Print the letters you need again.",
+    ),
+    Refusal.ACCOUNT_NOT_EMPTY: (
+        "口座に{units}が残っているため、閉鎖できません。先に移転などで残高を0にしてください。",
+        "The account still holds {units}, so it cannot be closed. Bring the balance to 0 first.",
+    ),
+    Refusal.ACCOUNT_PENDING: (
+        "この口座には確認を待つ手続きが{count}件あるため、閉鎖できません。",
+        "{count} proposals or applications wait on this account, so it cannot be closed.",
+    ),
+    Refusal.ACCOUNT_CHANGE_OPEN: (
+        "この口座には、確認を待つ起案がすでにあります。",
+        "A proposal about this account already waits.",
+    ),
+    Refusal.ACCOUNT_OF_SCHEME: (
+        "制度の口座の状態は変えられません。",
+        "The state of the scheme's own accounts cannot be changed.",
+    ),
+    Refusal.PHASE_PROPOSAL_OPEN: (
+        "この期には、確認を待つ起案がすでにあります。",
+        "A proposal about this phase already waits.",
+    ),
+    Refusal.TARGET_ISSUED: (
+        "排出枠の発行が起案または実行されているため、削減目標量は変えられません。",
+        "Allowances were issued or their issue is proposed, so the target cannot be changed.",
+    ),
+    Refusal.TARGET_SAME: (
+        "いまの削減目標量と同じです。",
+        "This is the present reduction target.",
+    ),
+    Refusal.TARGET_ABOVE_BASE: (
+        "削減目標量は、基準年度排出量（{base} t-CO2）より小さくしてください。",
+        "The target must be below the base-year emissions ({base} t-CO2).",
+    ),
+    Refusal.HOLDER_UNKNOWN: (
+        "この口座番号の目標保有者はいません。",
+        "There is no holder with this account number.",
+    ),
+    Refusal.LOGIN_LOCKED: (
+        "このログインIDはロックされています。事務局にご連絡ください。",
+        "This login is locked. Please contact the secretariat.",
+    ),
+    Refusal.LOGIN_OF_OFFICE: (
+        "事務局のログインIDはロックできません。停止は承認者が行います。",
+        "Logins of the secretariat are not locked. An approver disables them.",
+    ),
+    Refusal.VERIFIER_SAME: (
+        "いまと同じ検証機関です。",
+        "This verifier is already assigned.",
+    ),
+    Refusal.COMPANY_LINKED: (
+        "{name}は担当者の所属先です。先に担当者の変更を申請してもらうか、担当者の所属を選び直してください。",
+        "The contact person belongs to {name}. Choose another company for the contact person.",
+    ),
+    Refusal.PAPER_SEAL_MISSING: (
+        "登録情報変更申請書に社印がないと、変更を記録できません。",
+        "The change cannot be recorded without the company seal on the paper.",
+    ),
+    Refusal.KIND_OF_FORM: (
+        "この申請書は{found}用です。{expected}用の申請書を選んでください。",
+        "This form is for a {found}; choose the form for a {expected}.",
+    ),
+}

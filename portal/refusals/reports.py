@@ -1,0 +1,78 @@
+"""What is refused about emissions reports."""
+
+from __future__ import annotations
+
+from portal.refusals.codes import Refusal
+
+TEXTS: dict[Refusal, tuple[str, str]] = {
+    Refusal.FILE_NEEDED: ("ファイルを選んでください。", "Choose a file."),
+    Refusal.FILE_TOO_LARGE: (
+        "ファイルが大きすぎます。{limit} MBまで登録できます。",
+        "The file is too large. At most {limit} MB.",
+    ),
+    Refusal.FILE_KIND: (
+        "この種類のファイルは登録できません。登録できるのは{kinds}です。",
+        "This kind of file cannot be registered. Allowed: {kinds}.",
+    ),
+    Refusal.FORM_PROBLEMS: (
+        "登録できませんでした。{count}か所を直してください。",
+        "The report was not registered. Places to mend: {count}.",
+    ),
+    Refusal.FILES_LOCKED: (
+        "検証を依頼したため、ファイルは変更できません。",
+        "Verification has been requested; the files are locked.",
+    ),
+    Refusal.NO_VALID_REPORT: ("先に算定報告書を登録してください。", "Register the calculation report first."),
+    Refusal.NO_VERIFIER: (
+        "検証機関がまだ決まっていません。事務局が決めると、検証を依頼できます。",
+        "No verifier is assigned yet. Once the secretariat assigns one, you can request verification.",
+    ),
+    Refusal.TOO_MANY_FILES: ("添付ファイルは{limit}個までです。", "At most {limit} attachments."),
+    Refusal.PERIOD_NOT_OPEN: (
+        "この期間の算定報告書は、{opens}から登録できます。",
+        "Reports of this period can be registered from {opens}.",
+    ),
+    Refusal.VERIFICATION_MISSING: (
+        "先に検証報告書を登録してください。",
+        "Register the verification report first.",
+    ),
+    Refusal.OPINION_NOT_PASSING: (
+        "不適正と意見不表明では承認を依頼できません。理由を書いて差し戻してください。",
+        "Approval needs an unqualified or qualified opinion. Return the report with a reason.",
+    ),
+    Refusal.FIGURE_DIFFERS: (
+        "検証済排出量{verified} t-CO2が、算定報告書の{reported} t-CO2と一致しません。",
+        "The verified figure {verified} t-CO2 differs from the report's {reported} t-CO2.",
+    ),
+    Refusal.REQUEST_OPEN: (
+        "差戻依頼は、すでに検証機関に届いています。",
+        "A send-back request is already waiting for the verifier.",
+    ),
+    Refusal.REQUEST_UNANSWERED: (
+        "目標保有者から差戻依頼が届いています。先に、差し戻すか、理由を書いて断ってください。",
+        "The holder asks for the report back. First return it, or decline with a reason.",
+    ),
+    Refusal.NO_QUESTION: ("査読書類がまだ届いていません。", "No review document has been sent yet."),
+    Refusal.REVOCATION_OPEN: ("承認の取消しは起案済みです。", "The revocation is already proposed."),
+    Refusal.NO_REQUEST: ("差戻依頼はありません。", "There is no send-back request."),
+    Refusal.REVOKE_ISSUED: (
+        "この排出量をもとに排出枠を発行したため、承認を取り消せません。",
+        "Allowances were issued on this figure; the approval cannot be revoked.",
+    ),
+    Refusal.REVOKE_RETIRED: (
+        "償却期限の記録を確定したため、承認を取り消せません。",
+        "The deadline record is closed on this figure; the approval cannot be revoked.",
+    ),
+    Refusal.NO_VERIFICATION_HERE: (
+        "この期間の報告書に検証はありません。",
+        "Reports of this period are not verified.",
+    ),
+    Refusal.VERIFIER_BUSY: (
+        "検証依頼中または承認手続き中のため、検証機関を変更できません。",
+        "The report is with the verifier or under approval; the verifier cannot be changed now.",
+    ),
+    Refusal.REVIEW_DOCUMENT_NEEDED: (
+        "査読書類のファイルか本文を入力してください。",
+        "Give a file or a text for the review document.",
+    ),
+}

@@ -1,0 +1,83 @@
+"""A participant's registered facts over time: every change keeps the whole, so any day can be read again.
+
+Item names are those of the application form (``registration_data.ApplicationData``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.models import Holder, RecordCause, RegistrationVersion, Trader, User, Verifier
+
+Participant = Holder | Trader | Verifier
+
+
+def owner(participant: Participant) -> dict[str, int]:
+    """The one column that says whose row it is: ``{"holder_id": 7}``."""
+    name = {Holder: "holder_id", Trader: "trader_id", Verifier: "verifier_id"}[type(participant)]
+    return {name: participant.id}
+
+
+def facts_of(participant: Participant) -> dict[str, Any]:
+    """Everything registered about ``participant`` now, as JSON values by the form's item names."""
+    company = participant.representative if isinstance(participant, Holder) else participant.organisation
+    contact = participant.contact
+    facts: dict[str, Any] = {
+        "company_name": company.name,
+        "company_kana": company.name_kana,
+        "representative_name": company.representative_name,
+        "representative_kana": company.representative_kana,
+        "contact_company": contact.organisation.name,
+        "contact_department": contact.department,
+        "contact_post": contact.post,
+        "contact_name": contact.name,
+        "contact_kana": contact.name_kana,
+        "contact_postal_code": contact.postal_code,
+        "contact_address": contact.address,
+        "contact_telephone": contact.telephone,
+        "contact_fax": contact.fax,
+        "mail_a": contact.mail,
+    }
+    if isinstance(participant, Verifier):
+        return facts
+    facts["disclosure_consent"] = participant.disclosure_consent
+    facts["account_name"] = participant.account.name
+    if isinstance(participant, Holder):
+        facts |= {
+            "joint_companies": [
+                [one.organisation.name, one.organisation.name_kana] for one in participant.joint_companies
+            ],
+            "mail_b": participant.mail_b,
+            "site_name": participant.site_name,
+            "site_kana": participant.site_kana,
+            "site_address": participant.site_address,
+            "site_kind": participant.site_kind.value,
+            "participation": participant.participation.value,
+            "other_scheme": participant.other_scheme,
+        }
+    return facts
+
+
+def keep(
+    session: Session,
+    participant: Participant,
+    cause: RecordCause,
+    *,
+    actor: User | None,
+    cause_id: int | None = None,
+) -> RegistrationVersion:
+    """Keep what is registered about ``participant`` from now on; call it last in whatever changes it."""
+    session.flush()
+    version = RegistrationVersion(
+        **owner(participant),
+        valid_from=clock.now(),
+        cause=cause,
+        cause_id=cause_id,
+        facts=facts_of(participant),
+        actor_id=actor.id if actor is not None else None,
+    )
+    session.add(version)
+    return version
