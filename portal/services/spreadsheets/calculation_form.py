@@ -6,17 +6,13 @@ Domain §4, "The designated form (decided)". The bytes are hostile until read: i
 
 from __future__ import annotations
 
-import io
-import warnings
 from fractions import Fraction
 
-from openpyxl import load_workbook
-
-from portal.services.spreadsheets import arithmetic, prescan
+from portal.services.spreadsheets import arithmetic
 from portal.services.spreadsheets.form_checks import Findings, check_cover, check_factors
 from portal.services.spreadsheets.form_result import check_result
 from portal.services.spreadsheets.form_rows import read_lines
-from portal.services.spreadsheets.form_sheets import FormSheets
+from portal.services.spreadsheets.form_sheets import FormSheets, open_workbook
 from portal.services.spreadsheets.form_types import (
     PERIOD_NAMES,
     Factor,
@@ -103,20 +99,8 @@ def peek_identity(data: bytes) -> FormReading:
 
 
 def _open(data: bytes) -> FormSheets | list[Problem]:
-    problems = prescan.scan(data)
-    if problems:
-        return problems
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            values = load_workbook(io.BytesIO(data), data_only=True, keep_links=False)
-    except MemoryError:
-        return [file_problem("too_much_content", "memory")]
-    # openpyxl has no error of its own for a workbook it cannot make sense of: each part's parser
-    # raises what it likes. Whatever it is, the file is refused with its kind.
-    except Exception as error:
-        return [file_problem("package_broken", type(error).__name__)]
-    return FormSheets(data, values)
+    opened = open_workbook(data, data_only=True)
+    return opened if isinstance(opened, list) else FormSheets(data, opened)
 
 
 def _period(sheets: FormSheets) -> Period | None:

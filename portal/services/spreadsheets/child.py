@@ -11,6 +11,7 @@ import resource
 import sys
 from typing import Any
 
+from portal.services.spreadsheets import application_form
 from portal.services.spreadsheets.calculation_form import peek_identity, read_form
 from portal.services.spreadsheets.form_types import (
     FormReading,
@@ -48,6 +49,8 @@ def _answer(task: dict[str, Any], data: bytes) -> bytes:
             return b""
         problems = [Problem(**problem) for problem in task["problems"]]
         return mark_problems(data, problems, locale=task["locale"])
+    if task["mode"] == "application":
+        return _application(data).to_json().encode()
     reading: FormReading
     try:
         if task["mode"] == "peek":
@@ -57,6 +60,13 @@ def _answer(task: dict[str, Any], data: bytes) -> bytes:
     except MemoryError:
         reading = refused([file_problem("too_much_content", "memory")])
     return reading.to_json().encode()
+
+
+def _application(data: bytes) -> application_form.ApplicationReading:
+    try:
+        return application_form.read_application(data)
+    except MemoryError:
+        return application_form.refused(file_problem("too_much_content", "memory"))
 
 
 def main() -> None:

@@ -8,8 +8,29 @@ import warnings
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from portal.services.spreadsheets import prescan
 from portal.services.spreadsheets.cells import text_of
-from portal.services.spreadsheets.form_types import Problem
+from portal.services.spreadsheets.form_types import Problem, file_problem
+
+
+def open_workbook(data: bytes, *, data_only: bool) -> Workbook | list[Problem]:
+    """The workbook in ``data``, or why it must not or cannot be opened.
+
+    ``data_only``: with the saved results of formulas instead of the formulas.
+    """
+    problems = prescan.scan(data)
+    if problems:
+        return problems
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return load_workbook(io.BytesIO(data), data_only=data_only, keep_links=False)
+    except MemoryError:
+        return [file_problem("too_much_content", "memory")]
+    # openpyxl has no error of its own for a workbook it cannot make sense of: each part's parser
+    # raises what it likes. Whatever it is, the file is refused with its kind.
+    except Exception as error:
+        return [file_problem("package_broken", type(error).__name__)]
 
 
 class FormSheets:

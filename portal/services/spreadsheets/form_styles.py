@@ -99,8 +99,13 @@ def title(sheet: Worksheet, label: Label, hints: Sequence[Label], locale: str) -
     sheet.row_dimensions[1].height = 26
 
 
-def finish(sheet: Worksheet, widths: dict[str, float], *, freeze: str = "", rows: str = "") -> None:
-    """Set column widths, protection and printing: A4 landscape, one page wide, headings repeated."""
+def finish(
+    sheet: Worksheet, widths: dict[str, float], *, freeze: str = "", rows: str = "", portrait: bool = False
+) -> None:
+    """Set column widths, protection and printing: A4 landscape, one page wide, headings repeated.
+
+    With ``portrait`` the whole sheet goes upright onto one page.
+    """
     for column, width in widths.items():
         sheet.column_dimensions[column].width = width
     if freeze:
@@ -111,13 +116,15 @@ def finish(sheet: Worksheet, widths: dict[str, float], *, freeze: str = "", rows
     sheet.protection.sheet = True
     sheet.protection.formatColumns = False
     sheet.protection.formatRows = False
-    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.orientation = "portrait" if portrait else "landscape"
     sheet.page_setup.paperSize = 9
     sheet.page_setup.fitToWidth = 1
-    sheet.page_setup.fitToHeight = 0
+    sheet.page_setup.fitToHeight = 1 if portrait else 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.print_options.horizontalCentered = True
     sheet.page_margins.left = sheet.page_margins.right = 0.4
+    if portrait:
+        sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.6
     footer = HeaderFooterItem()
     footer.center.text = "&A  &P / &N"
     sheet.oddFooter = footer

@@ -69,7 +69,7 @@ class Problem:
 
     ``sheet`` and ``cell`` are empty when the file as a whole is meant; ``cell`` may be a range
     (``H14:S14``). ``found`` and ``expected`` are Japanese where they are words; the ``shown_…``
-    methods give them in either language.
+    methods give them in either language. ``detail`` are the signs that are meant, where there are some.
     """
 
     sheet: str
@@ -77,6 +77,7 @@ class Problem:
     found: str
     expected: str
     code: str
+    detail: str = ""
 
     def message(self, locale: str) -> str:
         """What is wrong and how to mend it, in ``ja`` or ``en``."""
@@ -87,6 +88,7 @@ class Problem:
             cell=self.cell,
             found=self.shown_found(locale),
             expected=self.shown_expected(locale),
+            detail=self.detail,
         )
 
     def shown_found(self, locale: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from portal.services.spreadsheets import application_form
+from portal.services.spreadsheets.application_form import ApplicationReading
 from portal.services.spreadsheets.form_types import (
     FormExpectation,
     FormReading,
@@ -60,17 +62,34 @@ def mark_jailed(
     return answer if isinstance(answer, bytes) and answer.startswith(b"PK") else None
 
 
+def read_application_jailed(data: bytes, *, seconds: int = 10, memory_mb: int = 256) -> ApplicationReading:
+    """:func:`.application_form.read_application` in a child. Never raises for a bad file."""
+    answer = _answer({"mode": "application"}, data, seconds, memory_mb)
+    if isinstance(answer, list):
+        return application_form.refused(*answer)
+    try:
+        return ApplicationReading.from_json(answer.decode())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return application_form.refused(file_problem("reader_failed"))
+
+
 def _reading(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> FormReading:
-    problems = scan_directory(data)
-    if problems:
-        return refused(problems)
-    answer = _run(task, data, seconds, memory_mb)
-    if isinstance(answer, Problem):
-        return refused([answer])
+    answer = _answer(task, data, seconds, memory_mb)
+    if isinstance(answer, list):
+        return refused(answer)
     try:
         return FormReading.from_json(answer.decode())
     except (ValueError, KeyError, TypeError):
         return refused([file_problem("reader_failed")])
+
+
+def _answer(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> bytes | list[Problem]:
+    """The child's answer to a file whose directory is in order, or what is wrong."""
+    problems = scan_directory(data)
+    if problems:
+        return problems
+    answer = _run(task, data, seconds, memory_mb)
+    return [answer] if isinstance(answer, Problem) else answer
 
 
 def _run(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> bytes | Problem:

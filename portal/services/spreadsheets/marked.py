@@ -19,7 +19,6 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from portal.services.spreadsheets import form_styles as look
 from portal.services.spreadsheets.form_types import Problem
-from portal.services.spreadsheets.layouts import v1
 
 _AUTHOR = "ASSETシステム"
 _RED = PatternFill("solid", fgColor="FFFFC7CE")
@@ -56,7 +55,6 @@ def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja
 
 
 def _unmark(book: Workbook) -> None:
-    typed = {(spec.sheet, spec.cell) for spec in v1.cell_specs(3) if not spec.formula}
     for sheet in book.worksheets:
         for row in sheet.iter_rows():
             for cell in row:
@@ -65,5 +63,5 @@ def _unmark(book: Workbook) -> None:
                 if cell.comment is not None and cell.comment.author == _AUTHOR:
                     cell.comment = None
                 if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
-                    known = (sheet.title, cell.coordinate) in typed
-                    cell.fill = look.INPUT_FILL if known else PatternFill()
+                    # in every form of ours what is filled in is unlocked, and tinted
+                    cell.fill = PatternFill() if cell.protection.locked else look.INPUT_FILL

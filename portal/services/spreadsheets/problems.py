@@ -6,6 +6,8 @@ Each text says what is wrong and how to mend it. Places: ``{sheet}``, ``{cell}``
 
 from __future__ import annotations
 
+from portal.services.spreadsheets import application_problems
+
 _SAVE_AS = "ポータルから指定様式をダウンロードし直し、Excelブック（.xlsx）として保存してください。"
 _SAVE_AS_EN = "Download the designated form from the portal again and save it as an Excel workbook (.xlsx)."
 
@@ -246,10 +248,15 @@ WORDS: dict[str, str] = {
 
 def word(text: str, locale: str) -> str:
     """``text`` in ``locale``: stock words are translated, figures and the user's own text stay."""
-    return WORDS.get(text, text) if locale == "en" else text
+    if locale != "en":
+        return text
+    return WORDS.get(text) or application_problems.english(text) or text
 
 
-def message(code: str, locale: str, *, sheet: str, cell: str, found: str, expected: str) -> str:
+def message(
+    code: str, locale: str, *, sheet: str, cell: str, found: str, expected: str, detail: str = ""
+) -> str:
     """The sentence for ``code`` in ``ja`` or ``en``. Raises ``KeyError`` for an unknown code."""
-    ja, en = TEXTS[code]
-    return (en if locale == "en" else ja).format(sheet=sheet, cell=cell, found=found, expected=expected)
+    ja, en = TEXTS[code] if code in TEXTS else application_problems.TEXTS[code]
+    text = en if locale == "en" else ja
+    return text.format(sheet=sheet, cell=cell, found=found, expected=expected, detail=detail)
