@@ -10,69 +10,29 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from threading import Event, Thread
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from sqlalchemy import select
 
-from portal.errors import PortalError, Refusal, refusal_text
-from portal.extensions import make_engine, make_session, upgrade_database
+from portal.cli_base import database as _database
+from portal.cli_base import fail as _fail
+from portal.cli_base import the_settings as _settings
+from portal.cli_forms import form
+from portal.errors import Refusal, refusal_text
+from portal.extensions import make_engine, upgrade_database
 from portal.models import MailMessage, MailState
-from portal.services import founding, installation, ledger, mail, mail_kinds, outbox, selfcheck, worker
+from portal.services import founding, installation, ledger, mail_kinds, outbox, selfcheck, worker
 from portal.services.outbox import OpenSession
 from portal.services.snapshot import one_moment
 from portal.services.transaction import run as in_transaction
 from portal.services.transports import transport_for
-from portal.settings import DEVELOPMENT_SECRET, Settings, SettingsError, read_settings
+from portal.settings import DEVELOPMENT_SECRET, Settings
 
-PERIODS = click.Choice(["base", "target", "adjustment"])
 WEB_THREADS = 8
-
-
-def _fail(*lines: str, code: int = 1) -> NoReturn:
-    for line in lines:
-        click.echo(line, err=True)
-    sys.exit(code)
-
-
-def _settings() -> Settings:
-    """The settings; whatever is wrong with them is named at once, exit code 2."""
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        _fail("設定を直してください。 / These settings cannot be used:", *error.problems, code=2)
-    mail.configure(settings)
-    return settings
-
-
-def _refused(error: PortalError) -> NoReturn:
-    _fail(*[f"{problem.text('ja')} / {problem.text('en')}" for problem in error.problems])
-
-
-@contextmanager
-def _database(settings: Settings, *, ready: bool = True) -> Iterator[OpenSession]:
-    """Sessions on the configured database, on the installation's time; refuses one that is not ready."""
-    missing = selfcheck.missing_database(settings) if ready else None
-    if missing is not None:
-        _fail(missing)
-    engine = make_engine(settings.database_url)
-    try:
-        if ready and (problem := selfcheck.schema_problem(engine)) is not None:
-            _fail(problem)
-        if ready:
-            installation.forget()
-            with make_session(engine) as session:
-                installation.show_time(session)
-        yield lambda: make_session(engine)
-    except PortalError as error:
-        _refused(error)
-    finally:
-        engine.dispose()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -284,45 +244,7 @@ def check(as_json: bool) -> None:
     sys.exit(0 if ok else 1)
 
 
-@portal.group()
-def form() -> None:
-    """The designated Excel form of the calculation report."""
-
-
-@form.command()
-@click.option("--holder", required=True, help="The holder, for example AST1001.")
-@click.option("--period", required=True, type=PERIODS)
-@click.option("--locale", default="ja", type=click.Choice(["ja", "en"]))
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def blank(holder: str, period: str, locale: str, output: Path) -> None:
-    """Hand out the prefilled form of a holder and period."""
-    from portal.services import form_desk  # openpyxl is slow to load and only needed here
-
-    with _database(_settings()) as open_session, open_session() as session:
-        output.write_bytes(form_desk.blank(session, holder, period, locale=locale))
-    click.echo(str(output))
-
-
-@form.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
-@click.option("--locale", default="ja", type=click.Choice(["ja", "en"]), help="Language of the messages.")
-def read(file: Path, as_json: bool, locale: str) -> None:
-    """Read a filled form: its figure in t-CO2, or everything that is wrong with it (exit 1)."""
-    from portal.services import form_desk
-
-    settings = _settings()
-    with _database(settings) as open_session, open_session() as session:
-        answer = form_desk.read(session, file.read_bytes(), settings=settings, locale=locale)
-    if as_json:
-        click.echo(json.dumps(answer, ensure_ascii=False))
-    elif answer["ok"]:
-        click.echo(f"{answer['holder']} {answer['period']}: {answer['emissions']:,} t-CO2")
-    else:
-        for problem in answer["problems"]:
-            place = " ".join(part for part in (problem["sheet"], problem["cell"]) if part)
-            click.echo(f"{place}: {problem['message']}" if place else problem["message"])
-    sys.exit(0 if answer["ok"] else 1)
+portal.add_command(form)
 
 
 @portal.group("ledger")

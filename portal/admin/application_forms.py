@@ -24,6 +24,7 @@ from portal.extensions import db_session
 from portal.models import ParticipantKind, Participation, Phase, RegistrationApplication, SiteKind
 from portal.services.once import new_key
 from portal.services.registration import ApplicationData, data_of
+from portal.web_handout import blank_forms
 from portal.web_text import label, phase_name
 
 #: blank rows for joint companies; a button asks for more
@@ -262,9 +263,10 @@ def _made(kind: ParticipantKind, rows: int, more: dict[str, Any], data: dict[str
     return form
 
 
-def new_form(kind: ParticipantKind) -> ApplicationForm:
-    """A blank form for an application of ``kind``, or what was just sent."""
-    return _made(kind, ROWS, {}, {})
+def new_form(kind: ParticipantKind, read: dict[str, Any] | None = None) -> ApplicationForm:
+    """A blank form for an application of ``kind``, filled with what was ``read``, or what was just sent."""
+    joint = 1 + max((int(found[1]) for name in read or {} if (found := _JOINT.fullmatch(name))), default=-1)
+    return _made(kind, max(ROWS, joint), {}, read or {})
 
 
 def change_form(row: RegistrationApplication) -> ApplicationForm:
@@ -280,6 +282,6 @@ def change_form(row: RegistrationApplication) -> ApplicationForm:
     return _made(row.kind, len(stored.joint_companies) + 1, more, data)
 
 
-def kind_choices() -> list[tuple[ParticipantKind, str]]:
-    """The three kinds of applications, in the reader's language."""
-    return [(kind, label(kind)) for kind in ParticipantKind]
+def kind_page() -> dict[str, Any]:
+    """What the page needs that asks for the kind: the three kinds, and the blank forms to hand out."""
+    return {"kinds": [(kind, label(kind)) for kind in ParticipantKind], "blanks": blank_forms()}

@@ -121,6 +121,7 @@ class ApplicationView(KeySearch, SecretariatView):
         StateFilter(RegistrationApplication.state, _l("状態"), _states),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、受付番号、メールアドレスで探せます。")
+    list_template = "admin/application/list.html"
     details_template = "admin/application/details.html"
 
     def get_query(self) -> Any:
@@ -147,7 +148,7 @@ class ApplicationView(KeySearch, SecretariatView):
     def create_view(self) -> Any:
         kind = next((k for k in ParticipantKind if k.value == request.args.get("kind")), None)
         if kind is None:
-            return self.render("admin/application/kind.html", kinds=application_forms.kind_choices())
+            return self.render("admin/application/kind.html", **application_forms.kind_page())
         form = application_forms.new_form(kind)
         made = self._sent(
             form,

@@ -108,6 +108,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.ACCOUNT_RESUMED: _l("口座の停止を解きました"),
     EventTag.ACCOUNT_CLOSED: _l("口座を閉鎖しました"),
     EventTag.NOTE_WRITTEN: _l("メモを書きました"),
+    EventTag.APPLICATION_FORM_REFUSED: _l("登録申請書（Excel）を読み取れませんでした"),
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
 }
 

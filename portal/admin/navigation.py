@@ -30,7 +30,13 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
     (
         _l("参加者"),
         (
-            _Link(_l("登録申請"), "application.index_view", Permission.REGISTRATION_VIEW, "applications"),
+            _Link(
+                _l("登録申請"),
+                "application.index_view",
+                Permission.REGISTRATION_VIEW,
+                "applications",
+                also=("application_excel",),
+            ),
             _Link(
                 _l("担当者の変更申請"), "contact_change.index_view", Permission.RECORD_VIEW, "contact_changes"
             ),

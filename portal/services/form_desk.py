@@ -46,7 +46,7 @@ def read(session: Session, data: bytes, *, settings: Settings, locale: str = "ja
     ``{"ok": true, "period", "holder", "emissions"}`` (t-CO2), or ``{"ok": false, "problems": […]}``.
     """
     if len(data) > settings.form_limit_mb * 1024 * 1024:
-        return _answer_problems([file_problem("too_large", f"{len(data):,} bytes")], locale)
+        return answer_problems([file_problem("too_large", f"{len(data):,} bytes")], locale)
     limits = {"seconds": settings.reader_seconds, "memory_mb": settings.reader_memory_mb}
     cover = peek_jailed(data, **limits)
     if not cover.ok or cover.holder is None or cover.period is None:
@@ -62,7 +62,7 @@ def read(session: Session, data: bytes, *, settings: Settings, locale: str = "ja
 
 def _answer(reading: FormReading, locale: str) -> dict[str, Any]:
     if not reading.ok:
-        return _answer_problems(reading.problems, locale)
+        return answer_problems(reading.problems, locale)
     return {
         "ok": True,
         "period": reading.period,
@@ -71,7 +71,8 @@ def _answer(reading: FormReading, locale: str) -> dict[str, Any]:
     }
 
 
-def _answer_problems(problems: Iterable[Problem], locale: str) -> dict[str, Any]:
+def answer_problems(problems: Iterable[Problem], locale: str) -> dict[str, Any]:
+    """The answer to a file that is refused: every problem with its place, in the reader's language."""
     return {
         "ok": False,
         "problems": [

@@ -102,7 +102,7 @@ PRINTED = (
     "site_name",
     "account_name",
 )
-_CODES = ("contact_postal_code", "contact_telephone", "contact_fax", "mail_a", "mail_b")
+CODES = ("contact_postal_code", "contact_telephone", "contact_fax", "mail_a", "mail_b")
 
 _NOT_KANA = re.compile(r"[^ぁ-ゖゝゞー・ \u3000]")
 _POSTAL = re.compile(r"[0-9]{3}-[0-9]{4}")
@@ -131,7 +131,7 @@ def normalised(data: ApplicationData) -> ApplicationData:
     for item in fields(data):
         value = getattr(data, item.name)
         if isinstance(value, str) and not isinstance(value, ParticipantKind | SiteKind | Participation):
-            values[item.name] = tidy_code(value) if item.name in _CODES else tidy(value)
+            values[item.name] = tidy_code(value) if item.name in CODES else tidy(value)
     joint = tuple((tidy(name), tidy(kana)) for name, kana in data.joint_companies)
     values["joint_companies"] = tuple(pair for pair in joint if any(pair))
     for name in ("contact_department", "contact_post", "contact_fax", "mail_b", "note"):

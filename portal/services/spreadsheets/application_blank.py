@@ -47,11 +47,6 @@ def era_year(year: int) -> str:
     return f"{name}{year - before}年度"
 
 
-def phase_cell(number: int | None) -> str:
-    """What the form's cell for the phase says."""
-    return form.NO_PHASE if number is None else f"第{number}期"
-
-
 @lru_cache(maxsize=64)
 def build_application(
     kind: Kind, phase: int | None = None, adopted: int | None = None, locale: str = "ja"
@@ -107,7 +102,7 @@ def _top(sheet: Worksheet, kind: Kind, phase: int | None, adopted: int | None, l
         "form_id": form.FORM_ID,
         "form_version": form.VERSION,
         "form_kind": form.KIND_NAMES[kind][locale == "en"],
-        "form_phase": phase_cell(phase),
+        "form_phase": form.phase_cell(phase),
     }
     for name, cell in form.HEAD_CELLS.items():
         look.fixed(sheet, cell, values[name]).number_format = "@"

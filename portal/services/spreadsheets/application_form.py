@@ -1,4 +1,4 @@
-"""Reads a filled-in registration application form: what was written, or everything that keeps it from being read.
+"""Reads a filled-in registration application form: what was written, or all that keeps it from being read.
 
 Domain §3. The bytes are hostile until read: in the web process call
 :func:`portal.services.spreadsheets.jail.read_application_jailed`, which runs this in a child. Whether
@@ -9,22 +9,19 @@ kana are kana and addresses addresses is judged afterwards, by the rules that ty
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from portal.services.spreadsheets.application_reading import ApplicationReading, in_order, refused
 from portal.services.spreadsheets.cells import is_error, shown, text_of
 from portal.services.spreadsheets.form_sheets import open_workbook
 from portal.services.spreadsheets.form_types import Note, Problem, file_problem
 from portal.services.spreadsheets.layouts import application as form
 from portal.services.spreadsheets.layouts import v1 as calculation
-from portal.services.spreadsheets.layouts.application import Item, Kind, Layout
+from portal.services.spreadsheets.layouts.application import Item, Layout
 
 #: no item holds more than 320 signs; what is longer is refused, and need not be carried about whole
 LONGEST = 1000
@@ -32,60 +29,9 @@ LONGEST = 1000
 MOVED_FROM = 3
 MOST_NOTES = 10
 _PHASE = re.compile(r"(?:第([0-9]{1,4})期|phase ([0-9]{1,4}))", re.IGNORECASE)
+_COLUMNS = 5
+#: how far beyond the form one looks for what was written beside it
 _LAST_ROW, _LAST_COLUMN = 300, 30
-
-
-@dataclass(frozen=True)
-class ApplicationReading:
-    """What an application form says. ``kind`` is there when it is a form of ours whose cells can be trusted.
-
-    ``values`` are the texts as written by field of the application (``joint_companies-0-name`` for the
-    rows of joint companies), choices by their value; blank cells have none. ``problems`` are those of
-    the file and its cells, not yet those of what was written.
-    """
-
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[Note, ...] = ()
-    kind: Kind | None = None
-    phase: int | None = None
-    values: dict[str, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The reading as values that JSON can hold."""
-        return {
-            "problems": [vars(problem) for problem in self.problems],
-            "notes": [vars(note) for note in self.notes],
-            "kind": self.kind,
-            "phase": self.phase,
-            "values": self.values,
-        }
-
-    def to_json(self) -> str:
-        """The reading as JSON text; :meth:`from_json` gives an equal reading back."""
-        return json.dumps(self.as_dict(), ensure_ascii=False)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ApplicationReading:
-        """The reading :meth:`as_dict` was made from. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
-        if values["kind"] is not None and values["kind"] not in form.KIND_NAMES:
-            raise ValueError(values["kind"])
-        return cls(
-            problems=tuple(Problem(**problem) for problem in values["problems"]),
-            notes=tuple(Note(**note) for note in values["notes"]),
-            kind=values["kind"],
-            phase=values["phase"],
-            values={str(name): str(value) for name, value in values["values"].items()},
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> ApplicationReading:
-        """The reading that ``text`` holds. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
-        return cls.from_dict(json.loads(text))
-
-
-def refused(*problems: Problem) -> ApplicationReading:
-    """A reading of a file that is no form of ours, or cannot be opened."""
-    return ApplicationReading(problems=problems)
 
 
 def read_application(data: bytes) -> ApplicationReading:
@@ -139,16 +85,6 @@ def _read(book: Workbook) -> ApplicationReading:
     )
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems from top to bottom and left to right, as one goes through the form."""
-
-    def place(problem: Problem) -> tuple[int, str]:
-        found = re.match(r"([A-Z]+)([0-9]+)", problem.cell)
-        return (int(found[2]), found[1]) if found else (0, "")
-
-    return tuple(sorted(problems, key=place))
-
-
 def _flat(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
@@ -166,16 +102,13 @@ def _labels(sheet: Worksheet, layout: Layout) -> list[Problem]:
 def _outside(sheet: Worksheet, layout: Layout) -> tuple[Note, ...]:
     """What stands where nothing is filled in: it is not read, and the reader of the form is told."""
     notes = []
-    rows = sheet.iter_rows(
-        max_row=min(sheet.max_row, _LAST_ROW), max_col=min(sheet.max_column, _LAST_COLUMN)
-    )
+    rows = sheet.iter_rows(max_row=min(sheet.max_row, _LAST_ROW), max_col=min(sheet.max_column, _LAST_COLUMN))
     beside = {f"{form.SECOND}{placed.row}" for placed in layout.placed}
-    for row in rows:
-        for cell in row:
-            if cell.value is None or (cell.row <= layout.last_row and cell.column <= 5):
-                if cell.value is None or cell.coordinate not in beside:
-                    continue
-            notes.append(Note(form.SHEET, cell.coordinate, shown(cell.value), "", "outside_input"))
+    for number, row in enumerate(rows, 1):
+        for place, cell in enumerate(row, 1):
+            inside = number <= layout.last_row and place <= _COLUMNS
+            if cell.value is not None and (not inside or cell.coordinate in beside):
+                notes.append(Note(form.SHEET, cell.coordinate, shown(cell.value), "", "outside_input"))
     return tuple(notes[:MOST_NOTES])
 
 
@@ -223,9 +156,7 @@ class _Reader:
             rows = area.max_row >= form.FIRST_ROW and area.min_row <= self.layout.last_row
             if rows and area.max_col >= 3 and area.min_col <= 4 and str(area) not in good:
                 expected = "様式の結合" if area.size["rows"] == 1 else "結合なし"
-                self.problems.append(
-                    Problem(form.SHEET, str(area), str(area), expected, "cells_merged")
-                )
+                self.problems.append(Problem(form.SHEET, str(area), str(area), expected, "cells_merged"))
 
     def _choice(self, item: Item, cell: str, text: str) -> None:
         wanted = "・".join(ja for _value, ja, _en in item.options)

@@ -1,6 +1,6 @@
 """What the portal says about an uploaded application form; :mod:`.problems` looks here too.
 
-Places in the texts: ``{sheet}``, ``{cell}``, ``{found}``, ``{expected}``, and ``{detail}``: the signs that are meant.
+Places: ``{sheet}``, ``{cell}``, ``{found}``, ``{expected}``, and ``{detail}``: the signs that are meant.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This entry cannot be accepted. Check it and write it again.",
     ),
     # Notes
-    "read_as_written": ("「{found}」を「{expected}」と読み取りました。", "“{found}” was read as “{expected}”."),
+    "read_as_written": (
+        "「{found}」を「{expected}」と読み取りました。",
+        "“{found}” was read as “{expected}”.",
+    ),
     "outside_input": (
         "様式の記入欄ではないところに「{found}」とあります。読み取っていません。",
         "“{found}” stands outside the cells to fill in. It was not read.",

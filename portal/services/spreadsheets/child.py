@@ -11,7 +11,8 @@ import resource
 import sys
 from typing import Any
 
-from portal.services.spreadsheets import application_form
+from portal.services.spreadsheets import application_reading
+from portal.services.spreadsheets.application_form import read_application
 from portal.services.spreadsheets.calculation_form import peek_identity, read_form
 from portal.services.spreadsheets.form_types import (
     FormReading,
@@ -62,11 +63,11 @@ def _answer(task: dict[str, Any], data: bytes) -> bytes:
     return reading.to_json().encode()
 
 
-def _application(data: bytes) -> application_form.ApplicationReading:
+def _application(data: bytes) -> application_reading.ApplicationReading:
     try:
-        return application_form.read_application(data)
+        return read_application(data)
     except MemoryError:
-        return application_form.refused(file_problem("too_much_content", "memory"))
+        return application_reading.refused(file_problem("too_much_content", "memory"))
 
 
 def main() -> None:

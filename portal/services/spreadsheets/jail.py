@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from portal.services.spreadsheets import application_form
-from portal.services.spreadsheets.application_form import ApplicationReading
+from portal.services.spreadsheets import application_reading
+from portal.services.spreadsheets.application_reading import ApplicationReading
 from portal.services.spreadsheets.form_types import (
     FormExpectation,
     FormReading,
@@ -66,11 +66,11 @@ def read_application_jailed(data: bytes, *, seconds: int = 10, memory_mb: int = 
     """:func:`.application_form.read_application` in a child. Never raises for a bad file."""
     answer = _answer({"mode": "application"}, data, seconds, memory_mb)
     if isinstance(answer, list):
-        return application_form.refused(*answer)
+        return application_reading.refused(*answer)
     try:
         return ApplicationReading.from_json(answer.decode())
     except (ValueError, KeyError, TypeError, AttributeError):
-        return application_form.refused(file_problem("reader_failed"))
+        return application_reading.refused(file_problem("reader_failed"))
 
 
 def _reading(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> FormReading:

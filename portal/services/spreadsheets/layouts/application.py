@@ -216,7 +216,10 @@ _PUBLISHED = Section(
     (
         Item(
             "disclosure_consent",
-            ("上記の担当者情報を他の参加者へ公開することに同意しますか？", "Disclosure to other participants"),
+            (
+                "上記の担当者情報を他の参加者へ公開することに同意しますか？",
+                "Disclosure to other participants",
+            ),
             options=CONSENT,
             note=_CONSENT,
             height=66,
@@ -288,6 +291,11 @@ def layout(kind: Kind) -> Layout:
     if kind == "holder":
         found.cells["phase_id"] = HEAD_CELLS["form_phase"]
     return found
+
+
+def phase_cell(number: int | None) -> str:
+    """What the form's cell for the phase says."""
+    return NO_PHASE if number is None else f"第{number}期"
 
 
 def item_of(kind: Kind, field_name: str) -> Item | None:
