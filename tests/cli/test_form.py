@@ -17,6 +17,7 @@ from portal.services.spreadsheets.form_types import FormExpectation
 from portal.services.transaction import one_transaction
 from tests.cli.typing_commands import Run
 from tests.factories.readers import people
+from tests.services.spreadsheets import application_samples
 
 JSON_OF_A_PROBLEM = {"sheet", "cell", "found", "expected", "code", "message"}
 
@@ -97,3 +98,31 @@ def test_an_unknown_holder_is_named(typed: Run, database_url: str, tmp_path: Pat
     assert typed(*command, "--holder", "AST1001", url=database_url).exit_code == 1
     assert typed(*command, "--holder", "nobody").exit_code == 1
     assert not Path(out).exists()
+
+
+def test_an_application_form_is_handed_out_and_read_back(
+    typed: Run, database_url: str, expected: FormExpectation, tmp_path: Path
+) -> None:
+    out = tmp_path / "application.xlsx"
+    made = typed("form", "application", "--kind", "holder", "--phase", "2", "-o", str(out), url=database_url)
+    assert made.exit_code == 0, made.output
+    result = typed("form", "application-read", str(out), "--json")
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1 and set(answer) == {"ok", "problems"}
+    assert all(set(problem) == JSON_OF_A_PROBLEM for problem in answer["problems"])
+    assert "登録申請書 C7: " in typed("form", "application-read", str(out)).stdout
+    out.write_bytes(application_samples.filled("holder"))
+    result = typed("form", "application-read", str(out), "--json")
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 0 and (answer["kind"], answer["phase"]) == ("holder", 2)
+    assert answer["data"]["site_kind"] == "workplace" and len(answer["data"]["joint_companies"]) == 2
+    assert "company_name: みほん印刷株式会社" in typed("form", "application-read", str(out)).stdout
+
+
+def test_an_application_form_of_no_phase_is_not_handed_out(
+    typed: Run, database_url: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "application.xlsx"
+    assert typed("form", "application", "--kind", "holder", "-o", str(out), url=database_url).exit_code == 1
+    assert not out.exists()
+    assert typed("form", "application", "--kind", "verifier", "-o", str(out)).exit_code == 0

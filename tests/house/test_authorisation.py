@@ -38,6 +38,7 @@ TODAY = "2015-06-15 10:00"
 #: parts of others that answer nobody
 CLOSED = {"security.verify", "security.static"}
 SHARED = {"static", "security.login", "security.logout", "account_password.root", "account_password.health"}
+SHARED |= {"application_forms.index", "application_forms.blank"}
 SHARED |= {"account_password.first", "participant.home", "participant.events", "participant.registration"}
 REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments", "detach", "request"}
 REPORT_PAGES |= {"send_back", "submit"}
@@ -47,6 +48,7 @@ ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") f
 #: open to somebody, but this small world has no such row; logging out leads to the login page
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
+WITHOUT_ROWS |= {"application_excel.new", "application_excel.marked"}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
 #: every address these logins may open, in words of domain §2
 OPEN = {
@@ -149,6 +151,7 @@ def address(app: Flask, rule: Rule, rows: dict[str, Any]) -> str:
     special: dict[str, dict[str, Any]] = {
         "static": {"filename": "portal.css"},
         "report.file": {"kind": "report"},
+        "application_forms.blank": {"kind": "trader"},
         "compliance_board.export": {"kind": "csv"},
     }
     usual = {**rows, "period": "base", "source": "report", "file": "csv", "export_type": "csv"}
