@@ -186,7 +186,9 @@ def _joint(sheet: Worksheet, layout: Layout, locale: str) -> None:
     for number, name, kana in layout.joint_cells():
         row = top + 1 + number
         circled = chr(ord("①") + number)
-        look.fixed(sheet, f"{form.LABEL}{row}", f"{form.JOINT[locale == 'en']} {circled}")
+        look.fixed(
+            sheet, f"{form.LABEL}{row}", f"{('共同事業者', 'Joint company')[locale == 'en']} {circled}"
+        )
         _open(sheet, name)
         _open(sheet, kana)
         sheet.row_dimensions[row].height = _JOINT_HEIGHT

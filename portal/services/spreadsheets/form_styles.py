@@ -124,7 +124,7 @@ def finish(
     sheet.print_options.horizontalCentered = True
     sheet.page_margins.left = sheet.page_margins.right = 0.4
     if portrait:
-        sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.6
+        sheet.page_margins.top, sheet.page_margins.bottom = 0.5, 0.75
     footer = HeaderFooterItem()
     footer.center.text = "&A  &P / &N"
     sheet.oddFooter = footer

@@ -81,7 +81,7 @@ def test_the_blank_form_has_every_item_of_the_briefing_with_its_notes_and_the_se
         "環境省報道発表によるASSET採択リスト",
     ):
         assert wanted in text, wanted
-    assert "Representative of the representative company" in text  # the other language stands beneath
+    assert "Representative in hiragana" in text  # the other language stands beneath
 
 
 def test_traders_and_verifiers_have_shorter_forms() -> None:

@@ -22,7 +22,7 @@ JOINT_ROWS = 10
 
 #: what the form is called, and how each kind and phase is named on it
 KIND_NAMES: dict[Kind, Label] = {
-    "holder": ("目標保有者", "Holder"),
+    "holder": ("目標保有者", "Target holder"),
     "trader": ("取引参加者", "Trader"),
     "verifier": ("検証機関", "Verifier"),
 }
@@ -130,9 +130,9 @@ SEAL_NOTES: dict[Kind, Label] = {
 def _companies(whose: Label) -> tuple[Item, ...]:
     ja, en = whose
     return (
-        Item("company_name", (f"{ja}法人名", f"Name of the {en}")),
+        Item("company_name", (f"{ja}法人名", en)),
         Item("company_kana", (f"{ja}法人名（ひらがな）", "Company name in hiragana")),
-        Item("representative_name", (f"{ja}代表者氏名", f"Representative of the {en}")),
+        Item("representative_name", (f"{ja}代表者氏名", "Representative")),
         Item("representative_kana", (f"{ja}代表者氏名（ひらがな）", "Representative in hiragana")),
     )
 
@@ -247,8 +247,8 @@ _SITE_SECTION = Section(
 _SECTIONS: dict[Kind, tuple[Section, ...]] = {
     "holder": (
         Section(
-            ("目標保有者情報", "Holder"),
-            _companies(("代表事業者", "representative company")),
+            ("目標保有者情報", "Target holder"),
+            _companies(("代表事業者", "Representative company")),
             joint=True,
         ),
         _contact("holder"),
@@ -256,13 +256,13 @@ _SECTIONS: dict[Kind, tuple[Section, ...]] = {
         _SITE_SECTION,
     ),
     "trader": (
-        Section(("取引参加者情報", "Trader"), _companies(("", "company"))),
+        Section(("取引参加者情報", "Trader"), _companies(("", "Company name"))),
         _contact("trader"),
         _PUBLISHED,
         Section(("口座情報", "Account"), (_ACCOUNT_ITEM,)),
     ),
     "verifier": (
-        Section(("検証機関情報", "Verifier"), _companies(("", "company"))),
+        Section(("検証機関情報", "Verifier"), _companies(("", "Company name"))),
         _contact("verifier"),
     ),
 }
