@@ -123,11 +123,10 @@ def _read_sheet(sheet: Worksheet, one: Layout, table: Table) -> None:
     if not columns:
         return
     table.columns[one.sheet] = {column.field: get_column_letter(at) for at, column in columns.items()}
-    for number, cells in enumerate(
-        sheet.iter_rows(min_row=layout.FIRST_ROW, values_only=True), layout.FIRST_ROW
-    ):
+    for number, cells in enumerate(sheet.iter_rows(min_row=layout.FIRST_ROW), layout.FIRST_ROW):
         row = Row(one.sheet, number)
-        for at, value in enumerate(cells, 1):
+        for at, place in enumerate(cells, 1):
+            value = place.value
             if value is None or (isinstance(value, str) and _BLANK.fullmatch(value)):
                 continue
             column = columns.get(at)
@@ -135,7 +134,8 @@ def _read_sheet(sheet: Worksheet, one: Layout, table: Table) -> None:
             if column is None:
                 row.findings.append(Finding("beside_columns", one.sheet, cell, found=shown(value)))
             else:
-                _read_cell(row, column, cell, value)
+                # a text that begins with = is a text; what a formula gave is not believed
+                _read_cell(row, column, cell, value, formula=place.data_type == "f")
         if row.values or row.findings:
             table.rows.append(row)
 
@@ -173,16 +173,16 @@ def _folded(text: str) -> str:
     return re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
-def _read_cell(row: Row, column: Column, cell: str, value: Any) -> None:
+def _read_cell(row: Row, column: Column, cell: str, value: Any, *, formula: bool) -> None:
     def wrong(code: str, **more: Any) -> None:
         row.findings.append(Finding(code, row.sheet, cell, column.label, shown(value), **more))
 
-    if isinstance(value, str) and value.startswith("="):
+    if formula:
         wrong("formula")
     elif is_error(value):
         wrong("formula_error")
     elif not isinstance(value, (str, int, float, datetime.datetime, datetime.date)):
-        wrong("formula" if "Formula" in type(value).__name__ else "date_for_text")
+        wrong("date_for_text")
     elif column.kind == "date":
         day = _day(value)
         if day is None:
