@@ -14,6 +14,7 @@ from portal.web import register_navigation
 MODULES: tuple[str, ...] = (
     "home",
     "applications",
+    "imports",
     "contact_changes",
     "holders",
     "traders",

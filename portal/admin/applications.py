@@ -22,6 +22,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.import_words import ImportFilter
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import (
@@ -119,6 +120,7 @@ class ApplicationView(KeySearch, SecretariatView):
             RegistrationApplication.kind, _l("区分"), lambda: [(k, label(k)) for k in ParticipantKind]
         ),
         StateFilter(RegistrationApplication.state, _l("状態"), _states),
+        ImportFilter(RegistrationApplication.id, _l("一括取り込み")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、受付番号、メールアドレスで探せます。")
     details_template = "admin/application/details.html"
@@ -140,6 +142,12 @@ class ApplicationView(KeySearch, SecretariatView):
 
     def title_of(self, model: RegistrationApplication) -> str:
         return "　".join(part for part in (model.company_name, model.site_name) if part)
+
+    def import_filter(self, import_id: int) -> dict[str, Any]:
+        """The arguments of this list's address that show what one bulk import made."""
+        place = next(n for n, one in enumerate(self.column_filters) if isinstance(one, ImportFilter))
+        found: dict[str, Any] = self._get_filters([(place, "", str(import_id))])
+        return found
 
     # ---- recorded and put right
 

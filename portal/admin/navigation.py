@@ -31,6 +31,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
         _l("参加者"),
         (
             _Link(_l("登録申請"), "application.index_view", Permission.REGISTRATION_VIEW, "applications"),
+            _Link(_l("一括取り込み"), "import.index_view", Permission.REGISTRATION_VIEW, "imports"),
             _Link(
                 _l("担当者の変更申請"), "contact_change.index_view", Permission.RECORD_VIEW, "contact_changes"
             ),

@@ -32,6 +32,11 @@ from portal.services.audit import EventTag
 from portal.services.import_jobs import CARRY_OUT, READ
 from portal.services.spreadsheets import import_blank
 from portal.services.spreadsheets.import_words import Finding, finding_of
+from portal.services.spreadsheets.layouts.imports import MOST_ROWS
+
+__all__ = ["AT_WORK", "MOST_ROWS", "ONLY", "PAGE", "WAITING", "Line", "Progress", "blank_workbook", "count"]
+__all__ += ["discard", "findings", "is_stuck", "open_marked", "progress", "rows", "same_file", "start"]
+__all__ += ["started_by", "upload"]
 
 #: states in which the worker has the import
 AT_WORK = (ImportState.UPLOADED, ImportState.RUNNING)

@@ -83,7 +83,10 @@ def cells_of(data: ApplicationData, *, phase: int = 2) -> dict[str, Any]:
 
 
 def workbook(
-    items: Sequence[ApplicationData], changes: Mapping[int, Mapping[str, Any]] | None = None, *, phase: int = 2
+    items: Sequence[ApplicationData],
+    changes: Mapping[int, Mapping[str, Any]] | None = None,
+    *,
+    phase: int = 2,
 ) -> bytes:
     """A filled workbook of applications; ``changes``: index of the item → field → what is typed instead."""
     book = load_workbook(io.BytesIO(import_blank.build("applications", phases=(1, 2))), rich_text=True)
@@ -124,9 +127,7 @@ def letters(field: str, kind: str = "holder") -> str:
     return get_column_letter(1 + next(n for n, one in enumerate(columns) if one.field == field))
 
 
-def send(
-    session: Session, data: bytes, *, actor: User, kind: ImportKind = ImportKind.APPLICATIONS
-) -> int:
+def send(session: Session, data: bytes, *, actor: User, kind: ImportKind = ImportKind.APPLICATIONS) -> int:
     """Upload a workbook; the import's id."""
     with one_transaction(session):
         row = imports.upload(session, kind, "みほん.xlsx", data, actor=actor, limit_mb=20)
