@@ -43,11 +43,11 @@ class RowLine:
     #: the number it has or will have, and the address of what it became
     number: str
     url: str | None
-    kind: str
     name: str
     more: str
-    #: account name, or the quantity in t-CO2
-    what: str
+    account: str
+    #: t-CO2, of a target
+    quantity: str
     #: (cell, heading, found, why)
     problems: list[tuple[str, str, str, str]]
     #: (words, address)
@@ -77,10 +77,10 @@ def _application(line: Line, phases: dict[int, int]) -> RowLine:
         place=_("%(sheet)s %(n)s行", sheet=line.row.sheet, n=line.row.row_number),
         number=line.number or _("%(series)s-（次の番号）", series=series),
         url=url_for("application.details_view", id=line.row.made_id) if line.row.made_id else None,
-        kind=label(kind),
         name=values["company_name"] or NOTHING,
         more=values["site_name"] or "",
-        what=values["account_name"] or NOTHING,
+        account=values["account_name"] or "",
+        quantity="",
         problems=_problems(line),
         similar=[
             (_similar(one), url_for("application.details_view", id=one["id"])) for one in line.row.similar
@@ -106,10 +106,10 @@ def _target(line: Line, _phases: dict[int, int]) -> RowLine:
         place=_("%(n)s行", n=line.row.row_number),
         number=f"AST-{account}" if account else NOTHING,
         url=url_for("target.details_view", id=line.row.made_id) if line.row.made_id else None,
-        kind="",
         name=values.get("company_name") or NOTHING,
         more=values.get("site_name") or "",
-        what=number(quantity) if quantity is not None else NOTHING,
+        account="",
+        quantity=number(quantity),
         problems=_problems(line),
         similar=[],
     )

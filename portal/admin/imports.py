@@ -77,7 +77,7 @@ class ImportView(SecretariatView):
         "rows_total": _l("行数"),
         "rows_bad": _l("不備のある行"),
         "state": _l("状態"),
-        "created_by.name": _l("送った人"),
+        "created_by.name": _l("送付者"),
         "created_at": _l("受付"),
     }
     column_figures = frozenset({"rows_total", "rows_bad"})
@@ -86,6 +86,7 @@ class ImportView(SecretariatView):
         "state": formats.state,
         "rows_total": formats.figure,
         "rows_bad": formats.figure,
+        "created_by.name": formats.unbroken(lambda m: m.created_by.name),
     }
     column_filters: Any = (
         ChoiceFilter(Import.kind, _l("種類"), lambda: [(k, label(k)) for k in ImportKind]),
