@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum, auto
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -173,14 +174,16 @@ def record_all(
     """Write one event about each of many rows, given with its facts: as :func:`record`, in one go."""
     session.flush()
     at = clock.now()
-    session.add_all(
-        Event(
-            at=at,
-            tag=tag.value,
-            actor_id=actor.id if actor is not None else None,
-            subject_type=type(subject).__tablename__,
-            subject_id=subject.id,
-            facts=facts,
-        )
+    rows = [
+        {
+            "at": at,
+            "tag": tag.value,
+            "actor_id": actor.id if actor is not None else None,
+            "subject_type": type(subject).__tablename__,
+            "subject_id": subject.id,
+            "facts": facts,
+        }
         for subject, facts in subjects
-    )
+    ]
+    if rows:
+        session.execute(insert(Event), rows)

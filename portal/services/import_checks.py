@@ -88,7 +88,7 @@ def _within_file(told: Told) -> None:
             if key is None:
                 continue
             if key in first:
-                row.wrong(Finding(code, figures={"place": first[key].place}), name)
+                row.wrong(Finding(code, figures=first[key].place), name)
             else:
                 first[key] = row
 
@@ -212,8 +212,7 @@ def targets(session: Session, rows: Sequence[Judged]) -> None:
         if row.account is None:
             continue
         if row.account in first:
-            place = first[row.account].place
-            row.wrong(Finding("same_account_in_file", figures={"place": place}), "account")
+            row.wrong(Finding("same_account_in_file", figures=first[row.account].place), "account")
             continue
         first[row.account] = row
         holder = holders.get(row.account)

@@ -157,7 +157,7 @@ def _stored(import_id: int, position: int, one: Judged) -> dict[str, Any]:
         "row_number": one.row.number,
         "label": one.label,
         "values": one.values,
-        "problems": [finding.as_json() for finding in one.findings],
+        "problems": [finding.as_json() for finding in one.in_order()],
         "similar": one.similar,
     }
 

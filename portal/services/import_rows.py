@@ -48,9 +48,13 @@ class Judged:
     quantity: int | None = None
 
     @property
-    def place(self) -> str:
+    def place(self) -> dict[str, Any]:
         """Where the row stands, as other rows' findings name it."""
-        return f"{self.row.sheet}!{self.row.number}"
+        return {"other_sheet": self.row.sheet, "other_row": self.row.number}
+
+    def in_order(self) -> list[Finding]:
+        """What is wrong, from the first column to the last."""
+        return sorted(self.findings, key=lambda one: (len(one.cell), one.cell))
 
     def wrong(self, finding: Finding, name: str) -> None:
         """Add a finding at the cell of field ``name``."""
@@ -86,14 +90,16 @@ def application(row: Row, columns: Mapping[str, str], phases: Mapping[int, int])
     data, places, early = _data(row, kind, phases)
     label = "　".join(part for part in (data.company_name, data.site_name) if part)[:_LABEL]
     made = Judged(row, columns, label, json_of(data), list(row.findings), data=data)
-    for finding, name in early:
-        made.wrong(finding, name)
-    unread = {one.cell for one in made.findings}
-    for problem in form_problems(data):
-        name = places.get(problem.field or "", problem.field or "")
+    more = [
+        (refused(problem), places.get(problem.field or "", problem.field or ""))
+        for problem in form_problems(data)
+    ]
+    for findings in (early, more):
         # what could not be read is said already, and is not missing too
-        if f"{columns.get(name, '')}{row.number}" not in unread:
-            made.wrong(refused(problem), name)
+        unread = {one.cell for one in made.findings}
+        for finding, name in findings:
+            if f"{columns.get(name, '')}{row.number}" not in unread:
+                made.wrong(finding, name)
     return made
 
 

@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any
 
 from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
 from portal.models import Import, ImportKind, ParticipantKind, Participation, SiteKind, User
-from portal.services import import_jobs, imports, jobs
+from portal.services import imports, jobs
 from portal.services.registration import ApplicationData
 from portal.services.spreadsheets import import_blank
 from portal.services.spreadsheets.layouts import imports as layout
@@ -61,6 +62,40 @@ def plain_holder(n: int) -> ApplicationData:
         account_name=f"みほん第{n}工業 第{n}工場",
         seal_received=n % 2 == 0,
         consent_received=True,
+    )
+
+
+def plain_trader(n: int) -> ApplicationData:
+    """The ``n``-th invented trader."""
+    company = f"みほん第{n}商事株式会社"
+    return replace(
+        plain_holder(n),
+        kind=ParticipantKind.TRADER,
+        phase_id=None,
+        company_name=company,
+        contact_company=company,
+        account_name=company,
+        joint_companies=(),
+        mail_b=None,
+        site_name=None,
+        site_kana=None,
+        site_address=None,
+        site_kind=None,
+        participation=None,
+        other_scheme=None,
+    )
+
+
+def plain_verifier(n: int) -> ApplicationData:
+    """The ``n``-th invented verifier."""
+    company = f"一般財団法人みほん第{n}検証協会"
+    return replace(
+        plain_trader(n),
+        kind=ParticipantKind.VERIFIER,
+        company_name=company,
+        contact_company=company,
+        account_name=None,
+        disclosure_consent=False,
     )
 
 
@@ -121,8 +156,6 @@ def saved(book: Any) -> bytes:
 
 def letters(field: str, kind: str = "holder") -> str:
     """The letters of a field's column."""
-    from openpyxl.utils import get_column_letter
-
     columns = (layout.targets()[0] if kind == "target" else _SHEETS[kind]).columns
     return get_column_letter(1 + next(n for n, one in enumerate(columns) if one.field == field))
 
@@ -144,6 +177,3 @@ def state_of(session: Session, import_id: int) -> Import:
     """The import as it stands in the database now."""
     session.rollback()
     return session.get_one(Import, import_id, populate_existing=True)
-
-
-__all__ = ["cells_of", "import_jobs", "of_targets", "plain_holder", "replace", "send", "work", "workbook"]

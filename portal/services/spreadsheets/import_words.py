@@ -63,24 +63,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no such phase. Write it as 第2期 ({expected}).",
     ),
     "same_name_in_file": (
-        "同じ口座名が、{place}にもあります。どちらかを直してください。",
-        "The same account name stands in {place}. Change one of them.",
+        "同じ口座名が、シート「{other_sheet}」の{other_row}行目にもあります。どちらかを直してください。",
+        "The same account name stands on the sheet “{other_sheet}”, row {other_row}. Change one of them.",
     ),
     "same_site_in_file": (
-        "同じ期の同じ事業所が、{place}にもあります。どちらかを消してください。",
-        "The same site in the same phase stands in {place}. Delete one of them.",
+        "同じ期の同じ事業所が、シート「{other_sheet}」の{other_row}行目にもあります。どちらかを消してください。",
+        "The same site in the same phase stands on the sheet “{other_sheet}”, row {other_row}. Delete one.",
     ),
     "same_company_in_file": (
-        "同じ法人が、{place}にもあります。どちらかを消してください。",
-        "The same company stands in {place}. Delete one of them.",
+        "同じ法人が、シート「{other_sheet}」の{other_row}行目にもあります。どちらかを消してください。",
+        "The same company stands on the sheet “{other_sheet}”, row {other_row}. Delete one of them.",
     ),
     "received_already": (
         "この申請は、{place}として受け付け済みです。",
         "This application has already been received as {place}.",
     ),
     "same_account_in_file": (
-        "同じ口座番号が、{place}にもあります。どちらかを消してください。",
-        "The same account number stands in {place}. Delete one of them.",
+        "同じ口座番号が、シート「{other_sheet}」の{other_row}行目にもあります。どちらかを消してください。",
+        "The same account number stands on the sheet “{other_sheet}”, row {other_row}. Delete one of them.",
     ),
     "not_the_holder": (
         "口座番号の相手の登録と違います（登録は「{expected}」）。口座番号か名称を直してください。",
