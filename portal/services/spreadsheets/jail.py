@@ -62,9 +62,9 @@ def mark_jailed(
     return answer if isinstance(answer, bytes) and answer.startswith(b"PK") else None
 
 
-#: for 2,000 rows; 1,000 applications take some 7 s and 190 MiB (``bench/import_applications.py``)
+#: 2,000 rows take some 4 s and 70 MiB (``bench/import_applications.py``); Excel writes readings besides
 TABLE_SECONDS = 60
-TABLE_MEMORY_MB = 768
+TABLE_MEMORY_MB = 512
 
 
 def read_table_jailed(
