@@ -164,6 +164,11 @@ class ImportView(SecretariatView):
             return again, discard
         return ()
 
+    def later_for(self, model: Import) -> tuple[Any, Any] | None:
+        if model.state not in imports.AT_WORK or imports.is_stuck(model):
+            return None
+        return _("いま処理しています"), _("終わると、ここに次の操作が出ます。")
+
     def history_of(self, model: Import) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("import", [model.id])])
 

@@ -84,9 +84,9 @@ _DATE: Label = ("必須。例：2013/9/2", "Required. E.g. 2013/9/2")
 def _received() -> tuple[Column, ...]:
     papers: Label = ("届いていれば「はい」", "“はい” once it has arrived")
     return (
-        Column("received_on", ("受付日", "Received on"), _DATE, "2013/9/2", "date", width=13),
-        Column("seal_received", ("社印", "Seal"), papers, "はい", "choice", YES_NO, 10),
-        Column("consent_received", ("同意書", "Consent form"), papers, "いいえ", "choice", YES_NO, 10),
+        Column("received_on", ("受付日", "Received on"), _DATE, "2013/9/2", "date", width=17),
+        Column("seal_received", ("社印", "Seal"), papers, "はい", "choice", YES_NO, 17),
+        Column("consent_received", ("同意書", "Consent form"), papers, "いいえ", "choice", YES_NO, 17),
     )
 
 
@@ -238,7 +238,7 @@ def applications() -> tuple[Layout, ...]:
     representative: Label = ("代表事業者", "Representative company")
     company: Label = ("法人名", "Company")
     mihon, kana = "みほん製作所株式会社", "みほんせいさくしょかぶしきがいしゃ"
-    phase = Column("phase", ("期", "Phase"), ("必須。例：第2期", "Required. E.g. 第2期"), "第2期", width=9)
+    phase = Column("phase", ("期", "Phase"), ("必須。例：第2期", "Required. E.g. 第2期"), "第2期", width=14)
     return (
         Layout(
             "目標保有者",
