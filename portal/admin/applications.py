@@ -143,12 +143,6 @@ class ApplicationView(KeySearch, SecretariatView):
     def title_of(self, model: RegistrationApplication) -> str:
         return "　".join(part for part in (model.company_name, model.site_name) if part)
 
-    def import_filter(self, import_id: int) -> dict[str, Any]:
-        """The arguments of this list's address that show what one bulk import made."""
-        place = next(n for n, one in enumerate(self.column_filters) if isinstance(one, ImportFilter))
-        found: dict[str, Any] = self._get_filters([(place, "", str(import_id))])
-        return found
-
     # ---- recorded and put right
 
     @expose("/new/", methods=("GET", "POST"))

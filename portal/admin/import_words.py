@@ -142,3 +142,10 @@ class ImportFilter(ListFilter):
         made = select(ImportRow.made_id).join(Import, Import.id == ImportRow.import_id)
         made = made.where(ImportRow.import_id == value, Import.kind == ImportKind.APPLICATIONS)
         return query.filter(RegistrationApplication.id.in_(made))
+
+
+def filter_arguments(view: Any, import_id: int) -> dict[str, Any]:
+    """The arguments of the address of ``view``, the list of applications, that show what an import made."""
+    place = next(n for n, one in enumerate(view.column_filters) if isinstance(one, ImportFilter))
+    found: dict[str, Any] = view._get_filters([(place, "", str(import_id))])
+    return found

@@ -146,7 +146,8 @@ class ImportView(SecretariatView):
         if model.kind is ImportKind.TARGETS:
             return str(self.get_url("target.index_view"))
         view: Any = next(v for v in current_app.extensions["admin"][0]._views if v.endpoint == "application")
-        return str(self.get_url("application.index_view", **view.import_filter(model.id)))
+        shown = import_words.filter_arguments(view, model.id)
+        return str(self.get_url("application.index_view", **shown))
 
     def steps_for(self, model: Import) -> Sequence[Step]:
         if not self.allows(Permission.REGISTRATION_EDIT):

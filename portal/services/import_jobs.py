@@ -37,7 +37,7 @@ from portal.services.spreadsheets.import_words import Finding, refused
 from portal.services.spreadsheets.jail import mark_table_jailed, read_table_jailed
 from portal.services.spreadsheets.layouts.imports import MOST_ROWS
 from portal.services.spreadsheets.marked import Mark
-from portal.services.transaction import run
+from portal.services.transaction import begin_reading, end_reading, run
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +65,13 @@ def _waits(session: Session, work: Work, state: ImportState) -> Import | None:
 def read(work: Work) -> dict[str, Any]:
     """Read the uploaded workbook in the jail, judge every row, keep all of it with its problems."""
     with work.open_session() as session:
+        begin_reading(session)
         row = _waits(session, work, ImportState.UPLOADED)
         if row is None:
             return {}
         kind, name, data = row.kind, row.document.name, documents.read(session, row.document)
         locale = row.created_by.locale
-        session.rollback()
+        end_reading(session)
     try:
         judged, findings = _judged(work, kind, read_table_jailed(data, kind.value))
     except jobs.LeaseLost:
@@ -97,8 +98,9 @@ def _judged(work: Work, kind: ImportKind, table: Table) -> tuple[list[Judged], l
         return [], findings
     work.progress(0, total)
     with work.open_session() as session:
+        begin_reading(session)
         phases = import_checks.phases(session)
-        session.rollback()
+        end_reading(session)
     made: list[Judged] = []
     for number, row in enumerate(table.rows, 1):
         columns = table.columns.get(row.sheet, {})
@@ -109,8 +111,9 @@ def _judged(work: Work, kind: ImportKind, table: Table) -> tuple[list[Judged], l
         if number % _STEP == 0:
             work.progress(number, total)
     with work.open_session() as session:
+        begin_reading(session)
         _against_register(session, kind, made)
-        session.rollback()
+        end_reading(session)
     work.progress(total, total)
     return made, []
 
