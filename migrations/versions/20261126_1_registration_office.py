@@ -148,6 +148,7 @@ def _make_imports() -> None:
         _moment("state_since"),
         _row("document_id"),
         _row("job_id", nullable=True),
+        _row("marked_id", nullable=True),
         sa.Column("rows_total", sa.Integer(), nullable=False),
         sa.Column("rows_bad", sa.Integer(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
@@ -162,7 +163,7 @@ def _make_imports() -> None:
         sa.CheckConstraint(
             "(state = 'done') = (finished_at IS NOT NULL)", name=op.f("ck_import_done_has_moment")
         ),
-        *_refers("import", document_id="document", job_id="job", created_by_id="user"),
+        *_refers("import", document_id="document", job_id="job", marked_id="document", created_by_id="user"),
         _key("import"),
     )
     op.create_index("ix_import_queue", "import", ["state", "created_at"])

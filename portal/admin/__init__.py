@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "home",
     "applications",
     "application_excel",
+    "imports",
     "contact_changes",
     "holders",
     "traders",

@@ -22,6 +22,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.import_words import ImportFilter
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import (
@@ -119,6 +120,7 @@ class ApplicationView(KeySearch, SecretariatView):
             RegistrationApplication.kind, _l("区分"), lambda: [(k, label(k)) for k in ParticipantKind]
         ),
         StateFilter(RegistrationApplication.state, _l("状態"), _states),
+        ImportFilter(RegistrationApplication.id, _l("一括取り込み")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、受付番号、メールアドレスで探せます。")
     list_template = "admin/application/list.html"

@@ -22,6 +22,7 @@ from portal.models import (
     BatchState,
     DecisionState,
     Event,
+    ImportKind,
     ImportState,
     LetterState,
     MovementKind,
@@ -77,6 +78,7 @@ _SCREENS = {
     "trader": "trader",
     "verifier": "verifier",
     "phase": "phase",
+    "import": "import",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -106,6 +108,9 @@ _FACTS: dict[str, Any] = {
     "target": _l("移動先"),
     "until": _l("有効期限"),
     "verified": _l("検証された排出量（t-CO2）"),
+    "rows": _l("行数"),
+    "bad": _l("不備のある行"),
+    "file": _l("ファイル名"),
 }
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
@@ -122,7 +127,7 @@ _STATES: dict[str, type[StrEnum]] = {
     "contact_change": DecisionState,
     "banking_application": DecisionState,
 }
-_KINDS: dict[str, type[StrEnum]] = {"movement": MovementKind, "account": AccountKind}
+_KINDS: dict[str, type[StrEnum]] = {"movement": MovementKind, "account": AccountKind, "import": ImportKind}
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 
 

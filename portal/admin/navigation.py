@@ -37,6 +37,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
                 "applications",
                 also=("application_excel",),
             ),
+            _Link(_l("一括取り込み"), "import.index_view", Permission.REGISTRATION_VIEW, "imports"),
             _Link(
                 _l("担当者の変更申請"), "contact_change.index_view", Permission.RECORD_VIEW, "contact_changes"
             ),

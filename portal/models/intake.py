@@ -50,13 +50,16 @@ class Import(Versioned, Base):
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     rows_total: Mapped[int] = mapped_column(Integer, default=0)
     rows_bad: Mapped[int] = mapped_column(Integer, default=0)
+    #: the same file with its problems marked, where there are any
+    marked_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
     #: what is wrong with the file as a whole: spreadsheets' problems as JSON
     problems: Mapped[list[Any]]
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
-    document: Mapped[Document] = relationship()
+    document: Mapped[Document] = relationship(foreign_keys=[document_id])
+    marked: Mapped[Document | None] = relationship(foreign_keys=[marked_id])
     job: Mapped[Job | None] = relationship()
     created_by: Mapped[User] = relationship()
     rows: Mapped[list[ImportRow]] = relationship(back_populates="parent", order_by="ImportRow.position")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum, auto
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -165,3 +167,24 @@ def record(
     )
     session.add(event)
     return event
+
+
+def record_all(
+    session: Session, tag: EventTag, subjects: Iterable[tuple[Any, dict[str, Any]]], *, actor: User | None
+) -> None:
+    """Write one event about each of many rows, given with its facts: as :func:`record`, in one go."""
+    session.flush()
+    at = clock.now()
+    rows = [
+        {
+            "at": at,
+            "tag": tag.value,
+            "actor_id": actor.id if actor is not None else None,
+            "subject_type": type(subject).__tablename__,
+            "subject_id": subject.id,
+            "facts": facts,
+        }
+        for subject, facts in subjects
+    ]
+    if rows:
+        session.execute(insert(Event), rows)

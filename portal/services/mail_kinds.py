@@ -69,6 +69,7 @@ class MailKind(StrEnum):
     ACCOUNT_SUSPENDED = auto()
     ACCOUNT_RESUMED = auto()
     ACCOUNT_CLOSED = auto()
+    TARGETS_TO_CONFIRM = auto()
 
 
 class Topic(StrEnum):
@@ -231,6 +232,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.ACCOUNT_SUSPENDED: _account(_A, _T),
     MailKind.ACCOUNT_RESUMED: _account(_A, _T),
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
+    MailKind.TARGETS_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("count", "quantity")),
 }
 
 

@@ -17,8 +17,11 @@ _DIGITS = 40
 _CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE)
 
 
-def next_number(session: Session, name: str, *, start: int = 1) -> int:
-    """The next number of the series ``name``; the row is locked until the transaction ends."""
+def next_number(session: Session, name: str, *, start: int = 1, count: int = 1) -> int:
+    """The next number of the series ``name``; the row is locked until the transaction ends.
+
+    With ``count`` so many numbers are taken, of which the answer is the first.
+    """
     query = select(NumberSeries).where(NumberSeries.name == name).with_for_update()
     try:
         series = session.scalars(query.execution_options(populate_existing=True)).one()
@@ -27,7 +30,7 @@ def next_number(session: Session, name: str, *, start: int = 1) -> int:
         session.add(series)
         session.flush()
     number = series.next
-    series.next = number + 1
+    series.next = number + count
     session.flush()
     return number
 

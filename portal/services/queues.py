@@ -21,6 +21,8 @@ from portal.models import (
     DecisionState,
     EmissionsReport,
     Holder,
+    Import,
+    ImportState,
     Letter,
     LetterState,
     MailMessage,
@@ -54,6 +56,7 @@ class Waiting:
     banking: int
     letters: int
     mails: int
+    imports: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -67,6 +70,7 @@ def waiting(session: Session) -> Waiting:
         "banking": (BankingApplication, BankingApplication.state == DecisionState.APPLIED),
         "letters": (Letter, Letter.state == LetterState.WAITING),
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
+        "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
     }
     row = session.execute(
         select(

@@ -92,6 +92,15 @@ def record_application(
         return access.get_visible(session, RegistrationApplication, made, actor)
     phase = _judged(session, data, actor)
     number = _application_number(session, data.kind, phase)
+    row = application_row(number, data, actor=actor)
+    session.add(row)
+    audit.record(session, EventTag.APPLICATION_RECORDED, row, actor=actor, number=number, after=content)
+    once.remember(session, key, "record_application", content, row.id, actor=actor)
+    return row
+
+
+def application_row(number: str, data: ApplicationData, *, actor: User) -> RegistrationApplication:
+    """A received application that says ``data``, which was judged; it is in no session yet."""
     row = RegistrationApplication(
         number=number,
         state=ApplicationState.RECEIVED,
@@ -101,9 +110,6 @@ def record_application(
         **_columns(data),
     )
     row.joint_companies = _joint(data)
-    session.add(row)
-    audit.record(session, EventTag.APPLICATION_RECORDED, row, actor=actor, number=number, after=content)
-    once.remember(session, key, "record_application", content, row.id, actor=actor)
     return row
 
 
@@ -120,9 +126,19 @@ def _judged(session: Session, data: ApplicationData, actor: User) -> Phase | Non
 
 def _application_number(session: Session, kind: ParticipantKind, phase: Phase | None) -> str:
     """R2-0031 for holders of phase 2, RT-0001 for traders, RV-0001 for verifiers."""
+    series = series_of(kind, phase.number if phase else None)
+    return application_number(series, next_number(session, f"application:{series}"))
+
+
+def series_of(kind: ParticipantKind, phase_number: int | None) -> str:
+    """The series of an application's number: R2 for holders of phase 2, RT for traders, RV for verifiers."""
     letter = {ParticipantKind.TRADER: "T", ParticipantKind.VERIFIER: "V"}.get(kind)
-    series = f"R{letter or (phase.number if phase else '')}"
-    return f"{series}-{next_number(session, f'application:{series}'):04d}"
+    return f"R{letter or phase_number or ''}"
+
+
+def application_number(series: str, number: int) -> str:
+    """R2-0031: the ``number``-th of ``series``."""
+    return f"{series}-{number:04d}"
 
 
 def _columns(data: ApplicationData) -> dict[str, Any]:

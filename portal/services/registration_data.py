@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import String
@@ -163,6 +164,21 @@ def json_of(data: ApplicationData) -> dict[str, Any]:
         else value
         for name, value in asdict(data).items()
     }
+
+
+def data_from_json(values: dict[str, Any]) -> ApplicationData:
+    """The data that :func:`json_of` wrote."""
+    given = dict(values)
+    choices: tuple[tuple[str, type[StrEnum]], ...] = (
+        ("kind", ParticipantKind),
+        ("site_kind", SiteKind),
+        ("participation", Participation),
+    )
+    for name, member in choices:
+        given[name] = member(given[name]) if given[name] is not None else None
+    given["received_on"] = date.fromisoformat(given["received_on"])
+    given["joint_companies"] = tuple((name, kana) for name, kana in given["joint_companies"])
+    return ApplicationData(**given)
 
 
 def kana_problem(text: str, field: str) -> Problem | None:

@@ -27,10 +27,17 @@ def live_target(session: Session, holder_id: int) -> ReductionTarget | None:
 
 
 def propose_target(
-    session: Session, holder_id: int, quantity: str | int | None, *, actor: User, key: str | None = None
+    session: Session,
+    holder_id: int,
+    quantity: str | int | None,
+    *,
+    actor: User,
+    key: str | None = None,
+    tell: bool = True,
 ) -> ReductionTarget:
     """Propose ``quantity`` t-CO2 as the holder's reduction target.
 
+    Without ``tell`` no mail is sent: a bulk import sends one for all its targets.
     Raises ``Refused`` with TARGET_EXISTS or what is wrong with the quantity.
     """
     access.check(actor, Permission.TARGET_PROPOSE)
@@ -54,7 +61,8 @@ def propose_target(
         session, EventTag.TARGET_PROPOSED, target, actor=actor, holder_id=holder.id, before=None, after=amount
     )
     once.remember(session, key, "propose_target", content, target.id, actor=actor)
-    notify(session, MailKind.TARGET_TO_CONFIRM, holder=holder, actor=actor, quantity=amount)
+    if tell:
+        notify(session, MailKind.TARGET_TO_CONFIRM, holder=holder, actor=actor, quantity=amount)
     return target
 
 

@@ -50,6 +50,8 @@ WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "a
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
 WITHOUT_ROWS |= {"application_excel.new", "application_excel.marked"}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
+WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
+WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED

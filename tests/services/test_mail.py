@@ -36,6 +36,7 @@ WORDS: dict[str, Any] = {
     "phase": ("第2期", "phase 2"),
     "until_now": "あおぞら認証株式会社",
     "account": "AST-1001",
+    "count": 12,
 }
 
 

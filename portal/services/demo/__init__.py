@@ -16,7 +16,7 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, registry, reporting, trading
+from portal.services.demo import desk, importing, registry, reporting, trading
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -75,8 +75,9 @@ def build(session: Session) -> None:
 
 
 def send_past_mail(open_session: OpenSession) -> None:
-    """After the commit: what the scenes told people has long been sent."""
+    """After the commit: the worker's scenes; and what the scenes told people has long been sent."""
     try:
+        importing.play(open_session)
         desk.deliver_past_mail(open_session)
     finally:
         clock.set_shift(timedelta(0))

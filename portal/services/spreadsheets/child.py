@@ -21,7 +21,8 @@ from portal.services.spreadsheets.form_types import (
     file_problem,
     refused,
 )
-from portal.services.spreadsheets.marked import mark_problems
+from portal.services.spreadsheets.import_table import limits, of_file, read_table
+from portal.services.spreadsheets.marked import Mark, mark_cells, mark_problems
 from portal.services.spreadsheets.prescan import scan
 
 #: What the answer (and openpyxl's temporary sheets while marking) may take on disk.
@@ -52,6 +53,10 @@ def _answer(task: dict[str, Any], data: bytes) -> bytes:
         return mark_problems(data, problems, locale=task["locale"])
     if task["mode"] == "application":
         return _application(data).to_json().encode()
+    if task["mode"] == "mark_table":
+        return b"" if scan(data, limits()) else mark_cells(data, [Mark(*mark) for mark in task["marks"]])
+    if task["mode"] == "table":
+        return _table(task, data)
     reading: FormReading
     try:
         if task["mode"] == "peek":
@@ -68,6 +73,15 @@ def _application(data: bytes) -> application_reading.ApplicationReading:
         return read_application(data)
     except MemoryError:
         return application_reading.refused(file_problem("too_much_content", "memory"))
+
+
+def _table(task: dict[str, Any], data: bytes) -> bytes:
+    """The rows of a workbook for bulk import, as JSON in plain ASCII: cells may hold half a sign."""
+    try:
+        table = read_table(data, task["kind"])
+    except MemoryError:
+        table = of_file([file_problem("too_much_content", "memory")])
+    return json.dumps(table.as_json()).encode()
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ from portal.services.spreadsheets.form_types import (
     file_problem,
     refused,
 )
+from portal.services.spreadsheets.import_table import Table, of_file, table_of
+from portal.services.spreadsheets.marked import Mark
 from portal.services.spreadsheets.prescan import scan_directory
 
 _CHILD = "portal.services.spreadsheets.child"
@@ -71,6 +73,40 @@ def read_application_jailed(data: bytes, *, seconds: int = 10, memory_mb: int = 
         return ApplicationReading.from_json(answer.decode())
     except (ValueError, KeyError, TypeError, AttributeError):
         return application_reading.refused(file_problem("reader_failed"))
+
+
+#: 2,000 rows take some 4 s and 70 MiB (``bench/import_applications.py``); Excel writes readings besides
+TABLE_SECONDS = 60
+TABLE_MEMORY_MB = 512
+
+
+def read_table_jailed(
+    data: bytes, kind: str, *, seconds: int = TABLE_SECONDS, memory_mb: int = TABLE_MEMORY_MB
+) -> Table:
+    """:func:`.import_table.read_table` in a child; the worker's, never a request's.
+
+    Never raises for a bad file.
+    """
+    problems = scan_directory(data)
+    if problems:
+        return of_file(problems)
+    answer = _run({"mode": "table", "kind": kind}, data, seconds, memory_mb)
+    if isinstance(answer, Problem):
+        return of_file([answer])
+    try:
+        return table_of(json.loads(answer))
+    except (ValueError, KeyError, TypeError):
+        return of_file([file_problem("reader_failed")])
+
+
+def mark_table_jailed(
+    data: bytes, marks: Sequence[Mark], *, seconds: int = TABLE_SECONDS, memory_mb: int = TABLE_MEMORY_MB
+) -> bytes | None:
+    """The workbook of an import with ``marks``, or ``None`` when it cannot be opened at all."""
+    if scan_directory(data):
+        return None
+    answer = _run({"mode": "mark_table", "marks": [list(mark) for mark in marks]}, data, seconds, memory_mb)
+    return answer if isinstance(answer, bytes) and answer.startswith(b"PK") else None
 
 
 def _reading(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> FormReading:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
@@ -25,21 +26,34 @@ _RED = PatternFill("solid", fgColor="FFFFC7CE")
 _RANGE = re.compile(r"([A-Z]{1,3}[1-9][0-9]{0,3})(?::([A-Z]{1,3}[1-9][0-9]{0,3}))?")
 
 
+class Mark(NamedTuple):
+    """A cell or range to be marked, and what its comment says."""
+
+    sheet: str
+    cell: str
+    text: str
+
+
 def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja") -> bytes:
     """The workbook in ``data`` with the cell of each problem filled red and commented in ``locale``.
 
     Marks of an earlier time are taken off first. A problem without a cell, or on a sheet that is not
     there, is skipped. Raises whatever openpyxl raises for a workbook it cannot read.
     """
+    return mark_cells(data, (Mark(one.sheet, one.cell, one.message(locale)) for one in problems))
+
+
+def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
+    """The workbook in ``data`` with each mark's cells filled red, the first of them commented."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = load_workbook(io.BytesIO(data), rich_text=True, keep_links=False)
     _unmark(book)
-    for problem in problems:
-        place = _RANGE.fullmatch(problem.cell)
-        if place is None or problem.sheet not in book.sheetnames:
+    for mark in marks:
+        place = _RANGE.fullmatch(mark.cell)
+        if place is None or mark.sheet not in book.sheetnames:
             continue
-        sheet = book[problem.sheet]
+        sheet = book[mark.sheet]
         if not isinstance(sheet, Worksheet):
             continue
         first = sheet[place.group(1)]
@@ -48,7 +62,7 @@ def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja
                 cell.fill = _RED
         if isinstance(first, Cell):
             earlier = f"{first.comment.text}\n\n" if first.comment else ""
-            first.comment = Comment(earlier + problem.message(locale), _AUTHOR, height=120, width=320)
+            first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -63,5 +77,6 @@ def _unmark(book: Workbook) -> None:
                 if cell.comment is not None and cell.comment.author == _AUTHOR:
                     cell.comment = None
                 if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
-                    # in every form of ours what is filled in is unlocked, and tinted
-                    cell.fill = PatternFill() if cell.protection.locked else look.INPUT_FILL
+                    # in a protected form of ours what is filled in is unlocked, and tinted
+                    tinted = sheet.protection.sheet and not cell.protection.locked
+                    cell.fill = look.INPUT_FILL if tinted else PatternFill()

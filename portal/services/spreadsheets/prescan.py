@@ -59,12 +59,15 @@ def scan_directory(data: bytes) -> list[Problem]:
     return _names(infos) or _sizes(infos, len(data)) or _kind(infos)
 
 
-def scan(data: bytes) -> list[Problem]:
-    """Everything :func:`scan_directory` looks at, and then every part unpacked within limits."""
+def scan(data: bytes, limits: XmlLimits | None = None) -> list[Problem]:
+    """Everything :func:`scan_directory` looks at, and then every part unpacked within ``limits``.
+
+    Without them it is the designated form that is looked at.
+    """
     problems = scan_directory(data)
     if problems:
         return problems
-    limits = XmlLimits()
+    limits = limits or XmlLimits()
     total = 0
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:

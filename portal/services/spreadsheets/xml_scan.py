@@ -32,11 +32,15 @@ class PartRefused(Exception):
 
 @dataclass
 class XmlLimits:
-    """What the whole workbook has used up so far."""
+    """What the whole workbook has used up so far, and what it may use."""
 
     elements: int = 0
     cells: int = 0
     area: int = 0
+    most_rows: int = MAX_ROW
+    most_cells: int = MAX_CELLS
+    most_elements: int = MAX_ELEMENTS
+    most_area: int = MAX_AREA
 
 
 def column_number(letters: str) -> int:
@@ -92,14 +96,14 @@ class _Scanner:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.depth += 1
         self.limits.elements += 1
-        if self.depth > MAX_DEPTH or self.limits.elements > MAX_ELEMENTS:
+        if self.depth > MAX_DEPTH or self.limits.elements > self.limits.most_elements:
             raise PartRefused("too_much_content", self.name)
         local = tag.rpartition(":")[2]
         if self.depth == 1:
             self.sheet = local == "worksheet"
         if local == "c" and self.sheet:
             self.limits.cells += 1
-            if self.limits.cells > MAX_CELLS:
+            if self.limits.cells > self.limits.most_cells:
                 raise PartRefused("too_much_content", self.name)
             if "r" in attributes:
                 self.inside(attributes["r"])
@@ -117,7 +121,7 @@ class _Scanner:
         from_row, from_column = self.inside(first)
         to_row, to_column = self.inside(last or first)
         self.limits.area += (abs(to_row - from_row) + 1) * (abs(to_column - from_column) + 1)
-        if self.limits.area > MAX_AREA:
+        if self.limits.area > self.limits.most_area:
             raise PartRefused("too_much_content", f"{self.name}: {ref}")
 
     def inside(self, cell: str) -> tuple[int, int]:
@@ -125,7 +129,7 @@ class _Scanner:
         if match is None:
             raise PartRefused("package_broken", f"{self.name}: {cell[:20]}")
         row, column = int(match.group(2)), column_number(match.group(1))
-        if row > MAX_ROW or column > MAX_COLUMN:
+        if row > self.limits.most_rows or column > MAX_COLUMN:
             raise PartRefused("cell_out_of_range", f"{self.name}: {cell}")
         return row, column
 
