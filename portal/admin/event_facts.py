@@ -77,6 +77,7 @@ _SCREENS = {
     "trader": "trader",
     "verifier": "verifier",
     "phase": "phase",
+    "letter_batch": "letter_batch",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),

@@ -29,6 +29,29 @@ DESTROY = "destroy_letters"
 KEPT = timedelta(hours=1)
 
 
+def unfinished(session: Session, actor: User) -> LetterBatch | None:
+    """The printing of ``actor`` that is being made, or that can be fetched and was not yet."""
+    own = select(LetterBatch).where(LetterBatch.created_by_id == actor.id)
+    recent = own.order_by(LetterBatch.created_at.desc(), LetterBatch.id.desc()).limit(20)
+    return next(
+        (
+            one
+            for one in session.scalars(recent)
+            if one.state is BatchState.QUEUED
+            or (one.state is BatchState.READY and one.fetched_at is None and not is_over(one))
+        ),
+        None,
+    )
+
+
+def lives(session: Session, actor: User) -> bool:
+    """Whether any PDF of ``actor`` lies here."""
+    query = select(LetterBatch.id).where(
+        LetterBatch.created_by_id == actor.id, LetterBatch.state.in_([BatchState.QUEUED, BatchState.READY])
+    )
+    return session.scalars(query.limit(1)).first() is not None
+
+
 def is_over(batch: LetterBatch) -> bool:
     """Whether the PDF's time has passed, destroyed already or not."""
     return batch.until is not None and clock.now() >= batch.until

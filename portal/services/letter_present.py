@@ -62,6 +62,13 @@ def presents(session: Session, letters: Sequence[Letter]) -> dict[int, LetterCon
     return found
 
 
+def reader_of(session: Session, letter: Letter) -> Participant | None:
+    """The participant a letter is written to; nobody, if it goes to an applicant."""
+    if letter.kind not in OF_PARTICIPANTS:
+        return None
+    return _participants(session, [letter.application_id]).get(letter.application_id)
+
+
 def _participants(session: Session, application_ids: Collection[int]) -> dict[int, Participant]:
     if not application_ids:
         return {}

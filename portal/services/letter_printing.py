@@ -45,6 +45,8 @@ from portal.services.transaction import begin_reading, run
 PRINT = "print_letters"
 #: decided: one printing is one stack of paper; 500 letters are set in about a minute
 MOST = 500
+#: what may be printed once more with others: what came back, and a stack that was lost before it was posted
+AGAIN = frozenset({LetterState.PRINTED, LetterState.RETURNED})
 #: how often letters may change under our hands before the work is put off
 TRIES = 4
 #: argon2 works outside Python's lock; more threads than processors gain nothing
@@ -64,6 +66,8 @@ class Ready:
     """Everything made outside: what was read, and what comes of it."""
 
     batch_id: int
+    #: the version of each letter that was asked for: a later one is somebody else's print
+    versions: Mapping[int, int]
     #: what was read, by the letter's id, in the order of printing
     read: Mapping[int, LetterContent]
     made: Mapping[str, InitialPassword]
@@ -73,9 +77,9 @@ class Ready:
 
 
 def waiting_ids(session: Session) -> list[int]:
-    """The letters that wait to be printed, the oldest first."""
+    """The letters that wait to be printed, the oldest first, as many as one printing takes."""
     query = select(Letter.id).where(Letter.state == LetterState.WAITING)
-    return list(session.scalars(query.order_by(Letter.created_at, Letter.id)))
+    return list(session.scalars(query.order_by(Letter.created_at, Letter.id).limit(MOST)))
 
 
 def start(
@@ -84,16 +88,19 @@ def start(
     public_key: bytes,
     *,
     actor: User,
+    also: Collection[LetterState] = (),
     key: str | None = None,
 ) -> LetterBatch:
     """Queue the printing of ``letter_ids`` as one PDF, sealed for the holder of ``public_key``'s other half.
 
-    What no longer waits when the work is done is left out and named. Raises ``Refused`` with
+    Those that wait are printed, and those in a state of ``also`` (of ``AGAIN``) once more. What
+    somebody else printed before the work is done is left out and named. Raises ``Refused`` with
     LETTERS_NONE, LETTERS_TOO_MANY, or BATCH_OPEN while the actor's last PDF was not fetched.
     """
     access.check(actor, Permission.LETTER_PRINT)
     ids = sorted(set(letter_ids))
-    content = {"letters": ids}
+    states = {LetterState.WAITING, *AGAIN.intersection(also)}
+    content = {"letters": ids, "states": sorted(states)}
     made = once.earlier(session, key, "print_letters", content, actor=actor)
     if made is not None:
         return access.get_visible(session, LetterBatch, made, actor)
@@ -102,16 +109,16 @@ def start(
     letter_batches.tidy_up(session)
     # two windows of one clerk: the second finds what the first began
     session.execute(select(User.id).where(User.id == actor.id).with_for_update())
-    if unfinished(session, actor) is not None:
+    if letter_batches.unfinished(session, actor) is not None:
         raise refuse(Refusal.BATCH_OPEN)
-    waiting = select(Letter.id).where(Letter.id.in_(ids), Letter.state == LetterState.WAITING)
-    count = len(session.scalars(waiting).all())
-    if not count:
+    chosen = select(Letter.id, Letter.version).where(Letter.id.in_(ids), Letter.state.in_(states))
+    versions = {letter_id: version for letter_id, version in session.execute(chosen)}
+    if not versions:
         raise refuse(Refusal.LETTERS_NONE)
     batch = LetterBatch(
         state=BatchState.QUEUED,
         letter_ids=ids,
-        letters=count,
+        letters=len(versions),
         left_out=[],
         public_key=public_key,
         created_by_id=actor.id,
@@ -119,25 +126,11 @@ def start(
     )
     session.add(batch)
     session.flush()
-    batch.job_id = jobs.enqueue(session, PRINT, {"batch": batch.id}, actor=actor).id
-    audit.record(session, EventTag.LETTER_BATCH_QUEUED, batch, actor=actor, count=count)
+    payload = {"batch": batch.id, "versions": {str(one): version for one, version in versions.items()}}
+    batch.job_id = jobs.enqueue(session, PRINT, payload, actor=actor).id
+    audit.record(session, EventTag.LETTER_BATCH_QUEUED, batch, actor=actor, count=len(versions))
     once.remember(session, key, "print_letters", content, batch.id, actor=actor)
     return batch
-
-
-def unfinished(session: Session, actor: User) -> LetterBatch | None:
-    """The printing of ``actor`` that is being made, or that can be fetched and was not yet."""
-    own = select(LetterBatch).where(LetterBatch.created_by_id == actor.id)
-    recent = own.order_by(LetterBatch.created_at.desc(), LetterBatch.id.desc()).limit(20)
-    return next(
-        (
-            one
-            for one in session.scalars(recent)
-            if one.state is BatchState.QUEUED
-            or (one.state is BatchState.READY and one.fetched_at is None and not letter_batches.is_over(one))
-        ),
-        None,
-    )
 
 
 # ---- the worker
@@ -147,8 +140,9 @@ def unfinished(session: Session, actor: User) -> LetterBatch | None:
 def print_together(work: Work) -> dict[str, Any]:
     """Print the letters of a batch. A batch that is printed already, or failed, is left as it is."""
     batch_id = int(work.payload["batch"])
+    versions = {int(one): int(version) for one, version in work.payload["versions"].items()}
     try:
-        return _print(work, batch_id)
+        return _print(work, batch_id, versions)
     except Unprintable as found:
         _fail(work, batch_id, [found.problem], found.numbers)
     except (Refused, NotAllowed, NotFound) as refused:
@@ -162,9 +156,9 @@ def print_together(work: Work) -> dict[str, Any]:
     raise AssertionError("unreachable")
 
 
-def _print(work: Work, batch_id: int) -> dict[str, Any]:
+def _print(work: Work, batch_id: int, versions: Mapping[int, int]) -> dict[str, Any]:
     for _ in range(TRIES):
-        ready = _make_ready(work, batch_id)
+        ready = _make_ready(work, batch_id, versions)
         if ready is None:
             return {}
         with work.open_session() as session:
@@ -191,7 +185,7 @@ def _note_failure(work: Work, batch_id: int, problems: Sequence[Problem], number
 # ---- outside
 
 
-def _make_ready(work: Work, batch_id: int) -> Ready | None:
+def _make_ready(work: Work, batch_id: int, versions: Mapping[int, int]) -> Ready | None:
     """Passwords, the sealed PDF and the copies; ``None`` if the batch is done with."""
     with work.open_session() as session:
         begin_reading(session)
@@ -199,7 +193,7 @@ def _make_ready(work: Work, batch_id: int) -> Ready | None:
         if batch is None or batch.state is not BatchState.QUEUED:
             return None
         public_key, about = batch.public_key, letter_batches.about(batch)
-        read = _read(session, _waiting(session, batch.letter_ids))
+        read = _read(session, _unchanged(session, versions))
     if not read:
         raise refuse(Refusal.LETTERS_NONE)
     _check(read)
@@ -214,19 +208,20 @@ def _make_ready(work: Work, batch_id: int) -> Ready | None:
     for letter_id, one in printed.items():
         copies[letter_id] = letters.typeset(letter_words.blackened(one))
         count.add(1)
-    return Ready(batch_id, read, made, printed, copies, pdf)
+    return Ready(batch_id, versions, read, made, printed, copies, pdf)
 
 
-def _waiting(session: Session, ids: Sequence[int], *, lock: bool = False) -> list[Letter]:
-    query = select(Letter).where(Letter.id.in_(ids)).order_by(Letter.id)
+def _unchanged(session: Session, versions: Mapping[int, int], *, lock: bool = False) -> list[Letter]:
+    """The letters that nobody printed since they were asked for."""
+    query = select(Letter).where(Letter.id.in_(versions)).order_by(Letter.id)
     if lock:
         query = query.with_for_update(of=Letter).execution_options(populate_existing=True)
-    return [letter for letter in session.scalars(query) if letter.state is LetterState.WAITING]
+    return [letter for letter in session.scalars(query) if letter.version == versions[letter.id]]
 
 
-def _read(session: Session, waiting: Sequence[Letter]) -> dict[int, LetterContent]:
+def _read(session: Session, rows: Sequence[Letter]) -> dict[int, LetterContent]:
     """What would be printed today, in the order of the post; letters to one reader lie together."""
-    found = letter_present.presents(session, waiting)
+    found = letter_present.presents(session, rows)
     order = sorted(found, key=lambda one: (letter_present.address_order(found[one].address), one))
     return {letter_id: found[letter_id] for letter_id in order}
 
@@ -279,20 +274,20 @@ def _carry_out(session: Session, ready: Ready) -> bool:
         return True
     actor = access.check(session.get_one(User, batch.created_by_id), Permission.LETTER_PRINT)
     asked = {letter.id: letter.number for letter in _asked(session, batch)}
-    waiting = {letter.id: letter for letter in _waiting(session, batch.letter_ids, lock=True)}
-    if _read(session, list(waiting.values())) != ready.read:
+    rows = {letter.id: letter for letter in _unchanged(session, ready.versions, lock=True)}
+    if _read(session, list(rows.values())) != ready.read:
         return False
     letters.give_passwords(session, ready.made, actor=actor)
     for letter_id in ready.read:
         letters.record_printing(
             session,
-            waiting[letter_id],
+            rows[letter_id],
             ready.printed[letter_id],
             ready.copies[letter_id],
             actor=actor,
             batch=batch.id,
         )
-    letters.tell_of_passwords(session, list(waiting.values()), actor=actor)
+    letters.tell_of_passwords(session, list(rows.values()), actor=actor)
     session.flush()
     left_out = [number for letter_id, number in asked.items() if letter_id not in ready.read]
     _finish(session, batch, ready, left_out, actor)
