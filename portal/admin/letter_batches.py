@@ -29,6 +29,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.letter_formats import addressee
 from portal.admin.offered import not_offered
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
@@ -110,11 +111,11 @@ class LetterBatchView(SecretariatView):
     column_default_sort = ("created_at", True)
     column_sortable_list = ("created_at",)
     column_labels: Any = {
-        "created_at": _l("依頼"),
-        "created_by.name": _l("依頼した人"),
+        "created_at": _l("印刷の依頼"),
+        "created_by.name": _l("印刷を依頼した人"),
         "state": _l("状態"),
         "letters": _l("通知書"),
-        "ready_at": _l("完成"),
+        "ready_at": _l("PDFの完成"),
         "fetched_at": _l("ダウンロード"),
     }
     column_figures = frozenset({"letters"})
@@ -163,6 +164,7 @@ class LetterBatchView(SecretariatView):
         return {
             "problems": texts(problems),
             "numbers": numbers,
+            "addressee": addressee,
             "given_up": job is not None and job.state is JobState.FAILED,
             "percent": 100 * job.progress // job.total if job is not None and job.total else 0,
             "rows": [found[one] for one in model.letter_ids if one in found],
@@ -187,7 +189,7 @@ class LetterBatchView(SecretariatView):
         return row
 
     def _chosen(self) -> tuple[list[Letter], Collection[LetterState]]:
-        """The letters the address names: a batch once more, a choice, or all; and what else may be printed."""
+        """The letters the address names (a batch, a choice, or all), and what else may be printed."""
         session = db_session()
         if again := keys_asked("again"):
             return letter_batches.to_post(session, self.get_one(again[0])), letter_printing.AGAIN
@@ -243,7 +245,7 @@ class LetterBatchView(SecretariatView):
         facts = [
             (_("通知書"), ngettext("%(n)s通", "%(n)s通", len(chosen), n=len(chosen))),
             (_("新しくなるパスワード"), _("ログイン%(n)s件分", n=len(logins))),
-            (_("並び順"), _("郵便番号と住所の順（同じ送り先は続けて）")),
+            (_("印刷する順"), _("郵便番号と住所の順（同じ送り先は続けて）")),
         ]
         if others:
             names = _("、").join(shortened([row.number for row in others]))
@@ -255,7 +257,9 @@ class LetterBatchView(SecretariatView):
         return Question(
             _("まとめて印刷する"),
             parents,
-            say=_("初期パスワードを作り、1つのPDFにします。できあがるまで数分かかることがあります。"),
+            say=_("初期パスワードを作り、1つのPDFにします。できあがるまで数分かかることがあります。")
+            if logins
+            else _("通知書を1つのPDFにします。できあがるまで数分かかることがあります。"),
             verb=ngettext("%(n)s通を印刷する", "%(n)s通を印刷する", len(chosen), n=len(chosen)),
             back=self.get_url("letter.index_view"),
             facts=facts,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from io import BytesIO
 from typing import Any, ClassVar, cast
 
@@ -14,7 +13,6 @@ from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 from wtforms import DateField, HiddenField
@@ -30,6 +28,7 @@ from portal.admin.filters import ChoiceFilter, FromDayFilter
 from portal.admin.forms import AdminForm
 from portal.admin.letter_batches import keys_asked, pairs, shortened
 from portal.admin.letter_batches import views as batch_views
+from portal.admin.letter_formats import addressee, on_day, state_and_wait, waiting_days, with_kind
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Event, Letter, LetterBatch, LetterKind, LetterState
@@ -37,45 +36,8 @@ from portal.permissions import Permission
 from portal.services import access, documents, letter_batches, letter_present, letters
 from portal.services.letter_words import from_json
 from portal.services.once import new_key
-from portal.services.queues import GUIDES, QueueKind
 from portal.web import actor
-from portal.web_text import NOTHING, days, label
-
-
-def waiting_days(letter: Letter) -> int | None:
-    """How many days it has waited for the next hand: to be printed, posted, or sent once more."""
-    since: Any = {
-        LetterState.WAITING: letter.created_at,
-        LetterState.PRINTED: letter.printed_at,
-        LetterState.RETURNED: letter.returned_on,
-    }.get(letter.state)
-    if isinstance(since, datetime):
-        since = clock.in_tokyo(since).date()
-    return (clock.today() - since).days if since is not None else None
-
-
-def _waits(_view: Any, _context: Any, model: Letter, _name: str) -> Any:
-    waited = waiting_days(model)
-    if waited is None:
-        return NOTHING
-    shown = Markup('<span class="as-nb">{}</span>').format(days(waited))
-    late = waited - GUIDES[QueueKind.LETTERS].days
-    if late <= 0:
-        return shown
-    words = ngettext("目安を%(n)s日超過", "目安を%(n)s日超過", late, n=late)
-    return shown + Markup('<span class="as-table__more as-table__more--bad">{}</span>').format(words)
-
-
-def _day(_view: Any, _context: Any, model: Letter, name: str) -> Any:
-    at = getattr(model, name)
-    return formats.day(None, clock.in_tokyo(at).date()) if at is not None else NOTHING
-
-
-def _addressee(_view: Any, _context: Any, model: Letter, _name: str) -> Any:
-    """Company and name; under them the postal code, by which the column is ordered."""
-    code = model.content["address"]["postal_code"]
-    shown = Markup('{}<span class="as-table__more">〒{}</span>')
-    return shown.format(model.addressee.replace(" ", "\u00a0"), code)
+from portal.web_text import label
 
 
 class LetterView(KeySearch, SecretariatView):
@@ -85,20 +47,20 @@ class LetterView(KeySearch, SecretariatView):
     column_list = (
         "number",
         "addressee",
-        "kind",
         "state",
-        "waits",
         "created_at",
         "printed_at",
         "posted_on",
         "returned_on",
     )
+    column_export_list: Any = ("number", "addressee", "address", "kind", "state", "waits", *column_list[3:])
     column_default_sort = ("created_at", True)
     column_sortable_list = ("number", "addressee", "created_at", "printed_at", "posted_on", "returned_on")
     column_searchable_list: Any = ("number", "addressee", "application.search_key")
     column_labels: Any = {
         "number": _l("通知書番号"),
         "addressee": _l("送り先"),
+        "address": _l("住所"),
         "kind": _l("種類"),
         "state": _l("状態"),
         "waits": _l("待ち日数"),
@@ -108,15 +70,20 @@ class LetterView(KeySearch, SecretariatView):
         "returned_on": _l("返送"),
     }
     column_formatters: Any = {
-        "number": formats.unbroken(lambda m: m.number),
-        "addressee": _addressee,
+        "number": with_kind,
+        "addressee": lambda _v, _c, m, _n: addressee(m),
         "kind": formats.word,
-        "state": formats.state,
-        "waits": _waits,
-        "created_at": _day,
-        "printed_at": _day,
+        "state": state_and_wait,
+        "created_at": on_day,
+        "printed_at": on_day,
+        "posted_on": on_day,
+        "returned_on": on_day,
     }
-    column_formatters_export: Any = {"waits": lambda _v, _c, m, _n: waiting_days(m)}
+    column_formatters_export: Any = {
+        "state": lambda _v, _c, m, _n: label(m.state),
+        "waits": lambda _v, _c, m, _n: waiting_days(m),
+        "address": lambda _v, _c, m, _n: "〒{postal_code} {address}".format(**m.content["address"]),
+    }
     column_filters: Any = (
         ChoiceFilter(Letter.state, _l("状態"), lambda: [(s, label(s)) for s in LetterState]),
         ChoiceFilter(Letter.kind, _l("種類"), lambda: [(k, label(k)) for k in LetterKind]),
@@ -156,6 +123,11 @@ class LetterView(KeySearch, SecretariatView):
         if not request.args:
             return redirect(self.list_address(filters=[(0, "", LetterState.WAITING.value)]))
         return super().index_view()
+
+    @page("/returned/", Permission.REGISTRATION_VIEW)
+    def returned(self) -> Any:
+        """What came back and was not sent again."""
+        return redirect(self.list_address(filters=[(0, "", LetterState.RETURNED.value)]))
 
     def _get_list_url(self, view_args: Any) -> str:
         # the bare address shows what waits; without any filter the address says so

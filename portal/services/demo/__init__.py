@@ -64,6 +64,7 @@ def build(session: Session) -> None:
             trading.retirements,
             trading.proposals,
             registry.open_applications,
+            postroom.old_letters,
             postroom.letters_on_their_way,
             desk.contact_changes,
         ):

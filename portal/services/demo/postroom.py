@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from portal import clock
-from portal.models import Holder, Trader, Verifier
+from portal.models import Holder, Letter, LetterState, Trader, Verifier
 from portal.services import letters
 from portal.services.demo.stage import Stage
+
+
+def old_letters(stage: Stage) -> None:
+    """What came back or was left lying in 2014 was sent after all."""
+    stage.at("2014-09-22 11:00")
+    for row in stage.session.scalars(select(Letter).where(Letter.id.in_(stage.letters))).all():
+        if row.state is LetterState.RETURNED:
+            stage.play(letters.print_letter, stage.session, row.id, actor=stage.officer())
+        if row.state is not LetterState.POSTED:
+            stage.play(letters.mark_posted, stage.session, row.id, clock.today(), actor=stage.officer())
 
 
 def letters_on_their_way(stage: Stage) -> None:
