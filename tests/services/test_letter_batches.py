@@ -34,9 +34,9 @@ from portal.services import (
     documents,
     jobs,
     letter_batches,
+    letter_present,
     letter_printing,
     letters,
-    registration,
     sealed,
 )
 from portal.services.passwords import verify_password
@@ -313,10 +313,8 @@ def test_a_printing_that_no_worker_finishes_stands_in_nobodys_way(desk: Desk) ->
 def test_a_login_on_two_letters_gets_one_password_for_both(desk: Desk) -> None:
     def reissue(session: Session) -> int:
         first = session.get_one(Letter, desk.letters[0])
-        holder = registration.access.get_visible  # noqa: F841
-        from portal.models import Trader
-
-        trader = session.scalars(select(Trader).where(Trader.application_id == first.application_id)).one()
+        trader = letter_present.reader_of(session, first)
+        assert trader is not None
         actor = session.get_one(User, desk.officer)
         return letters.make_reissue(session, trader, list(trader.users), actor=actor).id
 
@@ -351,3 +349,26 @@ def test_no_letter_or_too_many_are_refused(desk: Desk, monkeypatch: pytest.Monke
     assert desk.refused(lambda: desk.start([999_999])) is Refusal.LETTERS_NONE
     monkeypatch.setattr(letter_printing, "MOST", 2)
     assert desk.refused(desk.start) is Refusal.LETTERS_TOO_MANY
+
+
+def test_what_came_back_and_a_lost_stack_are_printed_once_more_on_request(desk: Desk) -> None:
+    first = desk.start()
+    desk.work()
+    desk.fetch(first)
+    assert desk.refused(desk.start) is Refusal.LETTERS_NONE
+    clock.step(timedelta(minutes=1))
+
+    def again(session: Session) -> int:
+        rows = letter_batches.to_post(session, session.get_one(LetterBatch, first))
+        public, actor = sealed.public_of(desk.private), session.get_one(User, desk.officer)
+        ids = [row.id for row in rows]
+        return letter_printing.start(session, ids, public, actor=actor, also=letter_printing.AGAIN).id
+
+    second = desk.do(again)
+    assert desk.work() == letter_printing.PRINT
+    old, new = (PASSWORD_SHAPE.findall("".join(words(desk.fetch(one)))) for one in (first, second))
+    assert len(new) == 3 and not set(old) & set(new)
+    # whoever reads the letters is told, for the former passwords may be in use
+    kinds = desk.do(lambda s: s.scalars(select(MailMessage.kind)).all())
+    assert list(kinds).count("password_letter") == 3
+    assert desk.do(lambda s: letter_batches.to_post(s, s.get_one(LetterBatch, first))) == []

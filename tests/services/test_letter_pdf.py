@@ -293,6 +293,8 @@ def test_twenty_letters_make_one_file_in_order() -> None:
     for number, text in enumerate(texts, 1):
         assert f"通知第{number:04}号" in text
         assert "1/20" not in squeezed(text)
+        # the head of continuation pages stands on none of these first pages
+        assert text.count(f"通知第{number:04}号") == 1
 
 
 def test_no_letter_at_all_is_refused() -> None:
