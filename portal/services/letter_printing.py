@@ -202,8 +202,7 @@ def _make_ready(work: Work, batch_id: int, versions: Mapping[int, int]) -> Ready
     made = _passwords(logins, count)
     printed = {letter_id: letters.with_passwords(one, made) for letter_id, one in read.items()}
     # the PDF is readable in memory only
-    pdf = sealed.seal(letter_pdf.render_letters(printed.values()), public_key, about)
-    count.add(len(read))
+    pdf = sealed.seal(letter_pdf.render_letters(printed.values(), told=count.add), public_key, about)
     copies = {}
     for letter_id, one in printed.items():
         copies[letter_id] = letters.typeset(letter_words.blackened(one))
