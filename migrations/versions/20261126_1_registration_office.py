@@ -196,6 +196,7 @@ def _make_batches() -> None:
         sa.Column("letters", sa.Integer(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("left_out", sa.JSON(), nullable=False),
         _row("job_id", nullable=True),
         _row("created_by_id"),
         _moment("created_at"),

@@ -79,6 +79,7 @@ _SCREENS = {
     "verifier": "verifier",
     "phase": "phase",
     "import": "import",
+    "letter_batch": "letter_batch",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),

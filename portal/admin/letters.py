@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from flask import abort, flash, redirect, request, send_file
+from flask_admin.actions import action
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from flask_babel import ngettext
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
+from wtforms import DateField, HiddenField
+from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.admin import formats
@@ -20,12 +25,17 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter
+from portal.admin.forms import AdminForm
+from portal.admin.letter_batches import keys_asked, pairs, shortened
+from portal.admin.letter_batches import views as batch_views
+from portal.admin.letter_formats import addressee, on_day, state_and_wait, waiting_days, with_kind
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
-from portal.models import Event, Letter, LetterKind, LetterState
+from portal.models import Event, Letter, LetterBatch, LetterKind, LetterState
 from portal.permissions import Permission
-from portal.services import documents, letters
+from portal.services import access, documents, letter_batches, letter_present, letters
 from portal.services.letter_words import from_json
+from portal.services.once import new_key
 from portal.web import actor
 from portal.web_text import label
 
@@ -34,24 +44,45 @@ class LetterView(KeySearch, SecretariatView):
     """通知書の印刷."""
 
     permission_view = Permission.REGISTRATION_VIEW
-    column_list = ("number", "addressee", "kind", "state", "created_at", "printed_at", "posted_on")
+    column_list = (
+        "number",
+        "addressee",
+        "state",
+        "created_at",
+        "printed_at",
+        "posted_on",
+        "returned_on",
+    )
+    column_export_list: Any = ("number", "addressee", "address", "kind", "state", "waits", *column_list[3:])
     column_default_sort = ("created_at", True)
-    column_sortable_list = ("number", "created_at", "printed_at", "posted_on")
+    column_sortable_list = ("number", "addressee", "created_at", "printed_at", "posted_on", "returned_on")
     column_searchable_list: Any = ("number", "addressee", "application.search_key")
     column_labels: Any = {
         "number": _l("通知書番号"),
         "addressee": _l("送り先"),
+        "address": _l("住所"),
         "kind": _l("種類"),
         "state": _l("状態"),
+        "waits": _l("待ち日数"),
         "created_at": _l("作成"),
         "printed_at": _l("印刷"),
         "posted_on": _l("発送"),
+        "returned_on": _l("返送"),
     }
     column_formatters: Any = {
-        "number": formats.unbroken(lambda m: m.number),
-        "addressee": lambda _v, _c, m, _n: m.addressee.replace(" ", "\u00a0"),
+        "number": with_kind,
+        "addressee": lambda _v, _c, m, _n: addressee(m),
         "kind": formats.word,
-        "state": formats.state,
+        "state": state_and_wait,
+        "created_at": on_day,
+        "printed_at": on_day,
+        "posted_on": on_day,
+        "returned_on": on_day,
+    }
+    column_formatters_export: Any = {
+        "state": lambda _v, _c, m, _n: label(m.state),
+        "waits": lambda _v, _c, m, _n: waiting_days(m),
+        "address": lambda _v, _c, m, _n: "〒{postal_code} {address}".format(**m.content["address"]),
     }
     column_filters: Any = (
         ChoiceFilter(Letter.state, _l("状態"), lambda: [(s, label(s)) for s in LetterState]),
@@ -59,16 +90,44 @@ class LetterView(KeySearch, SecretariatView):
         FromDayFilter(Letter.created_at, _l("作成日（から）")),
     )
     search_help = _l("通知書番号、送り先、会社名（漢字・かな）で探せます。")
+    list_template = "admin/letter/list.html"
     details_template = "admin/letter/details.html"
+    action_permissions: ClassVar[Mapping[str, Permission]] = {
+        "print_together": Permission.LETTER_PRINT,
+        "post_together": Permission.LETTER_PRINT,
+    }
 
     def get_query(self) -> Any:
         return super().get_query().options(joinedload(Letter.application))
+
+    def _apply_sorting(self, query: Any, joins: Any, sort_column: Any, sort_desc: bool) -> Any:
+        if getattr(sort_column, "key", sort_column) != "addressee":
+            return super()._apply_sorting(query, joins, sort_column, sort_desc)
+        # by the address, as the post sorts
+        parts = [
+            Letter.content["address"][part].as_string() for part in ("postal_code", "address", "company")
+        ]
+        order = [part.desc() if sort_desc else part for part in (*parts, Letter.addressee)]
+        return query.order_by(*order, Letter.id), joins
+
+    @action("print_together", cast(str, _l("まとめて印刷する")))
+    def print_together(self, ids: list[str]) -> Any:
+        return redirect(self.get_url("letter_batch.start_view", id=ids))
+
+    @action("post_together", cast(str, _l("発送を記録する")))
+    def post_together(self, ids: list[str]) -> Any:
+        return redirect(self.get_url(".post_together_view", id=ids))
 
     @expose("/")
     def index_view(self) -> Any:
         if not request.args:
             return redirect(self.list_address(filters=[(0, "", LetterState.WAITING.value)]))
         return super().index_view()
+
+    @page("/returned/", Permission.REGISTRATION_VIEW)
+    def returned(self) -> Any:
+        """What came back and was not sent again."""
+        return redirect(self.list_address(filters=[(0, "", LetterState.RETURNED.value)]))
 
     def _get_list_url(self, view_args: Any) -> str:
         # the bare address shows what waits; without any filter the address says so
@@ -79,8 +138,14 @@ class LetterView(KeySearch, SecretariatView):
         return model.number
 
     def details_context(self, model: Letter) -> dict[str, Any]:
-        content = from_json(model.content)
-        return {"logins": [login.login_id for login in content.logins]}
+        kept, now = from_json(model.content), letter_present.present(db_session(), model)
+        return {
+            "logins": [login.login_id for login in kept.logins],
+            "address": kept.address,
+            # where it would go if it were printed now
+            "moved_to": now.address if now.address != kept.address else None,
+            "participant": letter_present.reader_of(db_session(), model),
+        }
 
     def steps_for(self, model: Letter) -> Sequence[Step]:
         if not self.allows(Permission.LETTER_PRINT):
@@ -95,11 +160,16 @@ class LetterView(KeySearch, SecretariatView):
         if model.state is LetterState.PRINTED:
             return [Step(_("発送を記録する"), at("post_view")), again]
         if model.state is LetterState.POSTED:
-            return [Step(_("返送を記録する"), at("return_view")), again]
+            return [Step(_("返送を記録する"), at("return_view"), "other"), replace(again, tone="other")]
         return [again]
 
     def history_of(self, model: Letter) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("letter", [model.id])])
+
+    def waiting(self) -> int:
+        """How many letters wait to be printed."""
+        count = select(func.count()).where(Letter.state == LetterState.WAITING)
+        return db_session.scalar(count) or 0
 
     # ---- acts
 
@@ -152,11 +222,14 @@ class LetterView(KeySearch, SecretariatView):
         )
 
     def _printing(self, row: Letter) -> Question:
-        logins = [login.login_id for login in from_json(row.content).logins]
+        content = letter_present.present(db_session(), row)
+        logins = [login.login_id for login in content.logins]
+        address = content.address
+        where = [(_("住所"), _("〒%(code)s　%(address)s", code=address.postal_code, address=address.address))]
         verb = _("通知書を印刷する") if not row.prints else _("もう一度印刷する")
         if not logins:
             say = _("通知書のPDFをダウンロードします。印刷して、担当者に送ってください。")
-            return self._question(row, verb, say=say, verb=verb)
+            return self._question(row, verb, say=say, verb=verb, facts=where)
         return self._question(
             row,
             verb,
@@ -164,7 +237,7 @@ class LetterView(KeySearch, SecretariatView):
                 "初期パスワードを作り、通知書のPDFをダウンロードします。印刷して、担当者に送ってください。"
             ),
             verb=verb,
-            facts=[(_("ログインID"), _("、").join(logins))],
+            facts=[*where, (_("ログインID"), _("、").join(logins))],
             warn=(
                 _("パスワードが印刷されるのは、この1回だけです。"),
                 _(
@@ -212,6 +285,58 @@ class LetterView(KeySearch, SecretariatView):
             _("発送を記録しました。"),
         )
 
+    @page("/post-together/", Permission.LETTER_PRINT, methods=("GET", "POST"))
+    def post_together_view(self) -> Any:
+        """One day of posting for many printed letters; those of ``batch`` or those chosen."""
+        rows = self._to_post()
+        back = self.get_url(".index_view", **self._get_filters([(0, "", LetterState.PRINTED.value)]))
+        if not rows and request.method == "GET":
+            flash(_("発送を記録できる通知書がありません。記録できるのは、印刷済の通知書だけです。"), "warn")
+            return redirect(back)
+        form = TogetherForm(
+            data={"posted_on": clock.today(), "chosen": ",".join(f"{row.id}:{row.version}" for row in rows)}
+        )
+        done = submitted(
+            form,
+            lambda: letters.post_together(
+                db_session(),
+                pairs(form["chosen"].data),
+                form["posted_on"].data,
+                actor=actor(),
+                key=form["key"].data,
+            ),
+        )
+        if done is not None:
+            flash(
+                ngettext("%(n)s通の発送を記録しました。", "%(n)s通の発送を記録しました。", done, n=done),
+                "good",
+            )
+            return redirect(back)
+        rows = self._to_post()
+        say = ngettext(
+            "印刷済の通知書%(n)s通を、同じ日に送ったと記録します。",
+            "印刷済の通知書%(n)s通を、同じ日に送ったと記録します。",
+            len(rows),
+            n=len(rows),
+        )
+        question = Question(
+            _("発送をまとめて記録する"),
+            [(self.name, self.get_url(".index_view"))],
+            say=say,
+            verb=ngettext("%(n)s通の発送を記録する", "%(n)s通の発送を記録する", len(rows), n=len(rows)),
+            back=back,
+            makes=shortened([f"{row.number}　{row.addressee}" for row in rows]),
+        )
+        return ask(self, form, question)
+
+    def _to_post(self) -> list[Letter]:
+        session = db_session()
+        if batch_ids := keys_asked("batch"):
+            batch = access.get_visible(session, LetterBatch, batch_ids[0], actor())
+            return letter_batches.to_post(session, batch)
+        query = select(Letter).where(Letter.id.in_(keys_asked("id")), Letter.state == LetterState.PRINTED)
+        return list(session.scalars(query.order_by(Letter.id)))
+
     @page("/return/", Permission.LETTER_PRINT, methods=("GET", "POST"))
     def return_view(self) -> Any:
         return self._dated(
@@ -223,6 +348,14 @@ class LetterView(KeySearch, SecretariatView):
         )
 
 
+class TogetherForm(AdminForm):
+    """The day many letters were posted; ``chosen`` says which, and what of them the page showed."""
+
+    posted_on = DateField(_l("日付"), validators=[InputRequired(_l("日付を入力してください。"))])
+    key = HiddenField(default=new_key)
+    chosen = HiddenField()
+
+
 def _day_form(field: str, data: dict[str, Any]) -> Any:
     """A form whose day has the name by which the service refuses it."""
     return type("DayForm", (DayForm,), {"day": None, field: DayForm.day})(data=data)
@@ -230,4 +363,4 @@ def _day_form(field: str, data: dict[str, Any]) -> Any:
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [LetterView(Letter, name=_l("通知書の印刷"), endpoint="letter")]
+    return [LetterView(Letter, name=_l("通知書の印刷"), endpoint="letter"), *batch_views()]

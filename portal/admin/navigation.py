@@ -65,7 +65,13 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
     (
         _l("運用"),
         (
-            _Link(_l("通知書の印刷"), "letter.index_view", Permission.REGISTRATION_VIEW, "letters"),
+            _Link(
+                _l("通知書の印刷"),
+                "letter.index_view",
+                Permission.REGISTRATION_VIEW,
+                "letters",
+                also=("letter_batch",),
+            ),
             _Link(_l("メール"), "mail.index_view", Permission.RECORD_VIEW, "mails"),
             _Link(_l("期と期限"), "phase.index_view", Permission.RECORD_VIEW),
             _Link(_l("利用者"), "user.index_view", Permission.RECORD_VIEW),

@@ -84,7 +84,10 @@ class LetterBatch(Versioned, Base):
     letter_ids: Mapped[list[Any]]
     letters: Mapped[int] = mapped_column(Integer)
     public_key: Mapped[bytes]
-    sealed: Mapped[bytes | None]
+    #: loaded only by whoever opens it
+    sealed: Mapped[bytes | None] = mapped_column(deferred=True)
+    #: numbers of the letters that somebody else printed meanwhile
+    left_out: Mapped[list[Any]]
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime]

@@ -5,6 +5,8 @@ Letters go out on paper in Japanese, whatever language their reader uses on scre
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -59,6 +61,8 @@ def password_days() -> int:
     return _office.password_days
 
 
+#: a form sent by post without the minister's seal says so
+SENDER = ("環境省", "ASSET事務局", "（公印省略）")
 SITE_KINDS = {SiteKind.FACTORY: "工場", SiteKind.WORKPLACE: "事業場"}
 PARTICIPATIONS = {Participation.SINGLE: "単独", Participation.GROUP: "グループ"}
 KINDS = {
@@ -119,7 +123,7 @@ def _frame(kind: LetterKind, number: str, written_on: date, address: LetterAddre
         kind=kind.value,
         number=number,
         date_label=day(written_on),
-        sender_lines=("環境省", "ASSET事務局"),
+        sender_lines=SENDER,
         address=address,
         title=_TITLES[kind],
         intro=(),
@@ -198,8 +202,38 @@ def _words(facts_heading: str) -> LetterWords:
     return replace(LetterWords(), facts_heading=facts_heading)
 
 
+#: how people mark the points they type: 1. １） (1) ① 一、 ・
+_MARK = re.compile(
+    r"[(（]\s*(\d{1,2})\s*[)）]\s*|(\d{1,2})\s*[.．、)）](?!\d)\s*|([①-⑳])\s*|([一二三四五六七八九十])、\s*|[・•]\s*"
+)
+
+
 def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    """The points of a reason: one a line, or as whoever typed it numbered them.
+
+    The letter numbers the points itself, so what was typed as 1, 2, 3 … goes, and a line without a
+    number belongs to the point above it. Other numbers stay: they name items of the form.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marks = [_MARK.match(line) for line in lines]
+    counted = [_number_of(mark) for mark in marks if mark is not None]
+    in_order = counted == list(range(1, len(counted) + 1)) or set(counted) == {None}
+    if len(counted) < 2 or marks[0] is None or not in_order:
+        return tuple(lines)
+    points: list[str] = []
+    for line, mark in zip(lines, marks, strict=True):
+        if mark is None:
+            points[-1] += f"\n{line}"
+        else:
+            points.append(line[mark.end() :])
+    return tuple(point for point in points if point.strip())
+
+
+def _number_of(mark: re.Match[str]) -> int | None:
+    typed = next((part for part in mark.groups() if part), None)
+    if typed is None:
+        return None
+    return int(typed) if typed.isdecimal() else int(unicodedata.numeric(typed))
 
 
 def application_facts(application: RegistrationApplication) -> tuple[tuple[str, str], ...]:
@@ -275,8 +309,8 @@ def to_print(
 
 
 def dated(content: LetterContent, printed_on: date) -> LetterContent:
-    """A letter without logins, with the date of this printing."""
-    return replace(content, date_label=day(printed_on))
+    """The letter under the office's present name, with the date of this printing."""
+    return replace(content, date_label=day(printed_on), sender_lines=SENDER)
 
 
 def blackened(content: LetterContent) -> LetterContent:

@@ -6,8 +6,9 @@ the kept copy has them blacked out. A reprint makes new ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,10 +24,22 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, documents, letter_words, transitions, users, workflow
+from portal.services import (
+    access,
+    documents,
+    letter_present,
+    letter_words,
+    once,
+    transitions,
+    users,
+    workflow,
+)
 from portal.services.letter_pdf import LetterContent, LetterTextError, render_letter
 from portal.services.letter_words import Participant
+from portal.services.mail import MailKind, notify
 from portal.services.numbers import next_number
+from portal.services.passwords import InitialPassword, make_initial_password
+from portal.services.registration_data import glyph_problem
 
 
 def _number(session: Session, application: RegistrationApplication) -> str:
@@ -49,9 +62,9 @@ def _keep(
         kind=kind,
         state=LetterState.WAITING,
         application_id=application.id,
-        addressee=f"{content.address.company}　{content.address.name}"[:200],
+        addressee=letter_present.addressee(content),
         content=letter_words.to_json(content),
-        copy_id=_copy(session, content, actor).id,
+        copy_id=_keep_copy(session, content.number, typeset(letter_words.blackened(content)), actor).id,
         created_at=clock.now(),
     )
     session.add(letter)
@@ -59,13 +72,13 @@ def _keep(
     return letter
 
 
-def _copy(session: Session, content: LetterContent, actor: User) -> Document:
+def _keep_copy(session: Session, number: str, pdf: bytes, actor: User) -> Document:
     """The blacked-out PDF that stays here."""
-    pdf = _render(letter_words.blackened(content))
-    return documents.store(session, f"{content.number}.pdf", pdf, documents.PDF, actor=actor)
+    return documents.store(session, f"{number}.pdf", pdf, documents.PDF, actor=actor)
 
 
-def _render(content: LetterContent) -> bytes:
+def typeset(content: LetterContent) -> bytes:
+    """One letter as PDF. Raises ``Refused(GLYPH_MISSING)`` naming what cannot be printed."""
     try:
         return render_letter(content)
     except LetterTextError as error:
@@ -92,7 +105,11 @@ def make_completion(
 def make_correction(
     session: Session, application: RegistrationApplication, reason: str, *, actor: User
 ) -> Letter:
-    """The letter that asks for a correction, waiting to be printed."""
+    """The letter that asks for a correction, waiting to be printed.
+
+    Raises ``Refused(GLYPH_MISSING)``, at ``reason`` if the reason cannot be printed.
+    """
+    _check_reason(reason)
     content = letter_words.correction(application, reason, _number(session, application), clock.today())
     return _keep(session, LetterKind.CORRECTION, application, content, actor)
 
@@ -100,9 +117,20 @@ def make_correction(
 def make_rejection(
     session: Session, application: RegistrationApplication, reason: str, *, actor: User
 ) -> Letter:
-    """The letter that says why an application is rejected, waiting to be printed."""
+    """The letter that says why an application is rejected, waiting to be printed.
+
+    Raises ``Refused(GLYPH_MISSING)``, at ``reason`` if the reason cannot be printed.
+    """
+    _check_reason(reason)
     content = letter_words.rejection(application, reason, _number(session, application), clock.today())
     return _keep(session, LetterKind.REJECTION, application, content, actor)
+
+
+def _check_reason(reason: str) -> None:
+    """What was typed is named where it was typed."""
+    problem = glyph_problem(reason, "reason")
+    if problem is not None:
+        raise Refused(problem)
 
 
 def make_reissue(
@@ -125,26 +153,70 @@ def make_reissue(
 def print_letter(session: Session, letter_id: int, *, actor: User, version: int | None = None) -> bytes:
     """Print a letter: the PDF, which is not kept. Logins on it get new initial passwords.
 
-    Every printing after the first is a reissue: the event says so, and passwords printed or chosen
-    before no longer work. Raises ``Stale`` for an old page, ``NotAllowed``.
+    It goes to where its reader is registered now. Every printing after the first is a reissue: the
+    event says so, and passwords printed or chosen before no longer work. Raises ``Stale`` for an
+    old page, ``NotAllowed``, ``Refused(GLYPH_MISSING)``.
     """
     access.check(actor, Permission.LETTER_PRINT)
     letter = access.get_visible(session, Letter, letter_id, actor, lock=True)
     workflow.expect_version(letter, version)
-    content = letter_words.from_json(letter.content)
-    if content.logins:
-        days = letter_words.password_days()
-        passwords = {
-            user.login_id: users.set_initial_password(session, user, actor=actor, days=days)
-            for user in _logins(session, content)
-        }
-        last_day = clock.today() + timedelta(days=days)
-        content = letter_words.to_print(content, passwords, printed_on=clock.today(), expires_on=last_day)
-    else:
-        content = letter_words.dated(content, clock.today())
-    pdf = _render(content)
-    letter.content = letter_words.to_json(content)
-    letter.copy_id = _copy(session, content, actor).id
+    content = letter_present.present(session, letter)
+    made = {login.login_id: make_initial_password() for login in content.logins}
+    printed = with_passwords(content, made)
+    pdf = typeset(printed)
+    give_passwords(session, made, actor=actor)
+    record_printing(session, letter, printed, typeset(letter_words.blackened(printed)), actor=actor)
+    tell_of_passwords(session, [letter], actor=actor)
+    return pdf
+
+
+def with_passwords(content: LetterContent, made: Mapping[str, InitialPassword]) -> LetterContent:
+    """``content`` with its passwords and their last day, to be printed today."""
+    if not content.logins:
+        return content
+    words = {login.login_id: made[login.login_id].word for login in content.logins}
+    today = clock.today()
+    last_day = today + timedelta(days=letter_words.password_days())
+    return letter_words.to_print(content, words, printed_on=today, expires_on=last_day)
+
+
+def give_passwords(session: Session, made: Mapping[str, InitialPassword], *, actor: User) -> None:
+    """Let the logins have what their letters say. Raises ``NotFound`` if one is not there."""
+    days = letter_words.password_days()
+    for user in _logins(session, made):
+        users.set_initial_password(session, user, actor=actor, days=days, made=made[user.login_id])
+
+
+def _logins(session: Session, login_ids: Collection[str]) -> list[User]:
+    """The logins, locked in the order of their ids."""
+    if not login_ids:
+        return []
+    found = session.scalars(
+        select(User)
+        .where(User.login_id.in_(login_ids))
+        .order_by(User.id)
+        .with_for_update(of=User)
+        .execution_options(populate_existing=True)
+    ).all()
+    if len(found) != len(set(login_ids)):
+        raise NotFound
+    return list(found)
+
+
+def record_printing(
+    session: Session,
+    letter: Letter,
+    printed: LetterContent,
+    copy: bytes,
+    *,
+    actor: User,
+    batch: int | None = None,
+) -> None:
+    """Note that ``letter`` was printed as ``printed``; ``copy`` is its blacked-out PDF, which is kept."""
+    letter.content = letter_words.to_json(printed)
+    letter.addressee = letter_present.addressee(printed)
+    letter.copy_id = _keep_copy(session, printed.number, copy, actor).id
+    more: dict[str, Any] = {} if batch is None else {"batch": batch}
     letter.prints += 1
     letter.printed_at = clock.now()
     letter.posted_on = letter.returned_on = None
@@ -155,24 +227,26 @@ def print_letter(session: Session, letter_id: int, *, actor: User, version: int 
         "print",
         actor=actor,
         prints=letter.prints,
-        reissue=letter.prints > 1 or letter.kind is LetterKind.REISSUE,
-        logins=[login.login_id for login in content.logins],
+        reissue=is_again(letter),
+        logins=[login.login_id for login in printed.logins],
+        **more,
     )
-    return pdf
 
 
-def _logins(session: Session, content: LetterContent) -> list[User]:
-    ids = [login.login_id for login in content.logins]
-    found = session.scalars(
-        select(User)
-        .where(User.login_id.in_(ids))
-        .order_by(User.id)
-        .with_for_update(of=User)
-        .execution_options(populate_existing=True)
-    ).all()
-    if len(found) != len(ids):
-        raise NotFound
-    return list(found)
+def is_again(letter: Letter) -> bool:
+    """Whether its last print replaced passwords that may be in use."""
+    return letter.prints > 1 or letter.kind is LetterKind.REISSUE
+
+
+def tell_of_passwords(session: Session, printed: Iterable[Letter], *, actor: User) -> None:
+    """Mail whoever's password a reissue or a reprint has just replaced (B's: to A).
+
+    A first completion notice tells nobody: the acceptance did.
+    """
+    again = [letter for letter in printed if is_again(letter)]
+    ids = {login["login_id"] for letter in again for login in letter.content["logins"]}
+    for user in session.scalars(select(User).where(User.login_id.in_(ids)).order_by(User.id)) if ids else ():
+        notify(session, MailKind.PASSWORD_LETTER, user=user, actor=actor)
 
 
 def mark_posted(
@@ -180,13 +254,40 @@ def mark_posted(
 ) -> Letter:
     """Record the day a printed letter was sent. Raises ``Refused(DATE_IN_FUTURE | DATES_ORDER)``."""
     letter = access.get_visible(session, Letter, letter_id, actor, lock=True)
+    workflow.expect_version(letter, version)
+    _post(session, letter, posted_on, actor)
+    return letter
+
+
+def _post(session: Session, letter: Letter, posted_on: date, actor: User) -> None:
     printed = clock.in_tokyo(letter.printed_at).date() if letter.printed_at else None
     _check_day("posted_on", posted_on, printed)
     letter.posted_on = posted_on
-    workflow.advance(
-        session, transitions.LETTER, letter, "post", actor=actor, version=version, day=posted_on.isoformat()
-    )
-    return letter
+    workflow.advance(session, transitions.LETTER, letter, "post", actor=actor, day=posted_on.isoformat())
+
+
+def post_together(
+    session: Session, chosen: Mapping[int, int], posted_on: date, *, actor: User, key: str | None = None
+) -> int:
+    """Record one day of posting for many printed letters, all or none; how many.
+
+    ``chosen`` says which version of each letter the page showed: one that was printed again meanwhile
+    is another paper. Raises ``Stale``, ``NotFound``, ``Refused(DATE_IN_FUTURE | DATES_ORDER | WRONG_STATE)``.
+    """
+    access.check(actor, Permission.LETTER_PRINT)
+    content = {"letters": sorted(chosen.items()), "day": posted_on}
+    if (done := once.earlier(session, key, "post_letters", content, actor=actor)) is not None:
+        return done
+    query = access.visible(Letter, actor).where(Letter.id.in_(chosen)).order_by(Letter.id)
+    rows = session.scalars(query.with_for_update(of=Letter).execution_options(populate_existing=True)).all()
+    if not rows or len(rows) != len(chosen):
+        raise NotFound
+    for letter in rows:
+        workflow.expect_version(letter, chosen[letter.id])
+    for letter in rows:
+        _post(session, letter, posted_on, actor)
+    once.remember(session, key, "post_letters", content, len(rows), actor=actor)
+    return len(rows)
 
 
 def mark_returned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -54,6 +55,20 @@ def unusable_hash() -> str:
 def generate_initial_password() -> str:
     """Four groups of four unambiguous signs, about 92 bits: ``wq7m-Hd3t-9kRx-4LvE``."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+
+
+@dataclass(frozen=True)
+class InitialPassword:
+    """An initial password and its hash: made before a transaction, for hashing takes its time."""
+
+    word: str = field(repr=False)
+    hashed: str = field(repr=False)
+
+
+def make_initial_password() -> InitialPassword:
+    """A new initial password, hashed."""
+    word = generate_initial_password()
+    return InitialPassword(word, hash_password(word))
 
 
 def password_problems(

@@ -101,6 +101,7 @@ class QueueKind(StrEnum):
     MOVEMENTS = "movements"
     REVOCATIONS = "revocations"
     ISSUES = "issues"
+    RETURNED_LETTERS = "returned_letters"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -116,6 +117,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.MOVEMENTS: timedelta(days=1),
     QueueKind.REVOCATIONS: timedelta(days=1),
     QueueKind.ISSUES: timedelta(days=5),
+    QueueKind.RETURNED_LETTERS: timedelta(days=7),
 }
 
 
@@ -134,7 +136,7 @@ class Queue:
 
 
 def queues(session: Session) -> list[Queue]:
-    """Every queue of the secretariat, the late ones first, the empty ones last; three queries."""
+    """Every queue of the secretariat, the late ones first, the empty ones last; four queries."""
     now = clock.now()
     selects = []
     for kind, (since, condition) in _queue_rows().items():
@@ -151,7 +153,7 @@ def queues(session: Session) -> list[Queue]:
         Queue(QueueKind(kind), count, oldest, int(late))
         for kind, count, oldest, late in session.execute(union_all(*selects))
     ]
-    found += [_application_queue(session), _issue_queue(session, now)]
+    found += [_application_queue(session), _issue_queue(session, now), _returned_queue(session)]
     order = list(QueueKind)
     return sorted(found, key=lambda q: (q.late == 0, q.count == 0, order.index(q.kind)))
 
@@ -180,17 +182,24 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
 
 def _application_queue(session: Session) -> Queue:
     """Applications wait since the day the paper came, whenever it was typed; whole days in Tokyo."""
-    received = RegistrationApplication.received_on
-    latest = clock.today() - GUIDES[QueueKind.APPLICATIONS]
+    received, waits = RegistrationApplication.received_on, RegistrationApplication.state.in_(OPEN_STATES)
+    return _by_day(session, QueueKind.APPLICATIONS, received, waits)
+
+
+def _returned_queue(session: Session) -> Queue:
+    """Letters that came back wait for a better address, and to be printed once more."""
+    came_back = Letter.state == LetterState.RETURNED
+    return _by_day(session, QueueKind.RETURNED_LETTERS, Letter.returned_on, came_back)
+
+
+def _by_day(session: Session, kind: QueueKind, since: Any, waits: ColumnElement[bool]) -> Queue:
+    latest = clock.today() - GUIDES[kind]
     count, oldest, late = session.execute(
         select(
-            func.count(),
-            func.min(received),
-            func.coalesce(func.sum(case((received < latest, 1), else_=0)), 0),
-        ).where(RegistrationApplication.state.in_(OPEN_STATES))
+            func.count(), func.min(since), func.coalesce(func.sum(case((since < latest, 1), else_=0)), 0)
+        ).where(waits)
     ).one()
-    since = clock.at_tokyo(oldest) if oldest is not None else None
-    return Queue(QueueKind.APPLICATIONS, count, since, int(late))
+    return Queue(kind, count, clock.at_tokyo(oldest) if oldest is not None else None, int(late))
 
 
 @dataclass(frozen=True)

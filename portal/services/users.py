@@ -17,8 +17,9 @@ from portal.services import access, audit, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.passwords import (
-    generate_initial_password,
+    InitialPassword,
     hash_password,
+    make_initial_password,
     password_problems,
     unusable_hash,
     verify_password,
@@ -76,14 +77,16 @@ def add_login(
     return user
 
 
-def set_initial_password(session: Session, user: User, *, actor: User | None, days: int) -> str:
-    """Give ``user`` a new initial password for ``days`` days and end its sessions.
+def set_initial_password(
+    session: Session, user: User, *, actor: User | None, days: int, made: InitialPassword | None = None
+) -> str:
+    """Give ``user`` a new initial password (``made`` before, or one made here) for ``days`` days.
 
-    The answer is the only place the password ever stands; it must go into the letter and nowhere
-    else. It works once (safety 18).
+    Its sessions end. The answer is the only place the password ever stands; it must go into the
+    letter and nowhere else. It works once (safety 18).
     """
-    password = generate_initial_password()
-    _set_password(user, password)
+    made = made or make_initial_password()
+    _set_password(user, made.hashed)
     user.must_change_password = True
     user.initial_password_until = clock.end_of_day(clock.today() + timedelta(days=days))
     audit.record(
@@ -95,11 +98,11 @@ def set_initial_password(session: Session, user: User, *, actor: User | None, da
         login_id=user.login_id,
         until=user.initial_password_until.isoformat(),
     )
-    return password
+    return made.word
 
 
-def _set_password(user: User, password: str) -> None:
-    user.password = hash_password(password)
+def _set_password(user: User, hashed: str) -> None:
+    user.password = hashed
     user.password_set_at = clock.now()
     user.fs_uniquifier = _new_session_key()
 
@@ -188,7 +191,7 @@ def _replace_password(
     )
     if problems:
         raise Refused(*problems)
-    _set_password(user, new)
+    _set_password(user, hash_password(new))
     user.must_change_password = False
     user.initial_password_until = None
     audit.record(

@@ -6,7 +6,16 @@ import logging
 from collections.abc import Callable
 from threading import Event
 
-from portal.services import application_intake, import_jobs, installation, jobs, marked_copies, outbox
+from portal.services import (
+    application_intake,
+    import_jobs,
+    installation,
+    jobs,
+    letter_batches,
+    letter_printing,
+    marked_copies,
+    outbox,
+)
 from portal.services.outbox import OpenSession
 from portal.services.transaction import run
 from portal.services.transports import Transport
@@ -18,7 +27,7 @@ PAUSE_SECONDS = 2.0
 LONG_PAUSE_SECONDS = 15.0
 MOST_JOBS_IN_A_ROUND = 20
 #: services that bring work of their own; knowing them here registers it
-BRING_WORK = (marked_copies, application_intake, import_jobs)
+BRING_WORK = (marked_copies, application_intake, import_jobs, letter_batches, letter_printing)
 
 
 def one_round(open_session: OpenSession, transport: Transport, stop: Event | None = None) -> int:

@@ -293,6 +293,22 @@ def test_twenty_letters_make_one_file_in_order() -> None:
     for number, text in enumerate(texts, 1):
         assert f"通知第{number:04}号" in text
         assert "1/20" not in squeezed(text)
+        # the head of continuation pages stands on none of these first pages
+        assert text.count(f"通知第{number:04}号") == 1
+
+
+def test_more_letters_than_the_typesetter_takes_at_once_are_joined_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(letter_pdf, "AT_ONCE", 2)
+    monkeypatch.setattr(letter_pdf, "KEEPS", 1)
+    told: list[int] = []
+    five = [replace(CORRECTION, number=f"第2期 通知第{n:04}号") for n in range(1, 6)]
+    pdf = render_letters(five, told=told.append)
+    assert [f"通知第{n:04}号" in text for n, text in enumerate(pages(pdf), 1)] == [True] * 5
+    assert told == [2, 2, 1]
+    assert b"CreationDate" not in everything_in(pdf)
+    assert render_letters(five) == pdf
 
 
 def test_no_letter_at_all_is_refused() -> None:

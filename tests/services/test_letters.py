@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -14,9 +15,9 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
-from portal.models import Base, LetterKind, LetterState, User
+from portal.models import Base, LetterKind, LetterState, MailMessage, User
 from portal.permissions import Role
-from portal.services import documents, letters, logins, registration, users, verifiers
+from portal.services import documents, letter_words, letters, logins, registration, users, verifiers
 from portal.services.passwords import verify_password
 from tests.factories import registration as make
 
@@ -141,7 +142,94 @@ def test_a_character_that_cannot_be_printed_stops_the_letter(session: Session) -
     row = registration.record_application(session, make.holder_data(session), actor=officer)
     with pytest.raises(PortalError) as caught:
         registration.ask_correction(session, row.id, "補正😀", actor=officer)
-    assert caught.value.refusal is Refusal.GLYPH_MISSING
+    problem = caught.value.problems[0]
+    assert (problem.refusal, problem.field, problem.figures["found"]) == (
+        Refusal.GLYPH_MISSING,
+        "reason",
+        "😀",
+    )
+    with pytest.raises(PortalError) as caught:
+        registration.reject(session, row.id, "却下𠮷", actor=officer)
+    assert caught.value.problems[0].field == "reason"
+
+
+@pytest.mark.parametrize(
+    ("typed", "points"),
+    [
+        ("社印がありません。", ("社印がありません。",)),
+        ("社印がありません。\n\nかながありません。", ("社印がありません。", "かながありません。")),
+        ("1. 社印\nなお、原本に限る。\n２．かな", ("社印\nなお、原本に限る。", "かな")),
+        ("(1) 社印\n（２）かな", ("社印", "かな")),
+        ("①社印\n②かな", ("社印", "かな")),
+        ("・社印\n・かな", ("社印", "かな")),
+        # these name items of the form, or are figures
+        ("3. 担当者\n5. 口座名", ("3. 担当者", "5. 口座名")),
+        ("1.5倍にする\n2.5倍にする", ("1.5倍にする", "2.5倍にする")),
+    ],
+)
+def test_points_are_numbered_once_however_they_were_typed(typed: str, points: tuple[str, ...]) -> None:
+    assert letter_words._lines(typed) == points
+
+
+def test_a_letter_goes_to_where_its_reader_is_registered_when_it_is_printed(session: Session) -> None:
+    officer = make.office(session)
+    made = make.accepted(session, make.trader_data(), actor=officer)
+    assert made.trader is not None
+    letters.print_letter(session, made.letter.id, actor=officer)
+    letters.mark_posted(session, made.letter.id, date(2013, 10, 8), actor=officer)
+    letters.mark_returned(session, made.letter.id, date(2013, 10, 8), actor=officer)
+    made.trader.contact.postal_code = "060-0001"
+    made.trader.contact.address = "北海道みほん市みほん1-2-3"
+    made.trader.contact.name = "転居 花子"
+    session.flush()
+    text = words(letters.print_letter(session, made.letter.id, actor=officer))
+    assert "〒060-0001" in text and "北海道みほん市みほん1-2-3" in text and "転居 花子" in text
+    assert made.letter.addressee.endswith("転居 花子")
+    assert made.letter.copy is not None
+    assert "〒060-0001" in words(documents.read(session, made.letter.copy))
+
+
+def test_a_correction_goes_to_the_address_the_application_names_now(session: Session) -> None:
+    officer = make.office(session)
+    data = make.holder_data(session)
+    row = registration.record_application(session, data, actor=officer)
+    letter = registration.ask_correction(session, row.id, "郵便番号が違います。", actor=officer)
+    better = replace(data, contact_postal_code="060-0001")
+    registration.change_application(session, row.id, better, actor=officer)
+    assert "〒060-0001" in words(letters.print_letter(session, letter.id, actor=officer))
+
+
+def test_who_gets_new_passwords_by_a_reprint_is_told_b_through_a(session: Session) -> None:
+    officer = make.office(session)
+    made = make.accepted(session, make.holder_data(session), actor=officer)
+
+    def told() -> list[tuple[str, str]]:
+        mails = session.scalars(select(MailMessage).where(MailMessage.kind == "password_letter"))
+        return [(mail.recipient, "AST1001B" if "AST1001B" in mail.body else "AST1001A") for mail in mails]
+
+    letters.print_letter(session, made.letter.id, actor=officer)
+    assert told() == []
+    letters.print_letter(session, made.letter.id, actor=officer)
+    assert made.holder is not None
+    mail_a = made.holder.users[0].email
+    assert told() == [(mail_a, "AST1001A"), (mail_a, "AST1001B")]
+
+
+def test_many_are_posted_at_once_or_none(session: Session) -> None:
+    officer = make.office(session)
+    made = [make.accepted(session, make.trader_data(), actor=officer).letter for _ in range(3)]
+    for letter in made:
+        letters.print_letter(session, letter.id, actor=officer)
+    chosen = {letter.id: letter.version for letter in made}
+    letters.print_letter(session, made[1].id, actor=officer)
+    with pytest.raises(Stale):
+        letters.post_together(session, chosen, date(2013, 10, 8), actor=officer)
+    session.flush()
+    assert {letter.state for letter in made} == {LetterState.PRINTED}
+    chosen[made[1].id] = made[1].version
+    for _ in range(2):
+        assert letters.post_together(session, chosen, date(2013, 10, 8), actor=officer, key="k" * 20) == 3
+    assert {letter.posted_on for letter in made} == {date(2013, 10, 8)}
 
 
 def test_a_reissue_is_for_own_logins_of_the_participant(session: Session) -> None:
