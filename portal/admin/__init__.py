@@ -30,6 +30,7 @@ MODULES: tuple[str, ...] = (
     "users",
     "events",
     "demo_clock",
+    "phase_proposals",
 )
 
 

@@ -77,6 +77,8 @@ _SCREENS = {
     "trader": "trader",
     "verifier": "verifier",
     "phase": "phase",
+    "phase_proposal": "phase_proposal",
+    "reduction_target": "target",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),

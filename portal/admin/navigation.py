@@ -60,7 +60,13 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
         (
             _Link(_l("通知書の印刷"), "letter.index_view", Permission.REGISTRATION_VIEW, "letters"),
             _Link(_l("メール"), "mail.index_view", Permission.RECORD_VIEW, "mails"),
-            _Link(_l("期と期限"), "phase.index_view", Permission.RECORD_VIEW),
+            _Link(
+                _l("期と期限"),
+                "phase.index_view",
+                Permission.RECORD_VIEW,
+                "phase_proposals",
+                also=("phase_proposal",),
+            ),
             _Link(_l("利用者"), "user.index_view", Permission.RECORD_VIEW),
             _Link(_l("操作の記録"), "event.index_view", Permission.RECORD_VIEW),
         ),

@@ -69,6 +69,7 @@ class MailKind(StrEnum):
     ACCOUNT_SUSPENDED = auto()
     ACCOUNT_RESUMED = auto()
     ACCOUNT_CLOSED = auto()
+    VERIFIER_TAKES_OVER = auto()
 
 
 class Topic(StrEnum):
@@ -231,6 +232,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.ACCOUNT_SUSPENDED: _account(_A, _T),
     MailKind.ACCOUNT_RESUMED: _account(_A, _T),
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
+    MailKind.VERIFIER_TAKES_OVER: _report(_A, _B, _V_ACTS),
 }
 
 

@@ -29,7 +29,9 @@ from portal.models import (
     MovementKind,
     MovementState,
     Period,
+    PhaseProposal,
     PhaseRule,
+    ProposalState,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
@@ -54,6 +56,7 @@ class Waiting:
     banking: int
     letters: int
     mails: int
+    phase_proposals: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -67,6 +70,7 @@ def waiting(session: Session) -> Waiting:
         "banking": (BankingApplication, BankingApplication.state == DecisionState.APPLIED),
         "letters": (Letter, Letter.state == LetterState.WAITING),
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
+        "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -97,6 +101,7 @@ class QueueKind(StrEnum):
     MOVEMENTS = "movements"
     REVOCATIONS = "revocations"
     ISSUES = "issues"
+    PHASES = "phases"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -112,6 +117,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.MOVEMENTS: timedelta(days=1),
     QueueKind.REVOCATIONS: timedelta(days=1),
     QueueKind.ISSUES: timedelta(days=5),
+    QueueKind.PHASES: timedelta(days=3),
 }
 
 
@@ -171,6 +177,7 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             ApprovalRevocation.proposed_at,
             ApprovalRevocation.state == RevocationState.PROPOSED,
         ),
+        QueueKind.PHASES: (PhaseProposal.proposed_at, PhaseProposal.state == ProposalState.PROPOSED),
     }
 
 
