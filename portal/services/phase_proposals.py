@@ -220,6 +220,7 @@ def withdraw_proposal(
     session: Session, proposal_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> PhaseProposal:
     """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseProposal, proposal_id, actor, lock=True)
     workflow.advance(
         session,

@@ -322,6 +322,7 @@ def withdraw_target(
     session: Session, target_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> ReductionTarget:
     """Withdraw a proposed target; whoever proposed it may, and every colleague who may propose."""
+    access.check(actor, Permission.TARGET_PROPOSE)
     target = access.get_visible(session, ReductionTarget, target_id, actor, lock=True)
     workflow.advance(
         session,
