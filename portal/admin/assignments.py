@@ -24,8 +24,9 @@ from portal.admin.acts import (
     written_versions,
 )
 from portal.admin.door import SecretariatPage, page
+from portal.errors import Problem, Refusal
 from portal.extensions import db_session
-from portal.models import EmissionsReport, Holder
+from portal.models import EmissionsReport, Holder, ReportState
 from portal.permissions import Permission
 from portal.services import assignments, verifiers
 from portal.services.assignments import MOST_AT_ONCE, AssignmentLine
@@ -62,6 +63,13 @@ def _choice(load: VerifierLoad) -> str:
         n=number(load.assigned),
         m=number(load.waiting),
     )
+
+
+def _why(line: AssignmentLine) -> str:
+    """Why this report's verifier cannot be changed."""
+    if line.report.state is ReportState.APPROVED:
+        return _("承認されているため、変えません。")
+    return texts([line.problem])[0] if line.problem is not None else ""
 
 
 def _number(text: str | None) -> int | None:
@@ -106,7 +114,7 @@ class AssignmentPage(SecretariatPage):
             "admin/assignment/index.html",
             form=form,
             lines=lines,
-            why=lambda line: texts([line.problem])[0],
+            why=_why,
             open_lines=[line for line in lines if line.problem is None],
             takes_over=any(line.takes_over for line in lines),
             unused=any(line.unused for line in lines),
@@ -147,8 +155,10 @@ class AssignmentPage(SecretariatPage):
             return redirect(back)
         report = self._report()
         verifier = live_verifier(report)
-        if verifier is None and request.method == "GET":
-            flash(_("この報告書の検証機関は、決まっていません。"), "warn")
+        against = verifiers.refusal_to_end(report.period, report.state)
+        if request.method == "GET" and (verifier is None or against is not None):
+            problem = Problem(against if against is not None else Refusal.NO_VERIFIER)
+            flash(texts([problem])[0], "warn")
             return redirect(back)
         question = Question(
             _("検証機関の担当を終える"),

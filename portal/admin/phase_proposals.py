@@ -51,9 +51,9 @@ def name_of(proposal: PhaseProposal) -> str:
 
 
 def sides(proposal: PhaseProposal) -> list[Side]:
-    """Every value of the rule, before and after."""
+    """Every value of the rule, before and after: what changes first, the rest in the calendar's order."""
     old, new = phase_proposals.dates_of(proposal)
-    return [
+    found = [
         (
             words,
             value_word(getattr(old, name)) if old is not None else "",
@@ -62,6 +62,7 @@ def sides(proposal: PhaseProposal) -> list[Side]:
         )
         for name, words in RULE_WORDS.items()
     ]
+    return sorted(found, key=lambda side: not side[3])
 
 
 def years(proposal: PhaseProposal) -> list[tuple[Any, str]]:

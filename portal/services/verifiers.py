@@ -96,6 +96,14 @@ def refusal_to_assign(period: Period, state: ReportState) -> Refusal | None:
     return None
 
 
+def refusal_to_end(period: Period, state: ReportState) -> Refusal | None:
+    """Why the assignment of such a report cannot end without a next verifier, or ``None``; pure."""
+    against = refusal_to_assign(period, state)
+    if against is None and state is ReportState.VERIFICATION_REQUESTED:
+        return Refusal.VERIFIER_NEEDED
+    return against
+
+
 def assign(
     session: Session,
     report_id: int,
@@ -203,15 +211,13 @@ def end_assignment(
 ) -> VerifierAssignment:
     """End the assignment of a report that is with its holder, without a next verifier, with a reason.
 
-    Raises ``Refused`` with VERIFIER_NEEDED while verification is requested (nobody could act on the
-    report), with what :func:`refusal_to_assign` says, NO_VERIFIER or REASON_NEEDED.
+    Raises ``Refused`` with what :func:`refusal_to_end` says (VERIFIER_NEEDED while verification is
+    requested: nobody could act on the report), NO_VERIFIER or REASON_NEEDED.
     """
     access.check(actor, Permission.VERIFIER_ASSIGN)
     report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
     workflow.expect_version(report, version)
-    against = refusal_to_assign(report.period, report.state)
-    if against is None and report.state is ReportState.VERIFICATION_REQUESTED:
-        against = Refusal.VERIFIER_NEEDED
+    against = refusal_to_end(report.period, report.state)
     if against is not None:
         raise refuse(against)
     assignment = live_assignment(session, report.id)
