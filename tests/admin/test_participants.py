@@ -55,7 +55,7 @@ def test_a_target_needs_two_people(app: Flask, session: Session, holder: Holder)
     assert wrong.status_code == 422 and 'id="quantity-error"' in wrong.text and 'value="1.5"' in wrong.text
     assert "as-input--10" in wrong.text and "<span>t-CO2</span>" in wrong.text
     seen = first.send(f"/admin/target/propose/?holder={holder.id}", {"quantity": "１，５００"})
-    assert "別の承認者が確かめて、確定します" in seen.text
+    assert "起案した方は確認できません" in seen.text
     url = f"/admin/target/confirm/?id={target_of(session).id}"
     assert "いまはできません" in first.get(url).text
     own = first.post(url, first.form(url.replace("confirm", "withdraw")))
