@@ -61,6 +61,8 @@ def init(name: str, address: str | None) -> None:
     click.echo("The administrator's login is made. The password is not shown again.")
     click.echo(f"login: {login_id}")
     click.echo(f"one-time password: {password}")
+    click.echo("次に、もう1人の承認者のログインを作ってください。期の開始にも、起案と確認の2人が要ります。")
+    click.echo("Make a second approver next: to open a phase, one proposes and another confirms.")
 
 
 def _both(refusal: Refusal) -> str:

@@ -32,6 +32,7 @@ MODULES: tuple[str, ...] = (
     "users",
     "events",
     "demo_clock",
+    "phase_proposals",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -12,7 +12,7 @@ from wtforms import DateField, Field, Form, HiddenField, PasswordField, TextArea
 from wtforms.validators import InputRequired
 
 from portal.admin.forms import AdminForm, VersionField, show_problems
-from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, refuse
+from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, Stale, refuse
 from portal.services.numbers import search_key
 from portal.services.once import new_key
 from portal.web import carry_out
@@ -100,6 +100,28 @@ class KeyForm(AdminForm):
     """A form that makes something: a second press gives the first answer."""
 
     key = HiddenField(default=new_key)
+
+
+def chosen_ids(most: int) -> list[int]:
+    """The rows the address names with ``id``, each once, at most ``most``."""
+    keys = [key for key in request.args.getlist("id") if key.isascii() and key.isdigit() and len(key) < 16]
+    return list(dict.fromkeys(int(key) for key in keys))[:most]
+
+
+def written_versions(versions: Mapping[int, int]) -> str:
+    """Rows and the versions a page shows of them, as its form carries them: ``12:3 13:1``."""
+    return " ".join(f"{row_id}:{version}" for row_id, version in versions.items())
+
+
+def read_versions(text: str | None) -> dict[int, int]:
+    """What :func:`written_versions` wrote. Raises ``Stale`` for anything else: no page of ours said so."""
+    found: dict[int, int] = {}
+    for item in (text or "").split():
+        row_id, _colon, version = item.partition(":")
+        if not all(part.isascii() and part.isdigit() and len(part) < 16 for part in (row_id, version)):
+            raise Stale
+        found[int(row_id)] = int(version)
+    return found
 
 
 def submitted(form: Any, work: Callable[[], T]) -> T | None:

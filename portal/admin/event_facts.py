@@ -80,6 +80,8 @@ _SCREENS = {
     "phase": "phase",
     "import": "import",
     "letter_batch": "letter_batch",
+    "phase_proposal": "phase_proposal",
+    "reduction_target": "target",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),

@@ -9,7 +9,7 @@ from flask import redirect, request
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.admin import formats
@@ -18,7 +18,7 @@ from portal.admin.applications import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter, YesNoFilter
+from portal.admin.filters import ChoiceFilter, Choices, ListFilter, YesNoFilter
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
 from portal.models import (
@@ -28,15 +28,13 @@ from portal.models import (
     Participation,
     Period,
     ReductionTarget,
-    ReportState,
-    TargetState,
     VerifierAssignment,
 )
 from portal.permissions import Permission
 from portal.services import registration
-from portal.services.targets import live_target
-from portal.services.verifiers import VERIFIED_PERIODS
-from portal.web import actor
+from portal.services.targets import facts_for, lines
+from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
+from portal.web import actor, texts
 from portal.web_text import badge, label, number, phase_name
 
 
@@ -61,6 +59,30 @@ def verifier_of(report: EmissionsReport) -> str | None:
 def _verifiers(_view: Any, _context: Any, model: Holder, _name: str) -> str:
     names = [verifier_of(report) for report in model.reports if report.period in VERIFIED_PERIODS]
     return _("、").join(dict.fromkeys(name for name in names if name)) or _("未定")
+
+
+class VerifierFilter(ListFilter):
+    """Holders with a verified period that no verifier has, or with none such."""
+
+    def choices(self) -> Choices:
+        return (("0", _("決まっていないものがある")), ("1", _("すべて決まっている")))
+
+    def text(self, value: str) -> Any:
+        return dict(self.choices()).get(value, value)
+
+    def clean(self, value: str) -> bool:
+        if value not in ("0", "1"):
+            raise ValueError(value)
+        return value == "1"
+
+    def apply(self, query: Any, value: bool, alias: Any = None) -> Any:
+        assigned = exists().where(
+            VerifierAssignment.report_id == EmissionsReport.id, VerifierAssignment.ended_at.is_(None)
+        )
+        without = exists().where(
+            EmissionsReport.holder_id == Holder.id, EmissionsReport.period.in_(VERIFIED_PERIODS), ~assigned
+        )
+        return query.filter(~without if value else without)
 
 
 class HolderView(KeySearch, SecretariatView):
@@ -102,6 +124,7 @@ class HolderView(KeySearch, SecretariatView):
         ChoiceFilter(Holder.phase_id, _l("期"), phase_choices),
         ChoiceFilter(Holder.participation, _l("参加の形"), lambda: [(p, label(p)) for p in Participation]),
         YesNoFilter(Holder.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
+        VerifierFilter(Holder.id, _l("検証機関")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
     details_template = "admin/holder/details.html"
@@ -150,19 +173,21 @@ class HolderView(KeySearch, SecretariatView):
         }
 
     def steps_for(self, model: Holder) -> Sequence[Step]:
-        steps = []
-        target = live_target(db_session(), model.id)
-        if target is None and self.allows(Permission.TARGET_PROPOSE):
+        facts = facts_for(db_session(), [model.id])[model.id]
+        steps, change = [], None
+        if facts.proposed is not None:
+            steps += self._on_proposal(facts.proposed)
+        elif self.allows(Permission.TARGET_PROPOSE) and not facts.issue:
             url = self.get_url("target.propose_view", holder=model.id)
-            steps.append(Step(_("削減目標量を起案する"), url))
-        elif target is not None and target.state is TargetState.PROPOSED:
-            steps += self._on_proposal(target)
-        still_here = any(
-            report.period in VERIFIED_PERIODS and report.state is ReportState.NOT_SUBMITTED
-            for report in model.reports
-        )
-        if still_here and self.allows(Permission.VERIFIER_ASSIGN):
+            if facts.confirmed is None:
+                steps.append(Step(_("削減目標量を起案する"), url))
+            else:
+                change = Step(_("削減目標量の変更を起案する"), url, "other")
+        open_reports = any(refusal_to_assign(one.period, one.state) is None for one in model.reports)
+        if open_reports and self.allows(Permission.VERIFIER_ASSIGN):
             steps.append(Step(_("検証機関を決める"), self.get_url("assignment.index", id=model.id)))
+        if change is not None:
+            steps.append(change)
         if self.allows(Permission.LOGIN_REISSUE):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
@@ -172,7 +197,8 @@ class HolderView(KeySearch, SecretariatView):
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)
         steps = []
-        if self.allows(Permission.TARGET_CONFIRM) and target.proposed_by_id != actor().id:
+        (line,) = lines(db_session(), [target.id], actor=actor())
+        if self.allows(Permission.TARGET_CONFIRM) and not line.problems:
             words = _("削減目標量%(amount)s t-CO2を確定する", amount=amount)
             steps.append(Step(words, self.get_url("target.confirm_view", id=target.id)))
         if self.allows(Permission.TARGET_PROPOSE):
@@ -181,15 +207,14 @@ class HolderView(KeySearch, SecretariatView):
         return steps
 
     def later_for(self, model: Holder) -> tuple[Any, Any] | None:
-        target = live_target(db_session(), model.id)
-        if target is None or target.state is not TargetState.PROPOSED:
+        target = facts_for(db_session(), [model.id])[model.id].proposed
+        if target is None:
             return None
-        if self.allows(Permission.TARGET_CONFIRM) and target.proposed_by_id != actor().id:
-            return None
-        return (
-            _("削減目標量は、まだ確定していません"),
-            _("起案した人とは別の承認者が確かめて、確定します。"),
-        )
+        head = _("削減目標量の起案は、まだ確定していません")
+        if self.allows(Permission.TARGET_CONFIRM):
+            (line,) = lines(db_session(), [target.id], actor=actor())
+            return (head, " ".join(texts(line.problems))) if line.problems else None
+        return head, _("起案した人とは別の承認者が確かめて、確定します。")
 
     def history_of(self, model: Holder) -> Sequence[tuple[Any, ...]]:
         subjects = [

@@ -39,17 +39,19 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.REVOCATIONS: _l("確認を待つ承認の取消し（起案者以外が確認）"),
     QueueKind.ISSUES: _l("発行の起案"),
     QueueKind.RETURNED_LETTERS: _l("届かずに戻ってきた通知書"),
+    QueueKind.PHASES: _l("確認を待つ期と期限（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
     QueueKind.MAILS: "mail.failed",
     QueueKind.CONTACT_CHANGES: "contact_change.index_view",
-    QueueKind.TARGETS: "target.index_view",
+    QueueKind.TARGETS: "target.waiting",
     QueueKind.LETTERS: "letter.index_view",
     QueueKind.MOVEMENTS: "movement.index_view",
     QueueKind.REVOCATIONS: "report.revocations",
     QueueKind.ISSUES: "issue.index",
     QueueKind.RETURNED_LETTERS: "letter.returned",
+    QueueKind.PHASES: "phase_proposal.waiting",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

@@ -17,19 +17,11 @@ from wtforms import IntegerField
 from wtforms.validators import InputRequired
 
 from portal import clock
-from portal.admin.phase_rules import RULE_WORDS, RuleForm, field_of
+from portal.admin.phase_rules import RULE_WORDS, YEAR_WORDS, RuleForm, field_of
 from portal.models import Phase
 from portal.services import phases
 
 _NUMBER = _l("数字を入力してください。")
-YEAR_WORDS: dict[str, Any] = {
-    "base_first_year": _l("基準年度のはじめ"),
-    "base_last_year": _l("基準年度の終わり"),
-    "installation_year": _l("設備導入年度"),
-    "target_year": _l("削減目標年度"),
-    "adjustment_year": _l("調整・自主削減年度"),
-    "reporting_year": _l("報告年度"),
-}
 
 
 def _year(words: Any) -> Any:
@@ -51,7 +43,6 @@ NewPhaseForm: type[OpeningForm] = type(
     {
         **{name: _year(words) for name, words in YEAR_WORDS.items()},
         **{name: field_of(name) for name in RULE_WORDS},
-        "version": None,
     },
 )
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import date
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, DateField, IntegerField, TextAreaField
 from wtforms.validators import InputRequired
 
-from portal.admin.acts import Needed, ProvenForm
+from portal.admin.acts import KeyForm, Needed
+from portal.admin.forms import VersionField
 from portal.services import phases
+from portal.web_text import day, number
 
 #: what each value of a rule is called, in the order of the calendar
 RULE_WORDS: dict[str, Any] = {
@@ -30,6 +34,21 @@ RULE_WORDS: dict[str, Any] = {
     "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
     "proposal_days": _l("移動の起案の有効日数"),
 }
+YEAR_WORDS: dict[str, Any] = {
+    "base_first_year": _l("基準年度のはじめ"),
+    "base_last_year": _l("基準年度の終わり"),
+    "installation_year": _l("設備導入年度"),
+    "target_year": _l("削減目標年度"),
+    "adjustment_year": _l("調整・自主削減年度"),
+    "reporting_year": _l("報告年度"),
+}
+
+
+def value_word(value: Any) -> str:
+    """A value of a rule in words."""
+    if isinstance(value, bool):
+        return _("はい") if value else _("いいえ")
+    return day(value) if isinstance(value, date) else _("%(n)s日", n=number(value))
 
 
 _KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
@@ -45,13 +64,17 @@ def field_of(name: str) -> Any:
     return DateField(words, validators=[InputRequired(_l("日付を入力してください。"))])
 
 
-class RuleForm(ProvenForm):
-    """Every value of the rule in force, and why it changes."""
+class RuleForm(KeyForm):
+    """Every value of a rule, and why it is proposed."""
 
-    reason = TextAreaField(_l("変更の理由"), validators=[Needed()])
+    reason = TextAreaField(_l("理由"), validators=[Needed()])
 
     def dates(self) -> phases.RuleDates:
         return phases.RuleDates(**{name: self[name].data for name in RULE_WORDS})
 
 
-ChangeForm: type[RuleForm] = type("ChangeForm", (RuleForm,), {name: field_of(name) for name in RULE_WORDS})
+ChangeForm: type[RuleForm] = type(
+    "ChangeForm",
+    (RuleForm,),
+    {**{name: field_of(name) for name in RULE_WORDS}, "version": VersionField()},
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +10,7 @@ from flask import abort, flash, redirect, request
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from portal.admin import phase_opening
@@ -18,30 +18,25 @@ from portal.admin.acts import status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.phase_rules import RULE_WORDS, ChangeForm
+from portal.admin.offered import not_offered
+from portal.admin.phase_rules import RULE_WORDS, YEAR_WORDS, ChangeForm, value_word
 from portal.extensions import db_session
-from portal.models import Phase, PhaseRule
+from portal.models import Phase, PhaseProposal, PhaseRule
 from portal.permissions import Permission
-from portal.services import phases
+from portal.services import phase_proposals
 from portal.web import actor
-from portal.web_text import day, fiscal, number, phase_name
+from portal.web_text import day, fiscal, phase_name
 
 
 def shown(rule: PhaseRule) -> list[tuple[Any, Any]]:
     """A rule's values in words, for a list of facts."""
-    return [(words, _value(getattr(rule, name))) for name, words in RULE_WORDS.items()]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("はい") if value else _("いいえ")
-    return day(value) if isinstance(value, date) else _("%(n)s日", n=number(value))
+    return [(words, value_word(getattr(rule, name))) for name, words in RULE_WORDS.items()]
 
 
 def differences(older: PhaseRule, newer: PhaseRule) -> list[tuple[Any, str, str]]:
     """What a change changed: (name, before, after)."""
     return [
-        (words, _value(getattr(older, name)), _value(getattr(newer, name)))
+        (words, value_word(getattr(older, name)), value_word(getattr(newer, name)))
         for name, words in RULE_WORDS.items()
         if getattr(older, name) != getattr(newer, name)
     ]
@@ -61,10 +56,10 @@ class PhaseView(SecretariatView):
     """期と期限."""
 
     permission_view = Permission.RECORD_VIEW
-    permission_edit = Permission.TARGET_CONFIRM
+    permission_edit = Permission.TARGET_PROPOSE
     can_create = True
     form = ChangeForm
-    create_label = _l("期を始める")
+    create_label = _l("期の開始を起案する")
     column_list: Any = ("number", "installation_year", "target_year", "adjustment_year", "rules")
     column_default_sort = ("number", True)
     column_sortable_list: Any = ("number",)
@@ -83,6 +78,7 @@ class PhaseView(SecretariatView):
         "rules": _deadline,
     }
     column_formatters_export: Any = {"rules": _deadline}
+    list_template = "admin/phase/list.html"
     details_template = "admin/phase/details.html"
 
     def get_query(self) -> Any:
@@ -99,75 +95,87 @@ class PhaseView(SecretariatView):
             "rule": rule,
             "rule_facts": shown(rule) if rule is not None else [],
             "changes": [(newer, differences(older, newer)) for older, newer in reversed(pairs)],
+            "waiting": self._waiting(model),
         }
 
+    def _waiting(self, model: Phase) -> PhaseProposal | None:
+        return phase_proposals.open_proposal(db_session(), model.number)
+
     def steps_for(self, model: Phase) -> Sequence[Step]:
-        if not self.allows(Permission.TARGET_CONFIRM):
+        waiting = self._waiting(model)
+        if waiting is not None:
+            url = self.get_url("phase_proposal.details_view", id=waiting.id)
+            return [Step(_("確認を待つ起案を見る"), url)]
+        if not self.allows(Permission.TARGET_PROPOSE):
             return ()
-        return [Step(_("期限を変更する"), self.get_url(".change_view", id=model.id))]
+        return [Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id))]
 
     def later_for(self, model: Phase) -> tuple[Any, Any] | None:
-        if self.allows(Permission.TARGET_CONFIRM) or not self.allows(Permission.TARGET_PROPOSE):
+        if self._waiting(model) is None:
             return None
-        return _("期限を変更できるのは、承認者です"), _(
-            "変更が要るときは、理由を添えて承認者に伝えてください。"
+        return _("次の変更は、まだ起案できません"), _(
+            "確認を待つ起案が確定するか、取り下げられると、起案できます。"
         )
 
     def history_of(self, model: Phase) -> Sequence[tuple[Any, ...]]:
-        return history(db_session(), [("phase", [model.id])])
+        proposals = db_session.scalars(select(PhaseProposal.id).where(PhaseProposal.number == model.number))
+        return history(db_session(), [("phase", [model.id]), ("phase_proposal", list(proposals))])
 
     @expose("/new/", methods=("GET", "POST"))
     def create_view(self) -> Any:
         form = phase_opening.NewPhaseForm(data=phase_opening.suggestion(db_session()))
-
-        def create() -> Phase:
-            form.prove()
-            return phases.create_phase(
+        made = submitted(
+            form,
+            lambda: phase_proposals.propose_phase(
                 db_session(),
                 form["number"].data,
                 form.years(),
                 form.dates(),
                 reason=form["reason"].data or "",
                 actor=actor(),
-            )
-
-        made = submitted(form, create)
+                key=form["key"].data,
+            ),
+        )
         if made is not None:
-            flash(_("%(phase)sを始めました。", phase=phase_name(made.number)), "good")
-            return redirect(self.get_url(".details_view", id=made.id))
+            return self._proposed(made)
         html = self.render(
             "admin/phase/open.html",
             form=form,
             back=self.get_url(".index_view"),
-            years=["number", *phase_opening.YEAR_WORDS],
+            years=["number", *YEAR_WORDS],
             rules=list(RULE_WORDS),
         )
         return html, status()
 
-    @page("/change/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
+    def _proposed(self, made: PhaseProposal) -> Any:
+        flash(_("起案しました。ほかの承認者が確かめると、確定します。"), "good")
+        return redirect(self.get_url("phase_proposal.details_view", id=made.id))
+
+    @page("/change/", Permission.TARGET_PROPOSE, methods=("GET", "POST"))
     def change_view(self) -> Any:
         row: Phase = self.get_one(request.args.get("id", ""))
         rule = in_force(row)
         if rule is None:
             abort(404)
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id, name = row.id, phase_name(row.number)
         data = {field: getattr(rule, field) for field in RULE_WORDS}
         form = ChangeForm(data={**data, "version": row.version})
-
-        def change() -> PhaseRule:
-            form.prove()
-            return phases.change_rule(
+        made = submitted(
+            form,
+            lambda: phase_proposals.propose_rule(
                 db_session(),
                 row_id,
                 form.dates(),
                 reason=form["reason"].data or "",
                 actor=actor(),
                 version=form["version"].data,
-            )
-
-        if submitted(form, change) is not None:
-            flash(_("期限を変更しました。前の期限も記録に残っています。"), "good")
-            return redirect(self.get_url(".details_view", id=row_id))
+                key=form["key"].data,
+            ),
+        )
+        if made is not None:
+            return self._proposed(made)
         back = self.get_url(".details_view", id=row_id)
         html = self.render("admin/phase/change.html", form=form, name=name, back=back, rules=list(RULE_WORDS))
         return html, status()

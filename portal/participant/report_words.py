@@ -79,6 +79,7 @@ def _one(sentence: Callable[[], str]) -> Say:
 
 _SAY: dict[EventTag, Say] = {
     EventTag.VERIFIER_ASSIGNED: _one(lambda: _("担当の検証機関が決まりました")),
+    EventTag.VERIFIER_UNASSIGNED: _one(lambda: _("検証機関の担当が終わりました")),
     EventTag.REPORT_REGISTERED: _registered,
     EventTag.REPORT_REFUSED: _refused,
     EventTag.REPORT_ATTACHED: _attached,

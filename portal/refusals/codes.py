@@ -128,3 +128,7 @@ class Refusal(StrEnum):
     REVERSAL_OF_REVERSAL = auto()
     BANKING_CLOSED = auto()
     TARGET_EXISTS = auto()
+    # many rows at once
+    NOTHING_CHOSEN = auto()
+    ROWS_REFUSED = auto()
+    VERIFIER_NEEDED = auto()

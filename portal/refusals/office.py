@@ -109,4 +109,16 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この申請書は{found}用です。{expected}用の申請書を選んでください。",
         "This form is for a {found}; choose the form for a {expected}.",
     ),
+    Refusal.NOTHING_CHOSEN: (
+        "対象が選ばれていません。一度に処理できるのは{limit}件までです。",
+        "Nothing is chosen. At most {limit} can be dealt with at once.",
+    ),
+    Refusal.ROWS_REFUSED: (
+        "{rows}は、いまは処理できません。ほかのものも含めて、何も変えていません。",
+        "{rows} cannot be dealt with now. Nothing was changed, the others included.",
+    ),
+    Refusal.VERIFIER_NEEDED: (
+        "検証依頼中の報告書の担当だけを終えることはできません。次の検証機関を選んで引き継いでください。",
+        "Verification is requested, so the assignment cannot simply end. Choose another verifier.",
+    ),
 }

@@ -68,8 +68,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "Reports of this period are not verified.",
     ),
     Refusal.VERIFIER_BUSY: (
-        "検証依頼中または承認手続き中のため、検証機関を変更できません。",
-        "The report is with the verifier or under approval; the verifier cannot be changed now.",
+        "承認手続き中のため、検証機関を変更できません。先に、報告書を検証機関に差し戻してください。",
+        "The report is under approval, so the verifier cannot be changed. Return it to the verifier first.",
     ),
     Refusal.REVIEW_DOCUMENT_NEEDED: (
         "査読書類のファイルか本文を入力してください。",

@@ -51,6 +51,14 @@ def _reports(actor: User) -> Any:
     return false()
 
 
+def _verifications(actor: User) -> Any:
+    """A verifier sees its own verification reports only: what another found is no part of its work."""
+    assigned = VerificationReport.report_id.in_(select(EmissionsReport.id).where(_reports(actor)))
+    if actor.verifier_id is not None:
+        return assigned & (VerificationReport.verifier_id == actor.verifier_id)
+    return assigned
+
+
 def _of_report(column: Any) -> Scope:
     return lambda actor: column.in_(select(EmissionsReport.id).where(_reports(actor)))
 
@@ -86,7 +94,7 @@ _SCOPES: dict[type[Any], Scope] = {
     Verifier: lambda actor: Verifier.id == actor.verifier_id if actor.verifier_id is not None else false(),
     EmissionsReport: _reports,
     ReportFile: _of_report(ReportFile.report_id),
-    VerificationReport: _of_report(VerificationReport.report_id),
+    VerificationReport: _verifications,
     ReviewDocument: _of_report(ReviewDocument.report_id),
     Account: own_account,
     Movement: lambda actor: or_(
@@ -125,9 +133,12 @@ def get_visible(session: Session, model: type[R], row_id: int, actor: User, *, l
     ``lock`` takes it FOR UPDATE on PostgreSQL and re-reads it; SQLite is already alone.
     """
     query = visible(model, actor).where(model.id == row_id)  # type: ignore[attr-defined]
+    asked = query
     if lock:
         query = query.with_for_update(of=model).execution_options(populate_existing=True)
     row = session.scalars(query).one_or_none()
-    if row is None:
+    # whoever had to wait for the lock may have lost the row meanwhile: PostgreSQL looks again at the row
+    # alone, not at what makes it visible
+    if row is None or (lock and actor.role not in SECRETARIAT and session.scalar(asked) is None):
         raise NotFound
     return row

@@ -70,6 +70,7 @@ class MailKind(StrEnum):
     ACCOUNT_RESUMED = auto()
     ACCOUNT_CLOSED = auto()
     TARGETS_TO_CONFIRM = auto()
+    VERIFIER_TAKES_OVER = auto()
 
 
 class Topic(StrEnum):
@@ -233,6 +234,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.ACCOUNT_RESUMED: _account(_A, _T),
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
     MailKind.TARGETS_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("count", "quantity")),
+    MailKind.VERIFIER_TAKES_OVER: _report(_A, _B, _V_ACTS),
 }
 
 

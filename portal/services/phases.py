@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -11,10 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotFound, Problem, Refusal, Refused
+from portal.errors import NotFound, Problem, Refusal
 from portal.models import Phase, PhaseRule, UnitClass, UnitType, User
-from portal.permissions import Permission
-from portal.services import access, audit, factors, workflow
+from portal.services import audit, factors
 from portal.services.audit import EventTag
 
 #: a date outside is a slip of the hand
@@ -78,32 +78,48 @@ class RuleDates:
         return wrong + (["proposal_days"] if self.proposal_days < 1 else [])
 
 
-def _facts(values: PhaseYears | RuleDates) -> dict[str, Any]:
+def facts(values: PhaseYears | RuleDates) -> dict[str, Any]:
+    """The values as JSON keeps them: days as ISO text."""
     return {k: v.isoformat() if isinstance(v, date | datetime) else v for k, v in asdict(values).items()}
 
 
-def create_phase(
-    session: Session, number: int, years: PhaseYears, dates: RuleDates, *, reason: str, actor: User
-) -> Phase:
-    """A new phase with its first rule, its JAA class, and the default factors of its years.
+def dates_from(kept: Mapping[str, Any]) -> RuleDates:
+    """What :func:`facts` made of a rule's values, back again."""
+    values: dict[str, Any] = {k: date.fromisoformat(v) if isinstance(v, str) else v for k, v in kept.items()}
+    return RuleDates(**values)
 
-    Only an approver may (domain §2). Raises ``Refused`` with PHASE_EXISTS or DATES_ORDER.
-    """
-    access.check(actor, Permission.TARGET_CONFIRM)
-    problems = [Problem(Refusal.DATES_ORDER, name) for name in dates.out_of_order()]
+
+def opening_problems(session: Session, number: int, years: PhaseYears, dates: RuleDates) -> list[Problem]:
+    """Why a phase with this number, these years and dates cannot be; all of it at once."""
+    problems = rule_problems(dates)
     if not years.in_order():
         problems.append(Problem(Refusal.DATES_ORDER, "target_year"))
     if number < 1:
         problems.append(Problem(Refusal.QUANTITY_POSITIVE, "number"))
     if session.scalar(select(Phase.id).where(Phase.number == number)) is not None:
         problems.append(Problem(Refusal.PHASE_EXISTS, "number", {"number": number}))
-    if problems:
-        raise Refused(*problems)
-    why = workflow.clean_reason(reason, needed=True)
+    return problems
+
+
+def rule_problems(dates: RuleDates, now: RuleDates | None = None) -> list[Problem]:
+    """Why these dates cannot take the place of ``now``; pure."""
+    problems = [Problem(Refusal.DATES_ORDER, name) for name in dates.out_of_order()]
+    if dates == now:
+        problems.append(Problem(Refusal.NOTHING_CHANGED))
+    return problems
+
+
+def open_phase(
+    session: Session, number: int, years: PhaseYears, dates: RuleDates, *, reason: str, actor: User
+) -> Phase:
+    """A new phase with its first rule, its JAA class, and the default factors of its years.
+
+    A step of ``phase_proposals.confirm_proposal``, which has judged it; nobody else calls it (domain §2).
+    """
     phase = Phase(number=number, created_at=clock.now(), **asdict(years))
     session.add(phase)
     session.flush()
-    _add_rule(session, phase, dates, why or "", actor)
+    _add_rule(session, phase, dates, reason, actor)
     unit_class_for(session, phase)
     factors.ensure_factors(session, years.all_years())
     audit.record(
@@ -111,11 +127,38 @@ def create_phase(
         EventTag.PHASE_CREATED,
         phase,
         actor=actor,
+        reason=reason,
         number=number,
-        **_facts(years),
-        rule=_facts(dates),
+        **facts(years),
+        rule=facts(dates),
     )
     return phase
+
+
+def supersede_rule(
+    session: Session, phase: Phase, dates: RuleDates, *, reason: str, actor: User
+) -> PhaseRule:
+    """Supersede the rule in force by ``dates``; the old row stays readable.
+
+    A step of ``phase_proposals.confirm_proposal``, which has locked and judged it.
+    """
+    old = rule_in_force(session, phase)
+    before, after = facts(dates_of(old)), facts(dates)
+    changed = [name for name in after if before[name] != after[name]]
+    old.superseded_at = clock.now()
+    phase.version += 1  # pages show the dates as the phase's own
+    session.flush()
+    rule = _add_rule(session, phase, dates, reason, actor)
+    audit.record(
+        session,
+        EventTag.PHASE_RULE_CHANGED,
+        phase,
+        actor=actor,
+        reason=reason,
+        before={name: before[name] for name in changed},
+        after={name: after[name] for name in changed},
+    )
+    return rule
 
 
 def _add_rule(session: Session, phase: Phase, dates: RuleDates, reason: str, actor: User) -> PhaseRule:
@@ -146,39 +189,18 @@ def dates_of(rule: PhaseRule) -> RuleDates:
     return RuleDates(**{name: getattr(rule, name) for name in RuleDates.__dataclass_fields__})
 
 
-def change_rule(
-    session: Session, phase_id: int, dates: RuleDates, *, reason: str, actor: User, version: int | None = None
-) -> PhaseRule:
-    """Supersede the rule in force by ``dates`` with a reason; the old row stays readable.
-
-    Raises ``Refused`` with DATES_ORDER, NOTHING_CHANGED or REASON_NEEDED, ``Stale`` for an old page.
-    """
-    access.check(actor, Permission.TARGET_CONFIRM)
-    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
-    workflow.expect_version(phase, version)
-    wrong = dates.out_of_order()
-    if wrong:
-        raise Refused(*(Problem(Refusal.DATES_ORDER, name) for name in wrong))
-    why = workflow.clean_reason(reason, needed=True)
-    old = rule_in_force(session, phase)
-    before, after = _facts(dates_of(old)), _facts(dates)
-    changed = [name for name in after if before[name] != after[name]]
-    if not changed:
-        raise Refused(Problem(Refusal.NOTHING_CHANGED))
-    old.superseded_at = clock.now()
-    phase.version += 1  # pages show the dates as the phase's own
-    session.flush()
-    rule = _add_rule(session, phase, dates, why or "", actor)
-    audit.record(
-        session,
-        EventTag.PHASE_RULE_CHANGED,
-        phase,
-        actor=actor,
-        reason=why,
-        before={name: before[name] for name in changed},
-        after={name: after[name] for name in changed},
-    )
-    return rule
+def rule_at(session: Session, phase: Phase, moment: datetime) -> PhaseRule | None:
+    """The rule of the phase that held at ``moment``; ``None`` before its first."""
+    return session.scalars(
+        select(PhaseRule)
+        .where(
+            PhaseRule.phase_id == phase.id,
+            PhaseRule.created_at <= moment,
+            PhaseRule.superseded_at.is_(None) | (PhaseRule.superseded_at > moment),
+        )
+        .order_by(PhaseRule.id.desc())
+        .limit(1)
+    ).one_or_none()
 
 
 def unit_class_for(session: Session, phase: Phase) -> UnitClass:

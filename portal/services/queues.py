@@ -31,7 +31,9 @@ from portal.models import (
     MovementKind,
     MovementState,
     Period,
+    PhaseProposal,
     PhaseRule,
+    ProposalState,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
@@ -57,6 +59,7 @@ class Waiting:
     letters: int
     mails: int
     imports: int
+    phase_proposals: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -71,6 +74,7 @@ def waiting(session: Session) -> Waiting:
         "letters": (Letter, Letter.state == LetterState.WAITING),
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
         "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
+        "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -102,6 +106,7 @@ class QueueKind(StrEnum):
     REVOCATIONS = "revocations"
     ISSUES = "issues"
     RETURNED_LETTERS = "returned_letters"
+    PHASES = "phases"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -118,6 +123,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.REVOCATIONS: timedelta(days=1),
     QueueKind.ISSUES: timedelta(days=5),
     QueueKind.RETURNED_LETTERS: timedelta(days=7),
+    QueueKind.PHASES: timedelta(days=3),
 }
 
 
@@ -177,6 +183,7 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             ApprovalRevocation.proposed_at,
             ApprovalRevocation.state == RevocationState.PROPOSED,
         ),
+        QueueKind.PHASES: (PhaseProposal.proposed_at, PhaseProposal.state == ProposalState.PROPOSED),
     }
 
 

@@ -41,7 +41,13 @@ TAGS = frozenset(
     }
 )
 #: besides, for the holder itself and the secretariat
-OWN_TAGS = TAGS | {EventTag.REPORT_REFUSED, EventTag.REPORT_ATTACHMENT_REMOVED}
+OWN_TAGS = TAGS | {
+    EventTag.REPORT_REFUSED,
+    EventTag.REPORT_ATTACHMENT_REMOVED,
+    EventTag.VERIFIER_UNASSIGNED,
+}
+#: why the office changed the verifier is the office's
+_OFFICE_REASONS = frozenset({EventTag.VERIFIER_ASSIGNED, EventTag.VERIFIER_UNASSIGNED})
 #: facts a page may put into words
 _FACTS = frozenset({"number", "filename", "opinion", "verified", "side", "round", "late", "count"})
 
@@ -100,8 +106,19 @@ def time_lines(
     files = {report.id: _files(report) for report in reports}
     lines: dict[int, list[TimeLineEntry]] = defaultdict(list)
     for event in events:
+        if _of_another_verifier(event, actor):
+            continue
         lines[event.subject_id].append(_entry(event, files[event.subject_id], actor))
     return {report_id: tuple(lines[report_id]) for report_id in ids}
+
+
+def _of_another_verifier(event: Event, reader: User) -> bool:
+    """Whether it tells of the result of a verifier before, which the next one does not see."""
+    return (
+        reader.verifier_id is not None
+        and event.tag == EventTag.VERIFICATION_REGISTERED.value
+        and (event.actor is None or event.actor.verifier_id != reader.verifier_id)
+    )
 
 
 _Files = dict[tuple[str, int], FileLink]
@@ -138,7 +155,7 @@ def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
         actor_name=None if hidden or by is None else by.name,
         actor_role=by.role if by is not None else None,
         actor_organisation=by.verifier.label if by is not None and by.verifier is not None else None,
-        reason=event.reason,
+        reason=None if tag in _OFFICE_REASONS and reader.role not in SECRETARIAT else event.reason,
         emissions=figure if isinstance(figure, int) else None,
         facts=shown,
         file=next((files[place] for place in named if place in files), None),

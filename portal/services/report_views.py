@@ -337,7 +337,11 @@ def _view(
     turn = report_rules.turn(facts)
     opens, due = report_rules.window(report_rules.rule_of(report.holder.phase), report.period)
     verifier = report_rules.live_verifier(report)
-    verifications = tuple(verification_line(report, row) for row in report.verification_reports)
+    verifications = tuple(
+        verification_line(report, row)
+        for row in report.verification_reports
+        if actor.verifier_id in (None, row.verifier_id)
+    )
     return ReportView(
         id=report.id,
         version=report.version,

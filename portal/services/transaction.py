@@ -15,7 +15,13 @@ from portal.errors import InUse, Stale
 T = TypeVar("T")
 
 #: lost races that a second try settles: the retry then finds what the winner did
-_RACES = ("done_once", "uq_movement_idempotency_key", "movement.idempotency_key", "number_series")
+_RACES = (
+    "done_once",
+    "uq_movement_idempotency_key",
+    "movement.idempotency_key",
+    "number_series",
+    "uq_phase_proposal_open",
+)
 #: PostgreSQL: serialization failure, deadlock, lock not available
 _RETRY_STATES = {"40001", "40P01", "55P03"}
 

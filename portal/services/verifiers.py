@@ -28,12 +28,10 @@ from portal.services.mail import MailKind, notify
 from portal.services.numbers import next_number
 from portal.services.registration_checks import participant_key
 from portal.services.registration_data import mail_problem, tidy, tidy_code
+from portal.services.report_steps import touch
 from portal.services.users import add_login
 
 VERIFIED_PERIODS = (Period.BASE, Period.TARGET)
-_IN_HAND = frozenset(
-    {ReportState.VERIFICATION_REQUESTED, ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW}
-)
 
 
 def make_verifier(
@@ -83,51 +81,153 @@ def add_user(
     return user, letters.make_reissue(session, verifier, [user], actor=actor)
 
 
+def refusal_to_assign(period: Period, state: ReportState) -> Refusal | None:
+    """Why the verifier of such a report cannot be changed, or ``None``; pure.
+
+    While verification is requested it can, with a reason. Under approval the report and the verification
+    report belong together: they go back to the verifier first.
+    """
+    if period not in VERIFIED_PERIODS:
+        return Refusal.NO_VERIFICATION_HERE
+    if state in (ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW):
+        return Refusal.VERIFIER_BUSY
+    if state not in (ReportState.NOT_SUBMITTED, ReportState.VERIFICATION_REQUESTED):
+        return Refusal.WRONG_STATE
+    return None
+
+
+def refusal_to_end(period: Period, state: ReportState) -> Refusal | None:
+    """Why the assignment of such a report cannot end without a next verifier, or ``None``; pure."""
+    against = refusal_to_assign(period, state)
+    if against is None and state is ReportState.VERIFICATION_REQUESTED:
+        return Refusal.VERIFIER_NEEDED
+    return against
+
+
 def assign(
-    session: Session, report_id: int, verifier_id: int, *, actor: User, version: int | None = None
+    session: Session,
+    report_id: int,
+    verifier_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    reason: str | None = None,
 ) -> VerifierAssignment:
     """Assign a base- or target-year report to a verifier; the one before loses it at once (safety 15).
 
-    Raises ``Refused`` with NO_VERIFICATION_HERE (adjustment year), VERIFIER_BUSY while the report is
-    with the verifier or under approval, WRONG_STATE once it is approved.
+    Taking over a report whose verification is requested needs a ``reason``; the verification reports of
+    the verifier before stay in the record, and count for nothing and are not shown to the next one.
+    Raises ``Refused`` with what :func:`refusal_to_assign` says, or REASON_NEEDED.
     """
     access.check(actor, Permission.VERIFIER_ASSIGN)
     report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
     workflow.expect_version(report, version)
     verifier = access.get_visible(session, Verifier, verifier_id, actor)
-    if report.period not in VERIFIED_PERIODS:
-        raise refuse(Refusal.NO_VERIFICATION_HERE)
-    if report.state in _IN_HAND:
-        raise refuse(Refusal.VERIFIER_BUSY)
-    if report.state is not ReportState.NOT_SUBMITTED:
-        raise refuse(Refusal.WRONG_STATE)
-    before = session.scalars(
-        select(VerifierAssignment).where(
-            VerifierAssignment.report_id == report.id, VerifierAssignment.ended_at.is_(None)
-        )
-    ).one_or_none()
+    against = refusal_to_assign(report.period, report.state)
+    if against is not None:
+        raise refuse(against)
+    before = live_assignment(session, report.id)
     if before is not None and before.verifier_id == verifier.id:
         return before
+    takes_over = report.state is ReportState.VERIFICATION_REQUESTED
+    why = workflow.clean_reason(reason, needed=takes_over)
+    return hand_over(session, report, before, verifier, why, actor=actor)
+
+
+def live_assignment(session: Session, report_id: int) -> VerifierAssignment | None:
+    """The assignment of the report that has not ended, if any."""
+    return session.scalars(
+        select(VerifierAssignment).where(
+            VerifierAssignment.report_id == report_id, VerifierAssignment.ended_at.is_(None)
+        )
+    ).one_or_none()
+
+
+def hand_over(
+    session: Session,
+    report: EmissionsReport,
+    before: VerifierAssignment | None,
+    verifier: Verifier,
+    why: str | None,
+    *,
+    actor: User,
+) -> VerifierAssignment:
+    """End ``before`` and assign the locked and judged ``report`` to ``verifier``: events, mails, version."""
     now = clock.now()
     if before is not None:
-        before.ended_at = now
-        session.flush()
+        _end(session, report, before, why, actor=actor)
     after = VerifierAssignment(
-        report_id=report.id, verifier_id=verifier.id, assigned_by_id=actor.id, assigned_at=now
+        report_id=report.id, verifier=verifier, assigned_by_id=actor.id, assigned_at=now
     )
     session.add(after)
+    touch(report)
     audit.record(
         session,
         EventTag.VERIFIER_ASSIGNED,
         report,
         actor=actor,
         holder_id=report.holder_id,
+        reason=why,
         before=before.verifier.label if before is not None else None,
         after=verifier.label,
     )
     session.flush()
-    notify(session, MailKind.VERIFIER_ASSIGNED, report=report, actor=actor)
+    waits = report.state is ReportState.VERIFICATION_REQUESTED
+    kind = MailKind.VERIFIER_TAKES_OVER if waits else MailKind.VERIFIER_ASSIGNED
+    notify(session, kind, report=report, verifier=verifier, actor=actor)
     return after
+
+
+def _end(
+    session: Session,
+    report: EmissionsReport,
+    assignment: VerifierAssignment,
+    why: str | None,
+    *,
+    actor: User,
+) -> None:
+    assignment.ended_at = clock.now()
+    audit.record(
+        session,
+        EventTag.VERIFIER_UNASSIGNED,
+        report,
+        actor=actor,
+        holder_id=report.holder_id,
+        reason=why,
+        before=assignment.verifier.label,
+    )
+    notify(
+        session,
+        MailKind.VERIFIER_UNASSIGNED,
+        report=report,
+        verifier=assignment.verifier,
+        actor=actor,
+        until_now=assignment.verifier.label,
+    )
+
+
+def end_assignment(
+    session: Session, report_id: int, reason: str | None, *, actor: User, version: int | None = None
+) -> VerifierAssignment:
+    """End the assignment of a report that is with its holder, without a next verifier, with a reason.
+
+    Raises ``Refused`` with what :func:`refusal_to_end` says (VERIFIER_NEEDED while verification is
+    requested: nobody could act on the report), NO_VERIFIER or REASON_NEEDED.
+    """
+    access.check(actor, Permission.VERIFIER_ASSIGN)
+    report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+    workflow.expect_version(report, version)
+    against = refusal_to_end(report.period, report.state)
+    if against is not None:
+        raise refuse(against)
+    assignment = live_assignment(session, report.id)
+    if assignment is None:
+        raise refuse(Refusal.NO_VERIFIER)
+    why = workflow.clean_reason(reason, needed=True)
+    _end(session, report, assignment, why, actor=actor)
+    touch(report)
+    session.flush()
+    return assignment
 
 
 def assign_holder(

@@ -17,7 +17,6 @@ from portal.models import (
     Holder,
     Letter,
     LetterKind,
-    PhaseRule,
     ReductionTarget,
     TargetState,
     User,
@@ -56,7 +55,7 @@ def test_a_target_needs_two_people(app: Flask, session: Session, holder: Holder)
     assert wrong.status_code == 422 and 'id="quantity-error"' in wrong.text and 'value="1.5"' in wrong.text
     assert "as-input--10" in wrong.text and "<span>t-CO2</span>" in wrong.text
     seen = first.send(f"/admin/target/propose/?holder={holder.id}", {"quantity": "１，５００"})
-    assert "別の承認者が確かめて、確定します" in seen.text
+    assert "起案した方は確認できません" in seen.text
     url = f"/admin/target/confirm/?id={target_of(session).id}"
     assert "いまはできません" in first.get(url).text
     own = first.post(url, first.form(url.replace("confirm", "withdraw")))
@@ -172,21 +171,6 @@ def test_a_login_is_disabled_with_a_reason_and_nobody_disables_himself(app: Flas
         "停止を解きました。"
         in approver.send(f"/admin/user/enable/?id={users['officer']}", {"reason": "復帰"}).text
     )
-
-
-def test_a_deadline_is_superseded_and_the_old_one_stays_readable(app: Flask, session: Session) -> None:
-    office(session)
-    approver = Clerk(app, session, "approver")
-    phase_id = session.scalars(select(PhaseRule.phase_id)).one()
-    url = f"/admin/phase/change/?id={phase_id}"
-    dates = {name: str(getattr(make.DATES, name)) for name in vars(make.DATES)}
-    dates = {name: value for name, value in dates.items() if value not in ("False",)}
-    wrong = approver.send(url, {**dates, "banking_until": "2015-11-01", "reason": "延長"})
-    assert wrong.status_code == 422 and 'id="banking_until-error"' in wrong.text
-    seen = approver.send(url, {**dates, "retirement_deadline": "2015-12-15", "reason": "延長のため"})
-    assert "2015年11月30日" in seen.text and "2015年12月15日" in seen.text and "延長のため" in seen.text
-    assert len(session.scalars(select(PhaseRule)).all()) == 2
-    assert Clerk(app, session, "officer").get(url).status_code == 403
 
 
 @pytest.mark.parametrize("act", ["accept", "decline"])

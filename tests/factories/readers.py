@@ -23,6 +23,7 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import phases, registration, users
 from portal.services.registration_data import ApplicationData
+from tests.factories.registration import opened
 
 DATES = phases.RuleDates(
     application_due=date(2012, 9, 30),
@@ -73,7 +74,7 @@ def people(session: Session, *, mail_b: str | None = "b@holder.example") -> Peop
     ]
     officer, approver, viewer = made
     session.flush()
-    phase = phases.create_phase(session, 2, YEARS, DATES, reason="第2期の開始", actor=approver)
+    phase = opened(session, 2, YEARS, DATES, by=(officer, approver))
     session.flush()
 
     def accepted(data: ApplicationData) -> registration.Accepted:

@@ -20,7 +20,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import Role
-from portal.services import phases, registration, users
+from portal.services import phase_proposals, registration, users
 from portal.services.passwords import hash_password
 from portal.services.phases import PhaseYears, RuleDates
 from portal.services.registration import Accepted, ApplicationData
@@ -75,8 +75,17 @@ def phase(session: Session, number: int = 2) -> Phase:
     found = session.scalars(select(Phase).where(Phase.number == number)).one_or_none()
     if found is not None:
         return found
-    approver = office(session, Role.APPROVER)
-    return phases.create_phase(session, number, YEARS, DATES, reason="実施ルールによる", actor=approver)
+    return opened(session, number, YEARS, DATES, by=(office(session), office(session, Role.APPROVER)))
+
+
+def opened(
+    session: Session, number: int, years: PhaseYears, dates: RuleDates, *, by: tuple[User, User]
+) -> Phase:
+    """A phase, proposed by the first and confirmed by the second of two colleagues."""
+    made = phase_proposals.propose_phase(
+        session, number, years, dates, reason="実施ルールによる", actor=by[0]
+    )
+    return phase_proposals.confirm_proposal(session, made.id, actor=by[1])
 
 
 def holder_data(session: Session, **changes: object) -> ApplicationData:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
+from portal.errors import NotAllowed, NotFound, PortalError, Refusal
 from portal.models import (
     DecisionState,
     DocumentContent,
@@ -21,7 +21,6 @@ from portal.models import (
     EmissionsReport,
     MailMessage,
     Period,
-    PhaseRule,
     TargetState,
     UnitType,
     VerifierAssignment,
@@ -66,36 +65,6 @@ def test_a_phase_brings_its_units_and_its_factors(session: Session) -> None:
         factors.factors_for(session, [2030])
 
 
-def test_a_rule_is_superseded_never_edited(session: Session) -> None:
-    phase, approver = make.phase(session), make.office(session, Role.APPROVER)
-    later = replace(make.DATES, base_report_due=date(2014, 2, 28))
-    phases.change_rule(session, phase.id, later, reason="大雪のため", actor=approver, version=phase.version)
-    rules = session.scalars(select(PhaseRule).order_by(PhaseRule.id)).all()
-    assert [r.base_report_due for r in rules] == [date(2014, 1, 31), date(2014, 2, 28)]
-    assert rules[0].superseded_at is not None
-    with pytest.raises(Stale):
-        phases.change_rule(session, phase.id, make.DATES, reason="x", actor=approver, version=1)
-    with pytest.raises(NotAllowed):
-        phases.change_rule(session, phase.id, make.DATES, reason="x", actor=make.office(session))
-    wrong = replace(make.DATES, banking_until=date(2015, 1, 1))
-    change = lambda dates: lambda: phases.change_rule(session, phase.id, dates, reason="x", actor=approver)  # noqa: E731
-    assert refusal(change(wrong)) is Refusal.DATES_ORDER
-    assert refusal(change(later)) is Refusal.NOTHING_CHANGED
-
-
-def test_a_phase_is_made_once_with_years_in_order(session: Session) -> None:
-    make.phase(session)
-    approver = make.office(session, Role.APPROVER)
-
-    def create(number: int, years: phases.PhaseYears) -> Refusal:
-        return refusal(
-            lambda: phases.create_phase(session, number, years, make.DATES, reason="x", actor=approver)
-        )
-
-    assert create(2, make.YEARS) is Refusal.PHASE_EXISTS
-    assert create(3, replace(make.YEARS, target_year=2012)) is Refusal.DATES_ORDER
-
-
 def test_a_factor_is_superseded(session: Session) -> None:
     make.phase(session)
     approver = make.office(session, Role.APPROVER)
@@ -127,8 +96,7 @@ def test_a_target_needs_two_people(session: Session) -> None:
     one.active = True
     targets.confirm_target(session, target.id, actor=other, version=target.version)
     assert (target.state, target.confirmed_by_id) == (TargetState.CONFIRMED, other.id)
-    again = lambda: targets.propose_target(session, holder.id, 1400, actor=one)  # noqa: E731
-    assert refusal(again) is Refusal.TARGET_EXISTS
+    assert mailed(session, "target_confirmed") == {holder.users[0].email}
     assert refusal(lambda: targets.withdraw_target(session, target.id, actor=one)) is Refusal.WRONG_STATE
 
 
@@ -176,13 +144,15 @@ def test_a_new_assignment_takes_the_report_from_the_old_verifier_at_once(session
     assert mailed(session, "verifier_assigned") >= {one.users[0].email, other.users[0].email}
 
 
-def test_no_change_of_verifier_while_the_report_is_in_hand(session: Session) -> None:
+def test_no_change_of_verifier_while_the_report_is_under_approval(session: Session) -> None:
     holder, officer = make.holder(session), make.office(session)
     one, other = make.verifier(session), make.verifier(session)
     verifiers.assign_holder(session, holder.id, one.id, actor=officer)
     report = report_of(session, holder.id, Period.BASE)
     workflow.advance(session, REPORT, report, "request_verification", actor=holder.users[0])
     assign = lambda r: lambda: verifiers.assign(session, r.id, other.id, actor=officer)  # noqa: E731
+    assert refusal(assign(report)) is Refusal.REASON_NEEDED
+    workflow.advance(session, REPORT, report, "request_approval", actor=one.users[0])
     assert refusal(assign(report)) is Refusal.VERIFIER_BUSY
     assert refusal(assign(report_of(session, holder.id, Period.ADJUSTMENT))) is Refusal.NO_VERIFICATION_HERE
     (target_year,) = verifiers.assign_holder(session, holder.id, other.id, actor=officer)

@@ -16,7 +16,7 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, importing, postroom, registry, reporting, trading
+from portal.services.demo import desk, importing, postroom, registry, reporting, scheme, trading
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -67,6 +67,8 @@ def build(session: Session) -> None:
             postroom.old_letters,
             postroom.letters_on_their_way,
             desk.contact_changes,
+            scheme.next_cohort,
+            scheme.phase_change,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from portal import clock
 from portal.models import ParticipantKind, Participation, SiteKind
 from portal.permissions import Role
-from portal.services import letters, phases, registration, targets, users, verifiers
+from portal.services import letters, phase_proposals, phases, registration, targets, users, verifiers
 from portal.services.demo import names, plan
 from portal.services.demo.stage import Stage
 from portal.services.registration_data import ApplicationData
@@ -70,14 +70,16 @@ def personas(stage: Stage) -> None:
 
 
 def all_phases(stage: Stage) -> None:
-    """Phases 1 to 4; the second is the one shown."""
+    """Phases 1 to 4, each by two persons; the second is the one shown."""
 
     def make() -> None:
         for number in (1, 2, 3, 4):
             years, dates = phase_dates(number)
-            phase = phases.create_phase(
-                stage.session, number, years, dates, reason="実施ルールのとおり", actor=stage.approver()
+            proposal = phase_proposals.propose_phase(
+                stage.session, number, years, dates, reason="実施ルールのとおり", actor=stage.officer()
             )
+            clock.step(timedelta(hours=1))
+            phase = phase_proposals.confirm_proposal(stage.session, proposal.id, actor=stage.approver())
             stage.phases[number] = phase.id
 
     stage.at("2013-04-02 10:00")

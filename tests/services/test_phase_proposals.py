@@ -1,0 +1,227 @@
+"""Phases by two persons: proposed, confirmed, withdrawn; the dates before stay readable (domain §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from portal import clock
+from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
+from portal.models import Event, MailMessage, Phase, PhaseProposal, PhaseRule, ProposalState, UnitClass, User
+from portal.permissions import Role, may
+from portal.services import phase_proposals, phases, transitions, users
+from portal.services.audit import EventTag
+from portal.services.transaction import one_transaction
+from tests.factories import registration as make
+from tests.services.test_races import at_once
+
+LATER = replace(make.DATES, retirement_deadline=date(2015, 12, 15))
+S = ProposalState
+
+
+def refused(work: Callable[[], object]) -> list[Refusal]:
+    with pytest.raises(PortalError) as caught:
+        work()
+    return [problem.refusal for problem in caught.value.problems]
+
+
+@dataclass
+class Office:
+    """An officer, two approvers, a viewer, and phase 2."""
+
+    phase: Phase
+    officer: User
+    approver: User
+    second: User
+    viewer: User
+
+
+@pytest.fixture
+def office(session: Session, at: Callable[[str], datetime]) -> Office:
+    at("2013-10-08 09:00")
+    phase = make.phase(session)
+    roles = (Role.OFFICER, Role.APPROVER, Role.APPROVER, Role.VIEWER)
+    made = Office(phase, *(make.office(session, role) for role in roles))
+    clock.step(timedelta(minutes=1))
+    session.commit()
+    return made
+
+
+def proposed(session: Session, office: Office, dates: phases.RuleDates = LATER) -> PhaseProposal:
+    return phase_proposals.propose_rule(
+        session, office.phase.id, dates, reason="大雪のため", actor=office.officer
+    )
+
+
+def mailed(session: Session, kind: str) -> list[MailMessage]:
+    return list(session.scalars(select(MailMessage).where(MailMessage.kind == kind)))
+
+
+def test_new_dates_are_in_force_once_another_person_has_confirmed_them(
+    session: Session, office: Office
+) -> None:
+    holder = make.holder(session)
+    row = proposed(session, office)
+    assert phases.rule_in_force(session, office.phase).retirement_deadline == date(2015, 11, 30)
+    assert {office.approver.email, office.second.email} <= {
+        one.recipient for one in mailed(session, "phase_to_confirm")
+    }
+    before = clock.now()
+    clock.step(timedelta(hours=1))
+    phase_proposals.confirm_proposal(session, row.id, actor=office.approver, version=row.version)
+    old, new = session.scalars(select(PhaseRule).order_by(PhaseRule.id)).all()
+    assert (old.superseded_at, new.superseded_at) == (clock.now(), None)
+    assert (old.retirement_deadline, new.retirement_deadline) == (date(2015, 11, 30), date(2015, 12, 15))
+    assert phases.rule_at(session, office.phase, before) is old
+    assert phases.rule_at(session, office.phase, clock.now()) is new
+    assert phases.rule_at(session, office.phase, before - timedelta(days=900)) is None
+    assert (row.state, row.confirmed_by_id) == (S.CONFIRMED, office.approver.id)
+    (told,) = mailed(session, "phase_dates_changed")
+    assert told.recipient == holder.users[0].email
+    assert "償却期限：2015年11月30日（月） → 2015年12月15日（火）" in told.body
+    tags = session.scalars(select(Event.tag).order_by(Event.id.desc()).limit(3)).all()
+    assert tags[::-1] == [
+        EventTag.PHASE_PROPOSED.value,
+        EventTag.PHASE_PROPOSAL_CONFIRMED.value,
+        EventTag.PHASE_RULE_CHANGED.value,
+    ]
+
+
+def test_a_phase_opens_with_its_units_and_factors_by_two_persons(session: Session, office: Office) -> None:
+    years = replace(make.YEARS, base_last_year=2013, installation_year=2014, target_year=2015)
+    years = replace(years, adjustment_year=2016, reporting_year=2017)
+    row = phase_proposals.propose_phase(
+        session, 3, years, make.DATES, reason="第3期", actor=office.officer, key="p3"
+    )
+    again = phase_proposals.propose_phase(
+        session, 3, years, make.DATES, reason="第3期", actor=office.officer, key="p3"
+    )
+    assert again is row
+    assert session.scalars(select(Phase).where(Phase.number == 3)).one_or_none() is None
+    made = phase_proposals.confirm_proposal(session, row.id, actor=office.second)
+    assert (made.number, made.target_year, row.phase_id) == (3, 2015, made.id)
+    assert session.scalars(select(UnitClass).where(UnitClass.phase_id == made.id)).one()
+    assert phase_proposals.is_opening(row)
+
+
+def test_everything_against_a_proposal_is_said_at_once(session: Session, office: Office) -> None:
+    def opening(number: int, years: phases.PhaseYears, dates: phases.RuleDates, reason: str) -> object:
+        return phase_proposals.propose_phase(
+            session, number, years, dates, reason=reason, actor=office.officer
+        )
+
+    crooked = replace(make.DATES, banking_until=date(2015, 1, 1))
+    found = refused(lambda: opening(2, replace(make.YEARS, target_year=2012), crooked, " "))
+    assert set(found) == {Refusal.DATES_ORDER, Refusal.PHASE_EXISTS, Refusal.REASON_NEEDED}
+    assert found.count(Refusal.DATES_ORDER) == 2
+    opening(3, make.YEARS, make.DATES, "第3期")
+    assert refused(lambda: opening(3, make.YEARS, make.DATES, "x")) == [Refusal.PHASE_PROPOSAL_OPEN]
+    assert refused(lambda: proposed(session, office, make.DATES)) == [Refusal.NOTHING_CHANGED]
+    proposed(session, office)
+    assert refused(lambda: proposed(session, office, crooked)) == [
+        Refusal.DATES_ORDER,
+        Refusal.PHASE_PROPOSAL_OPEN,
+    ]
+    with pytest.raises(Stale):
+        phase_proposals.propose_rule(
+            session, office.phase.id, LATER, reason="x", actor=office.officer, version=99
+        )
+
+
+def test_four_eyes_are_two_people(session: Session, office: Office) -> None:
+    row = phase_proposals.propose_rule(session, office.phase.id, LATER, reason="延長", actor=office.approver)
+
+    def confirm(who: User) -> object:
+        return phase_proposals.confirm_proposal(session, row.id, actor=who)
+
+    assert refused(lambda: confirm(office.approver)) == [Refusal.SAME_PERSON]
+    users.reissue_office_password(session, office.approver.id, actor=office.second)
+    assert refused(lambda: confirm(office.second)) == [Refusal.PASSWORD_ISSUER]
+    third = make.office(session, Role.APPROVER)
+    office.approver.active = False
+    assert refused(lambda: confirm(third)) == [Refusal.PERSON_INACTIVE]
+    office.approver.active = True
+    confirm(third)
+
+
+def test_only_internal_days_change_and_no_holder_is_told(session: Session, office: Office) -> None:
+    make.holder(session)
+    row = proposed(session, office, replace(make.DATES, proposal_days=7))
+    phase_proposals.confirm_proposal(session, row.id, actor=office.approver)
+    assert mailed(session, "phase_dates_changed") == []
+
+
+@pytest.mark.parametrize("state", S)
+def test_each_state_action_and_role_as_the_table_says(
+    session: Session, office: Office, state: ProposalState
+) -> None:
+    """The whole square, through the services."""
+    acts = {
+        "confirm": phase_proposals.confirm_proposal,
+        "withdraw": phase_proposals.withdraw_proposal,
+    }
+    outsiders = make.holder(session).users
+    session.commit()
+    for action, act in acts.items():
+        edge = transitions.PHASE_PROPOSAL.edge(state, action)
+        permission = next(e.permission for e in transitions.PHASE_PROPOSAL.edges if e.action == action)
+        for who in [*outsiders, office.viewer, office.officer, office.second]:
+            row = proposed(session, office)
+            if state is S.CONFIRMED:
+                phase_proposals.confirm_proposal(session, row.id, actor=office.approver)
+            if state is S.WITHDRAWN:
+                phase_proposals.withdraw_proposal(session, row.id, actor=office.officer)
+            if not may(who.role, permission):
+                with pytest.raises((NotAllowed, NotFound)):
+                    act(session, row.id, actor=who)
+                assert row.state is state
+            elif edge is None:
+                assert refused(lambda act=act, row=row, who=who: act(session, row.id, actor=who)) == [
+                    Refusal.WRONG_STATE
+                ]
+            else:
+                act(session, row.id, actor=who)
+                assert row.state is edge.to
+            session.rollback()
+
+
+def test_two_approvers_at_once_confirm_once(engine: Engine, session: Session) -> None:
+    with one_transaction(session):
+        phase = make.phase(session)
+        officer = make.office(session)
+        ids = [make.office(session, Role.APPROVER).id for _ in range(4)]
+        row = phase_proposals.propose_rule(session, phase.id, LATER, reason="延長", actor=officer)
+        row_id, shown = row.id, row.version
+
+    def confirmer(user_id: int) -> Callable[[Session], int]:
+        return lambda own: (
+            phase_proposals.confirm_proposal(own, row_id, actor=own.get_one(User, user_id), version=shown).id
+        )
+
+    answers = at_once(engine, [confirmer(user_id) for user_id in ids])
+    assert sum(isinstance(answer, int) for answer in answers) == 1, answers
+    assert {one for one in answers if not isinstance(one, int)} == {Refusal.STALE_PAGE}
+    in_force = select(func.count()).select_from(PhaseRule).where(PhaseRule.superseded_at.is_(None))
+    assert session.scalar(in_force) == 1
+    assert session.scalar(select(func.count()).select_from(PhaseRule)) == 2
+
+
+def test_two_clerks_at_once_propose_the_same_phase_once(engine: Engine, session: Session) -> None:
+    with one_transaction(session):
+        ids = [make.office(session).id for _ in range(4)]
+
+    def proposer(user_id: int) -> Callable[[Session], int]:
+        return lambda own: (
+            phase_proposals.propose_phase(
+                own, 1, make.YEARS, make.DATES, reason="第1期", actor=own.get_one(User, user_id)
+            ).id
+        )
+
+    answers = at_once(engine, [proposer(user_id) for user_id in ids])
+    assert sum(isinstance(answer, int) for answer in answers) == 1, answers
+    assert {one for one in answers if not isinstance(one, int)} == {Refusal.PHASE_PROPOSAL_OPEN}
