@@ -22,6 +22,7 @@ MODULES: tuple[str, ...] = (
     "assignments",
     "reports",
     "accounts",
+    "account_changes",
     "movements",
     "ledger",
     "letters",

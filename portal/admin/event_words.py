@@ -109,6 +109,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.ACCOUNT_CLOSED: _l("口座を閉鎖しました"),
     EventTag.NOTE_WRITTEN: _l("メモを書きました"),
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
+    EventTag.USER_ROLE_CHANGED: _l("役割を変更しました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

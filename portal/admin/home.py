@@ -38,6 +38,7 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.MOVEMENTS: _l("確認を待つ移動（起案者以外が確認）"),
     QueueKind.REVOCATIONS: _l("確認を待つ承認の取消し（起案者以外が確認）"),
     QueueKind.ISSUES: _l("発行の起案"),
+    QueueKind.ACCOUNT_CHANGES: _l("確認を待つ口座の状態の変更（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -48,6 +49,7 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.MOVEMENTS: "movement.index_view",
     QueueKind.REVOCATIONS: "report.revocations",
     QueueKind.ISSUES: "issue.index",
+    QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

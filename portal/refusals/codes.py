@@ -128,3 +128,4 @@ class Refusal(StrEnum):
     REVERSAL_OF_REVERSAL = auto()
     BANKING_CLOSED = auto()
     TARGET_EXISTS = auto()
+    OWN_ROLE = auto()

@@ -108,6 +108,7 @@ class EventTag(StrEnum):
     ACCOUNT_CLOSED = auto()
     NOTE_WRITTEN = auto()
     DIRECTORY_EXPORTED = auto()
+    USER_ROLE_CHANGED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

@@ -15,6 +15,7 @@ from portal.errors import Problem, Refusal
 from portal.models import (
     FOUR_EYES_KINDS,
     Account,
+    AccountChange,
     ApprovalRevocation,
     BankingApplication,
     ContactChange,
@@ -30,12 +31,14 @@ from portal.models import (
     MovementState,
     Period,
     PhaseRule,
+    ProposalState,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
     RevocationState,
     TargetState,
 )
+from portal.services.allowance_rules import may_take
 from portal.services.registration_checks import OPEN_STATES
 
 #: states in which a report waits for the secretariat
@@ -54,6 +57,7 @@ class Waiting:
     banking: int
     letters: int
     mails: int
+    account_changes: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -67,6 +71,7 @@ def waiting(session: Session) -> Waiting:
         "banking": (BankingApplication, BankingApplication.state == DecisionState.APPLIED),
         "letters": (Letter, Letter.state == LetterState.WAITING),
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
+        "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -97,6 +102,7 @@ class QueueKind(StrEnum):
     MOVEMENTS = "movements"
     REVOCATIONS = "revocations"
     ISSUES = "issues"
+    ACCOUNT_CHANGES = "account_changes"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -112,6 +118,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.MOVEMENTS: timedelta(days=1),
     QueueKind.REVOCATIONS: timedelta(days=1),
     QueueKind.ISSUES: timedelta(days=5),
+    QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
 }
 
 
@@ -171,6 +178,10 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             ApprovalRevocation.proposed_at,
             ApprovalRevocation.state == RevocationState.PROPOSED,
         ),
+        QueueKind.ACCOUNT_CHANGES: (
+            AccountChange.proposed_at,
+            AccountChange.state == ProposalState.PROPOSED,
+        ),
     }
 
 
@@ -207,6 +218,9 @@ class Issuable:
     @property
     def problem(self) -> Problem | None:
         """Why the issue cannot be proposed today, if so (the same rules stand in ``issuance``)."""
+        account = self.holder.account
+        if not may_take(account.state):
+            return Problem(Refusal.TARGET_CLOSED, None, {"account": account.code})
         if self.quantity <= 0:
             return Problem(Refusal.ISSUE_NOT_POSITIVE, None, {"base": self.base, "target": self.target})
         if clock.today() < self.opens:
