@@ -16,7 +16,7 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, registry, reporting, trading
+from portal.services.demo import accounts, desk, registry, reporting, trading
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -65,6 +65,8 @@ def build(session: Session) -> None:
             trading.proposals,
             registry.open_applications,
             desk.contact_changes,
+            accounts.states,
+            accounts.locks,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))
