@@ -23,9 +23,9 @@ STATES: dict[str, tuple[Any, str]] = {
     DISABLED: (_l("停止中"), "bad"),
 }
 PASSWORDS: dict[PasswordState, tuple[Any, str]] = {
-    PasswordState.NONE: (_l("未発行（通知書の印刷待ち）"), "off"),
+    PasswordState.NONE: (_l("未発行"), "off"),
     PasswordState.INITIAL: (_l("初期パスワード"), "go"),
-    PasswordState.OVER: (_l("初期パスワード（期限切れ・使用済み）"), "warn"),
+    PasswordState.OVER: (_l("期限切れ"), "warn"),
     PasswordState.OWN: (_l("本人が設定"), "good"),
 }
 #: whose login: value → (word, roles)

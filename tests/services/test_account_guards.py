@@ -44,7 +44,7 @@ def set_state(session: Session, account: Account, state: str) -> None:
     closed = "closed_at = :now" if state == "closed" else "closed_at = NULL"
     run(
         session,
-        f"UPDATE account SET state = :state, {closed} WHERE id = :id",  # noqa: S608
+        f"UPDATE account SET state = :state, {closed} WHERE id = :id",
         state=state,
         id=account.id,
         **({"now": clock.now().isoformat(sep=" ")} if state == "closed" else {}),
@@ -120,9 +120,7 @@ def proposed(session: Session, market: make.Market, action: AccountAction) -> in
 
 
 def confirmer(user_id: int, change_id: int) -> Callable[[Session], int]:
-    return lambda session: (
-        account_life.confirm(session, change_id, actor=session.get_one(Login, user_id)).id
-    )
+    return lambda session: account_life.confirm(session, change_id, actor=session.get_one(Login, user_id)).id
 
 
 def test_transfers_racing_with_a_suspension_lose_no_unit(
@@ -178,7 +176,10 @@ def test_the_guard_holds_when_the_program_forgets_its_lock(
     a, approver, code = market.a.id, market.approver.id, market.trader.account.code
     trader = market.trader.account
     session.rollback()
-    plain = lambda session, *numbers: {n: session.get_one(Account, n) for n in set(numbers)}
+
+    def plain(session: Session, *numbers: int) -> dict[int, Account]:
+        return {number: session.get_one(Account, number) for number in set(numbers)}
+
     monkeypatch.setattr(ledger, "lock_accounts", plain)
     answers: list[object] = [None, None]
     start = threading.Barrier(2)

@@ -108,7 +108,7 @@ def test_every_state_action_and_role_on_the_real_services(session: Session, mark
         if WAYS[state]:
             make.take(session, market, account, *WAYS[state])
         for action, person in product(AccountAction, people):
-            propose = lambda a=action, p=person: account_life.propose(session, account.id, a, "x", actor=p)
+            propose = lambda a=action, p=person: account_life.propose(session, account.id, a, "x", actor=p)  # noqa: E731
             expected = "NOT_ALLOWED" if person.role not in proposes else "WRONG_STATE"
             if expected == "WRONG_STATE" and (state, action) in STEPS:
                 expected = "done"
@@ -142,7 +142,7 @@ def test_whoever_proposed_does_not_confirm_and_a_second_press_proposes_once(
     assert refused(lambda: account_life.confirm(session, made[0].id, actor=market.approver)) == [
         Refusal.SAME_PERSON
     ]
-    again = lambda: account_life.propose(session, account.id, CLOSE, "", actor=market.officer)
+    again = lambda: account_life.propose(session, account.id, CLOSE, "", actor=market.officer)  # noqa: E731
     assert refused(again) == [Refusal.ACCOUNT_NOT_EMPTY, Refusal.ACCOUNT_CHANGE_OPEN, Refusal.REASON_NEEDED]
     account_life.withdraw(session, made[0].id, actor=market.officer)
     assert (account.state, made[0].state) == (OPEN, ProposalState.WITHDRAWN)
@@ -167,7 +167,7 @@ def test_closing_is_judged_again_when_it_is_confirmed(session: Session, market: 
     change = account_life.propose(session, account.id, CLOSE, "取引の終了", actor=market.officer)
     make.move(session, market.a, MovementKind.TRANSFER, 5, account.code)
     issuance.propose_jver(session, account.code, 7, "第1号", key="j", actor=market.officer)
-    confirm = lambda: account_life.confirm(session, change.id, actor=market.approver)
+    confirm = lambda: account_life.confirm(session, change.id, actor=market.approver)  # noqa: E731
     assert refused(confirm) == [Refusal.ACCOUNT_NOT_EMPTY, Refusal.ACCOUNT_PENDING]
     assert account.state is OPEN and account.closed_at is None
 
@@ -189,9 +189,8 @@ def test_a_banking_application_that_waits_keeps_an_account_open(
         )
     )
     session.flush()
-    propose = lambda: account_life.propose(
-        session, market.holder.account.id, CLOSE, "x", actor=market.officer
-    )
+    account = market.holder.account.id
+    propose = lambda: account_life.propose(session, account, CLOSE, "x", actor=market.officer)  # noqa: E731
     assert refused(propose) == [Refusal.ACCOUNT_PENDING]
 
 
@@ -314,7 +313,7 @@ def test_an_issue_waits_for_no_closed_account(session: Session) -> None:
     make.take(session, market, market.holder.account, CLOSE)
     (one,) = queues.issuable(session)
     assert one.problem is not None and one.problem.refusal is Refusal.TARGET_CLOSED
-    propose = lambda: make.issue(session, market)
+    propose = lambda: make.issue(session, market)  # noqa: E731
     assert refused(propose) == [Refusal.TARGET_CLOSED]
 
 
