@@ -79,16 +79,16 @@ class AccountMachine(RuleBasedStateMachine):
             return False
         return True
 
-    @rule(source=WHICH, target=WHICH, quantity=QUANTITY, all_of_it=st.booleans())
-    def transfer(self, source: int, target: int, quantity: int, all_of_it: bool) -> None:
+    @rule(giver=WHICH, taker=WHICH, quantity=QUANTITY, all_of_it=st.booleans())
+    def transfer(self, giver: int, taker: int, quantity: int, all_of_it: bool) -> None:
         """Some, or all that is there: so that accounts do become empty."""
-        one, other = self.cast["accounts"][source], self.cast["accounts"][target]
+        one, other = self.cast["accounts"][giver], self.cast["accounts"][taker]
         before = self.held
         quantity = max(1, before.get(one, 0)) if all_of_it else quantity
         done = self._try(
             lambda: make.move(
                 self.session,
-                self._user(self.cast["logins"][source]),
+                self._user(self.cast["logins"][giver]),
                 MovementKind.TRANSFER,
                 quantity,
                 f"AST-{other}",
@@ -136,7 +136,7 @@ class AccountMachine(RuleBasedStateMachine):
         assert self._try(work) is (self.states[account] is not CLOSED)
         self.held = self._held()
 
-    @rule(which=WHICH, action=st.sampled_from(AccountAction))
+    @rule(which=WHICH, action=st.sampled_from(list(AccountAction)))
     def live(self, which: int, action: AccountAction) -> None:
         account = self.cast["accounts"][which]
 
