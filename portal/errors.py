@@ -15,6 +15,7 @@ from datetime import date
 from portal.refusals import TEXTS, Refusal
 
 __all__ = [
+    "Amount",
     "InUse",
     "NotAllowed",
     "NotFound",
@@ -42,6 +43,17 @@ class UnitName:
         return f"Phase {self.phase} {self.unit}" if locale == "en" else f"第{self.phase}期 {self.unit}"
 
 
+@dataclass(frozen=True)
+class Amount:
+    """A figure of a refusal: so many allowances (第2期 JAA 1,500; 12 of jVER are jVER 12)."""
+
+    quantity: int
+    unit: UnitName
+
+    def shown(self, locale: str) -> str:
+        return f"{self.unit.shown(locale)} {self.quantity:,}"
+
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -56,8 +68,8 @@ def _shown(value: object, locale: str) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, tuple):
-        return _listed([str(one) for one in value], locale)
-    if isinstance(value, UnitName):
+        return _listed([str(_shown(one, locale)) for one in value], locale)
+    if isinstance(value, UnitName | Amount):
         return value.shown(locale)
     if isinstance(value, date):
         if locale == "en":

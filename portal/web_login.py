@@ -158,6 +158,11 @@ def _still_here(settings: Settings) -> Response | None:
     user = reader()
     if user is None:
         return None
+    if not user.usable:
+        # locking ends the sessions themselves; this is the second bolt
+        logout_user()
+        session.clear()
+        return cast(Response, redirect(url_for("security.login")))
     now, seen = clock.host_now(), session.get(_SEEN)
     idle = now - datetime.fromtimestamp(float(seen), UTC) if seen is not None else timedelta(0)
     if idle > timedelta(minutes=settings.idle_minutes):

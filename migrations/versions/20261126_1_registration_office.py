@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.office_data import begin_histories, fill_likeness_keys
-from migrations.triggers import allow_changes, refuse_changes
+from migrations.triggers import allow_changes, guard_accounts, refuse_changes, unguard_accounts
 
 revision = "20261126_1_registration_office"
 down_revision = "20261123_5_office"
@@ -340,9 +340,11 @@ def upgrade() -> None:
     _make_records()
     begin_histories(op.get_bind())
     refuse_changes(*GROWING)
+    guard_accounts()
 
 
 def downgrade() -> None:
+    unguard_accounts()
     allow_changes(*GROWING)
     for table in (
         "participant_note",

@@ -24,6 +24,7 @@ MODULES: tuple[str, ...] = (
     "assignments",
     "reports",
     "accounts",
+    "account_changes",
     "movements",
     "ledger",
     "letters",

@@ -16,6 +16,7 @@ from portal.admin.application_forms import ApplicationForm
 from portal.admin.contact_changes import ITEMS as CONTACT_ITEMS
 from portal.admin.phase_rules import RULE_WORDS
 from portal.models import (
+    AccountAction,
     AccountKind,
     AccountState,
     ApplicationState,
@@ -82,6 +83,7 @@ _SCREENS = {
     "letter_batch": "letter_batch",
     "phase_proposal": "phase_proposal",
     "reduction_target": "target",
+    "account_change": "account_change",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -124,13 +126,19 @@ _STATES: dict[str, type[StrEnum]] = {
     "approval_revocation": TargetState,
     "account_change": ProposalState,
     "account": AccountState,
+    "user": Role,
     "phase_proposal": ProposalState,
     "import": ImportState,
     "letter_batch": BatchState,
     "contact_change": DecisionState,
     "banking_application": DecisionState,
 }
-_KINDS: dict[str, type[StrEnum]] = {"movement": MovementKind, "account": AccountKind, "import": ImportKind}
+_KINDS: dict[str, type[StrEnum]] = {
+    "movement": MovementKind,
+    "account": AccountKind,
+    "account_change": AccountAction,
+    "import": ImportKind,
+}
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 
 

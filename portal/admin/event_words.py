@@ -110,6 +110,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.NOTE_WRITTEN: _l("メモを書きました"),
     EventTag.APPLICATION_FORM_REFUSED: _l("登録申請書（Excel）を読み取れませんでした"),
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
+    EventTag.USER_ROLE_CHANGED: _l("役割を変更しました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

@@ -57,6 +57,12 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
         _l("排出枠"),
         (
             _Link(_l("口座"), "account.index_view", Permission.ALLOWANCE_ALL_VIEW),
+            _Link(
+                _l("口座の状態の変更"),
+                "account_change.index_view",
+                Permission.ALLOWANCE_ALL_VIEW,
+                "account_changes",
+            ),
             _Link(_l("発行"), "issue.index", Permission.ALLOWANCE_ALL_VIEW),
             _Link(_l("移動の確認"), "movement.index_view", Permission.ALLOWANCE_ALL_VIEW, "movements"),
             _Link(_l("台帳"), "ledger.index_view", Permission.ALLOWANCE_ALL_VIEW),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect
+from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectMultipleField
@@ -45,7 +45,8 @@ def _write(participant: Any, chosen: list[str]) -> Letter:
 def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
     """The page that asks which logins, and writes the letter."""
     active = [user for user in row.users if user.active]
-    form = ReissueForm(data={"logins": [user.login_id for user in active]})
+    asked = [user.login_id for user in active if user.login_id in request.args.getlist("login")]
+    form = ReissueForm(data={"logins": asked or [user.login_id for user in active]})
     choices = [(user.login_id, _login_words(user)) for user in active]
     form["logins"].choices = choices
     back = view.get_url(".details_view", id=row.id)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flask import flash, redirect, request
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 from wtforms import SelectField, StringField
 
@@ -18,14 +19,29 @@ from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, ask, sub
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter, YesNoFilter
+from portal.admin.filters import ChoiceFilter
 from portal.admin.forms import AdminForm
+from portal.admin.login_states import (
+    KindFilter,
+    PasswordFilter,
+    StateFilter,
+    affiliation,
+    password_badge,
+    password_word,
+    state_badge,
+    state_word,
+)
+from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Holder, Trader, User, Verifier
 from portal.permissions import SECRETARIAT, Permission, Role
-from portal.services import users
+from portal.services import login_locks, logins, users
+from portal.services.numbers import search_key
+from portal.services.users import PasswordState, password_state
 from portal.web import actor
 from portal.web_text import label
+
+__all__ = ["UserView", "affiliation", "views"]
 
 _OFFICE = (Role.OFFICER, Role.APPROVER, Role.VIEWER)
 
@@ -43,14 +59,19 @@ class ColleagueForm(AdminForm):
     email = StringField(_l("メールアドレス"))
 
 
+class RoleForm(ReasonForm):
+    """A colleague's new role, and why."""
+
+    role = SelectField(_l("新しい役割"), validators=[Needed()], validate_choice=False)
+
+
+def _role(value: str | None) -> Role:
+    """The chosen role of the office; what is none of them the service refuses."""
+    return next((role for role in _OFFICE if role.value == value), Role.HOLDER_A)
+
+
 def _affiliation(_view: Any, _context: Any, model: User, _name: str) -> str:
     return affiliation(model)
-
-
-def affiliation(user: User) -> str:
-    """Whose login it is."""
-    owner: Any = user.holder or user.trader or user.verifier
-    return str(owner.label) if owner is not None else _("事務局")
 
 
 class UserView(SecretariatView):
@@ -61,32 +82,38 @@ class UserView(SecretariatView):
     can_create = True
     form = ColleagueForm
     create_label = _l("事務局の利用者を追加する")
-    column_list: Any = ("login_id", "name", "role", "holder", "active", "last_login_at")
+    column_list: Any = ("login_id", "name", "role", "holder", "active", "password", "last_login_at")
     column_default_sort = ("login_id", False)
     column_sortable_list: Any = ("login_id", "name", "last_login_at")
-    column_searchable_list: Any = ("login_id", "name", "email")
+    column_searchable_list: Any = ("login_id",)
     column_labels: Any = {
         "login_id": _l("ログインID"),
         "name": _l("氏名"),
         "role": _l("役割"),
         "holder": _l("所属"),
         "active": _l("状態"),
+        "password": _l("パスワード"),
         "last_login_at": _l("最後のログイン"),
     }
     column_formatters: Any = {
         "role": formats.word,
         "holder": _affiliation,
-        "active": lambda _v, _c, m, _n: active_badge(m),
+        "active": lambda _v, _c, m, _n: state_badge(m),
+        "password": lambda _v, _c, m, _n: password_badge(m),
     }
     column_formatters_export: Any = {
-        "active": lambda _v, _c, m, _n: _("利用中") if m.active else _("停止中"),
+        "role": formats.word,
+        "active": lambda _v, _c, m, _n: state_word(m),
+        "password": lambda _v, _c, m, _n: password_word(m),
         "holder": _affiliation,
     }
     column_filters: Any = (
+        KindFilter(User.id, _l("所属の種類")),
         ChoiceFilter(User.role, _l("役割"), lambda: [(r, label(r)) for r in Role]),
-        YesNoFilter(User.active, _l("状態"), _l("利用中"), _l("停止中")),
+        StateFilter(User.active, _l("状態")),
+        PasswordFilter(User.must_change_password, _l("パスワード")),
     )
-    search_help = _l("ログインID、氏名、メールアドレスで探せます。")
+    search_help = _l("ログインID、氏名、メールアドレス、参加者の会社名・事業所名（漢字・かな）で探せます。")
     details_template = "admin/user/details.html"
 
     def get_query(self) -> Any:
@@ -100,32 +127,79 @@ class UserView(SecretariatView):
             )
         )
 
+    def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
+        """Each word in the login's own columns or its participant's folded names; without a join."""
+        for word in search.replace("\u3000", " ").split():
+            found = _found_by(word)
+            query = query.filter(found)
+            count_query = count_query.filter(found) if count_query is not None else None
+        return query, count_query, joins, count_joins
+
     def title_of(self, model: User) -> str:
         return model.login_id
 
     def details_context(self, model: User) -> dict[str, Any]:
-        return {"affiliation": affiliation(model), "badge": active_badge(model)}
+        return {
+            "affiliation": affiliation(model),
+            "badge": state_badge(model),
+            "password": password_badge(model),
+            "owner_url": self._owner_url(model),
+            "paused": logins.paused_until(db_session(), model.login_id),
+        }
+
+    def _owner_url(self, model: User) -> str | None:
+        owner = _owner(model)
+        return self.get_url(f"{owner[0]}.details_view", id=owner[1]) if owner is not None else None
 
     def steps_for(self, model: User) -> Sequence[Step]:
-        if not self.allows(Permission.USERS_MANAGE):
-            return ()
-        steps = []
-        if model.role in SECRETARIAT and model.id != actor().id and model.active:
-            steps.append(Step(_("パスワードを再発行する"), self.get_url(".password_view", id=model.id)))
-        if not model.active:
-            steps.append(Step(_("停止を解く"), self.get_url(".enable_view", id=model.id)))
-        elif model.id != actor().id:
-            url = self.get_url(".disable_view", id=model.id)
-            steps.append(Step(_("停止する"), url, "danger-quiet"))
+        office = model.role in SECRETARIAT
+        steps = self._office_steps(model) if office else self._participant_steps(model)
+        if self.allows(Permission.USERS_MANAGE) and model.id != actor().id:
+            if model.active:
+                steps.append(Step(_("停止する"), self.get_url(".disable_view", id=model.id), "danger-quiet"))
+            else:
+                steps.append(Step(_("停止を解く"), self.get_url(".enable_view", id=model.id)))
+        return steps
+
+    def _office_steps(self, model: User) -> list[Step]:
+        if not self.allows(Permission.USERS_MANAGE) or model.id == actor().id or not model.active:
+            return []
+        return [
+            Step(_("パスワードを再発行する"), self.get_url(".password_view", id=model.id), "other"),
+            Step(_("役割を変更する"), self.get_url(".role_view", id=model.id), "other"),
+        ]
+
+    def _participant_steps(self, model: User) -> list[Step]:
+        steps, owner = [], _owner(model)
+        brakes = self.allows(Permission.LOGIN_LOCK)
+        if brakes and model.locked_at is not None:
+            steps.append(Step(_("ロックを解く"), self.get_url(".unlock_view", id=model.id)))
+        elif brakes and logins.paused_until(db_session(), model.login_id) is not None:
+            words = _("続けて間違えたための待ち時間を解く")
+            steps.append(Step(words, self.get_url(".unlock_view", id=model.id)))
+        if owner is not None and model.active and self.allows(Permission.LOGIN_REISSUE):
+            url = self.get_url(f"{owner[0]}.reissue_view", id=owner[1], login=model.login_id)
+            steps.append(Step(_("パスワードを再発行する通知書を作る"), url, "other"))
+        if brakes and model.usable:
+            steps.append(Step(_("ロックする"), self.get_url(".lock_view", id=model.id), "danger-quiet"))
         return steps
 
     def later_for(self, model: User) -> tuple[Any, Any] | None:
-        if model.role in SECRETARIAT:
-            return None
-        return (
-            _("パスワードの再発行は、手紙で行います"),
-            _("参加者の画面の「パスワードを再発行する」から、通知書を作ります。"),
-        )
+        if model.id == actor().id:
+            return _("自分のログインIDです"), _("停止と役割の変更は、ほかの承認者が行います。")
+        if model.role in SECRETARIAT and not self.allows(Permission.USERS_MANAGE):
+            return _("事務局の利用者は、承認者が管理します"), _("停止、役割の変更、パスワードの再発行など。")
+        if model.locked_at is not None and model.active:
+            return (
+                _("ロック中は、新しいパスワードでもログインできません"),
+                _("通知書でパスワードを再発行したあと、本人に届いたことを確かめてから、ロックを解きます。"),
+            )
+        if password_state(model) in (PasswordState.NONE, PasswordState.OVER):
+            return (
+                _("このログインIDは、まだ使えません"),
+                _("通知書を印刷して送ると、本人がその初期パスワードでログインできます。"),
+            )
+        return None
 
     def history_of(self, model: User) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("user", [model.id])])
@@ -142,7 +216,7 @@ class UserView(SecretariatView):
                 db_session(),
                 form["login_id"].data or "",
                 form["name"].data or "",
-                next((role for role in _OFFICE if role.value == form["role"].data), Role.HOLDER_A),
+                _role(form["role"].data),
                 form["email"].data,
                 actor=actor(),
             ),
@@ -193,17 +267,21 @@ class UserView(SecretariatView):
         )
         return ask(self, form, self._question(self._row(), _("パスワードを再発行する"), say))
 
-    def _switch(self, active: bool, title: str, say: str, told: str) -> Any:
+    def _with_reason(
+        self, work: Callable[..., User], title: str, say: str, told: str, *, danger: bool = False
+    ) -> Any:
+        """A page that asks for a reason and then does ``work(session, id, reason=…, actor=…, version=…)``."""
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = ReasonForm(data={"version": row.version})
-        form["reason"].description = ""
+        form["reason"].description = _("本人へのメールと記録に、このまま載ります。")
         done = submitted(
             form,
-            lambda: users.set_active(
+            lambda: work(
                 db_session(),
                 row_id,
-                active,
                 reason=form["reason"].data or "",
                 actor=actor(),
                 version=form["version"].data,
@@ -212,31 +290,98 @@ class UserView(SecretariatView):
         if done is not None:
             flash(told, "good")
             return redirect(self.get_url(".details_view", id=row_id))
-        return ask(self, form, self._question(self._row(), title, say, danger=not active))
+        return ask(self, form, self._question(self._row(), title, say, danger=danger))
+
+    @page("/lock/", Permission.LOGIN_LOCK, methods=("GET", "POST"))
+    def lock_view(self) -> Any:
+        return self._with_reason(
+            login_locks.lock,
+            _("ロックする"),
+            _("このログインIDを、ロックを解くまで使えなくします。ログイン中の画面は、すべて終わります。"),
+            _("ロックしました。"),
+            danger=True,
+        )
+
+    @page("/unlock/", Permission.LOGIN_LOCK, methods=("GET", "POST"))
+    def unlock_view(self) -> Any:
+        return self._with_reason(
+            login_locks.unlock,
+            _("ロックを解く"),
+            _(
+                "このログインIDを、いまのパスワードでまた使えるようにします。"
+                "続けて間違えたための待ち時間もなくなります。"
+            ),
+            _("ロックを解きました。"),
+        )
+
+    @page("/role/", Permission.USERS_MANAGE, methods=("GET", "POST"))
+    def role_view(self) -> Any:
+        """A colleague gets another role."""
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        form = RoleForm(data={"version": row.version, "role": row.role.value})
+        form["role"].choices = [(role.value, label(role)) for role in _OFFICE]
+        form["reason"].description = ""
+        done = submitted(
+            form,
+            lambda: users.change_role(
+                db_session(),
+                row_id,
+                _role(form["role"].data),
+                reason=form["reason"].data or "",
+                actor=actor(),
+                version=form["version"].data,
+            ),
+        )
+        if done is not None:
+            flash(_("役割を変更しました。"), "good")
+            return redirect(self.get_url(".details_view", id=row_id))
+        say = _("この利用者の役割を変更します。ログイン中の画面は、すべて終わります。")
+        question = self._question(self._row(), _("役割を変更する"), say)
+        return ask(self, form, question)
 
     @page("/disable/", Permission.USERS_MANAGE, methods=("GET", "POST"))
     def disable_view(self) -> Any:
-        return self._switch(
-            False,
+        return self._with_reason(
+            partial(users.set_active, active=False),
             _("停止する"),
             _("このログインIDを使えなくします。ログイン中の画面は、すべて終わります。"),
             _("停止しました。"),
+            danger=True,
         )
 
     @page("/enable/", Permission.USERS_MANAGE, methods=("GET", "POST"))
     def enable_view(self) -> Any:
-        return self._switch(
-            True,
+        return self._with_reason(
+            partial(users.set_active, active=True),
             _("停止を解く"),
             _("このログインIDを、また使えるようにします。"),
             _("停止を解きました。"),
         )
 
 
-def active_badge(user: User) -> Any:
-    """Whether the login can be used, as a badge."""
-    tone, word = ("good", _("利用中")) if user.active else ("bad", _("停止中"))
-    return Markup('<span class="as-badge as-badge--{}">{}</span>').format(tone, word)
+def _owner(user: User) -> tuple[str, int] | None:
+    """(screen, id) of the participant whose login it is."""
+    owners = (("holder", user.holder_id), ("trader", user.trader_id), ("verifier", user.verifier_id))
+    return next(((screen, row_id) for screen, row_id in owners if row_id is not None), None)
+
+
+def _found_by(word: str) -> Any:
+    """Logins that a typed word finds: their own columns, or the names their participant is searched by."""
+    own = [column.icontains(word, autoescape=True) for column in (User.login_id, User.name, User.email)]
+    folded = search_key(word)
+    if folded:
+        own += [
+            column.in_(select(model.id).where(model.search_key.contains(folded, autoescape=True)))
+            for column, model in (
+                (User.holder_id, Holder),
+                (User.trader_id, Trader),
+                (User.verifier_id, Verifier),
+            )
+        ]
+    return or_(*own)
 
 
 def views() -> list[Any]:

@@ -61,6 +61,11 @@ class User(Versioned, UserMixin, Base):
     verifier: Mapped[Verifier | None] = relationship(back_populates="users")
 
     @property
+    def usable(self) -> bool:
+        """Whether anybody gets in with it: neither disabled by an approver nor locked by the office."""
+        return bool(self.active) and self.locked_at is None
+
+    @property
     def roles(self) -> list[Any]:  # type: ignore[override]
         """Flask-Security asks for roles; this portal has one per login and its own grant table."""
         return []

@@ -14,8 +14,10 @@ from portal import clock
 from portal.extensions import db_session
 from portal.models import Account, AccountKind, MovementKind
 from portal.participant import pages
+from portal.participant.account_notice import notice_of
 from portal.permissions import Permission
 from portal.services import statements
+from portal.services.allowance_rules import may_give
 from portal.services.allowances import own_account
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
@@ -111,9 +113,15 @@ def _stats(account: Account, figures: Figures | None, balances: list[statements.
     return [
         Stat(_("残高"), figures.held, "JAA", parts),
         Stat(_("コミットメントリザーブ量"), figures.reserve, "JAA", _reserve_why(figures)),
-        Stat(_("移転できる最大量"), figures.movable, "JAA", _("残高からリザーブ量を引いた量")),
+        _movable(account, figures),
         Stat(_("償却済量"), figures.retired, retired_unit, need),
     ]
+
+
+def _movable(account: Account, figures: Figures) -> Stat:
+    if not may_give(account.state):
+        return Stat(_("移転できる最大量"), 0, "JAA", _("口座が利用中でないため"))
+    return Stat(_("移転できる最大量"), figures.movable, "JAA", _("残高からリザーブ量を引いた量"))
 
 
 @pages.get("/allowances")
@@ -131,6 +139,7 @@ def balance() -> Any:
     return render_template(
         "participant/allowances/balance.html",
         account=account,
+        notice=notice_of(account),
         asof=asof,
         today=today,
         stats=_stats(account, figures, statements.balances(session, account, asof)),

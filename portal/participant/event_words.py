@@ -55,6 +55,13 @@ _OTHER = {
     EventTag.BANKING_ACCEPTED: _l("バンキングの申請が承認されました。"),
     EventTag.BANKING_DECLINED: _l("バンキングの申請は承認されませんでした。"),
     EventTag.PASSWORD_CHANGED: _l("%(login)sのパスワードを変更しました。"),
+    EventTag.ACCOUNT_SUSPENDED: _l("口座が停止されました。"),
+    EventTag.ACCOUNT_RESUMED: _l("口座の停止が解かれました。"),
+    EventTag.ACCOUNT_CLOSED: _l("口座が閉鎖されました。"),
+    EventTag.LOGIN_LOCKED: _l("%(login)sがロックされました。"),
+    EventTag.LOGIN_UNLOCKED: _l("%(login)sのロックが解かれました。"),
+    EventTag.USER_DISABLED: _l("%(login)sが停止されました。"),
+    EventTag.USER_ENABLED: _l("%(login)sの停止が解かれました。"),
 }
 #: sentences about a movement, by (kind, incoming)
 _MOVEMENT = {

@@ -12,6 +12,7 @@ from portal import clock
 from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
 from portal.participant import pages
+from portal.participant.account_notice import notice_of
 from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
 from portal.participant.standing import compliance_standing, deadlines, report_standing
@@ -71,6 +72,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
     return render_template(
         "participant/homes/holder.html",
         holder=holder,
+        notice=notice_of(holder.account),
         figures=figures,
         standing=compliance_standing(holder, figures, state, rule, today),
         base=_report(holder, Period.BASE),
@@ -108,6 +110,7 @@ def _trader_home(user: User) -> Any:
     return render_template(
         "participant/homes/trader.html",
         account=account,
+        notice=notice_of(account),
         balances=statements.balances(session, account, today),
         history=statements.history(session, account, Filters()),
         kind_words=kind_words,

@@ -21,6 +21,7 @@ from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
 from portal.services import allowances, once
+from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
@@ -152,6 +153,9 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
 def _input(act: Act) -> Any:
     form = MovementForm()
     if request.method == "GET":
+        if not may_give(allowances.own_account(db_session(), actor()).state):
+            # why not stands on that page; what is sent all the same is the service's to refuse
+            return redirect(url_for("participant.balance"))
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
         return _show_input(act, form, _look(act, form))

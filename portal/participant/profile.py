@@ -75,7 +75,7 @@ def registration() -> Any:
         contact=contacts.present(participant),
         # whose account it is login B and verifiers are not told (domain §2)
         account=_account_of(participant, user),
-        logins=[login for login in participant.users if login.active],
+        logins=participant.users,
         change=contacts.open_change(db_session(), participant.contact_id) if changes else None,
     )
 

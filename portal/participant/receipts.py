@@ -12,6 +12,7 @@ from portal.participant import pages
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
 from portal.services import allowances, statements
+from portal.services.allowance_rules import may_give
 from portal.web import actor, requires
 from portal.web_text import label, unit_name
 
@@ -35,6 +36,7 @@ def receipt(code: str) -> Any:
         slip=slip,
         title=act.receipt if act is not None else None,
         account_words=_words,
+        moves=may_give(account.state),
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),
     )

@@ -11,6 +11,7 @@ from flask_babel import ngettext
 
 from portal.models import EmissionsReport, Holder, Period, PhaseRule, ReportState
 from portal.participant.event_words import report_year
+from portal.services.allowance_rules import may_give
 from portal.services.compliance import Compliance, Figures, days_left
 from portal.web_text import day, days, fiscal, label, number, tone
 
@@ -140,7 +141,7 @@ def compliance_standing(
             return reports
     left = days_left(figures.deadline, today)
     buttons: list[tuple[str, str]] = []
-    if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing:
+    if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing and may_give(holder.account.state):
         can = min(figures.missing, figures.available)
         if can:
             url = url_for("participant.retire", quantity=can)
@@ -249,7 +250,8 @@ def _allowance_deadlines(
     found = []
     until = rule.retirement_deadline
     if state is not Compliance.MET or today <= until:
-        url = url_for("participant.retire") if figures.held or figures.held_jver else ""
+        units = figures.held or figures.held_jver
+        url = url_for("participant.retire") if units and may_give(holder.account.state) else ""
         # done, in time or late: nothing more to retire
         done = state is Compliance.MET or figures.missing == 0
         name = _("%(year)sの排出量に応じた償却", year=fiscal(holder.phase.target_year))

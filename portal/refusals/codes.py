@@ -132,3 +132,4 @@ class Refusal(StrEnum):
     NOTHING_CHOSEN = auto()
     ROWS_REFUSED = auto()
     VERIFIER_NEEDED = auto()
+    OWN_ROLE = auto()

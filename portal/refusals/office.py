@@ -93,6 +93,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "事務局のログインIDはロックできません。停止は承認者が行います。",
         "Logins of the secretariat are not locked. An approver disables them.",
     ),
+    Refusal.OWN_ROLE: (
+        "自分の役割は変えられません。ほかの承認者が変更します。",
+        "You cannot change your own role. Another approver does.",
+    ),
     Refusal.VERIFIER_SAME: (
         "いまと同じ検証機関です。",
         "This verifier is already assigned.",

@@ -34,8 +34,11 @@ Scope = Callable[[User], Any]
 
 
 def check(actor: User | None, permission: Permission) -> User:
-    """The actor, if it holds ``permission``; else :class:`NotAllowed`."""
-    if actor is None or not actor.active or not may(actor.role, permission):
+    """The actor, if it may act at all and holds ``permission``; else :class:`NotAllowed`.
+
+    A disabled or locked login does nothing more, whatever page it still has open.
+    """
+    if actor is None or not actor.usable or not may(actor.role, permission):
         raise NotAllowed
     return actor
 

@@ -36,6 +36,16 @@ TARGETS = {
 }
 
 
+def may_give(state: AccountState | None) -> bool:
+    """Whether an account in this state lets units go (safety 5)."""
+    return state is AccountState.OPEN
+
+
+def may_take(state: AccountState | None) -> bool:
+    """Whether an account in this state takes units: a suspended one does (decided), a closed one does not."""
+    return state is not AccountState.CLOSED
+
+
 @dataclass(frozen=True)
 class Side:
     """One account of a movement, as the rules see it; ``kind`` ``None``: no such account."""
@@ -83,7 +93,7 @@ Rule = Callable[[Case], Problem | None]
 
 
 def _source_open(case: Case) -> Problem | None:
-    if case.source.state is AccountState.OPEN:
+    if may_give(case.source.state):
         return None
     return Problem(Refusal.SOURCE_NOT_OPEN, None, {"account": case.source.code})
 
@@ -113,7 +123,7 @@ def _target_kind(case: Case) -> Problem | None:
 
 
 def _target_not_closed(case: Case) -> Problem | None:
-    if case.target is None or case.target.state is not AccountState.CLOSED:
+    if case.target is None or may_take(case.target.state):
         return None
     return Problem(Refusal.TARGET_CLOSED, "account", {"account": case.target.code})
 

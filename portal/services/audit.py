@@ -111,6 +111,7 @@ class EventTag(StrEnum):
     NOTE_WRITTEN = auto()
     DIRECTORY_EXPORTED = auto()
     APPLICATION_FORM_REFUSED = auto()
+    USER_ROLE_CHANGED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

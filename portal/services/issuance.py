@@ -14,7 +14,6 @@ from portal.models import (
     ISSUANCE_ACCOUNT,
     Account,
     AccountKind,
-    AccountState,
     Holder,
     LedgerTransaction,
     Movement,
@@ -27,6 +26,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import access, four_eyes, ledger, once
+from portal.services.allowance_rules import may_give, may_take
 from portal.services.allowances import execute, expiry
 from portal.services.audit import EventTag, record
 from portal.services.compliance import Figures
@@ -159,7 +159,7 @@ def propose_correction(
     )
     if session.scalars(live).first() is not None:
         raise refuse(Refusal.REVERSED_ALREADY)
-    found = _correction_problems(source=wrong.target, target=wrong.source)
+    found = _state_problems(source=wrong.target, target=wrong.source)
     if found:
         raise Refused(*found)
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
@@ -201,7 +201,7 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
 def confirm_problems(session: Session, movement: Movement, actor: User) -> list[Problem]:
     """Why this person cannot confirm this proposal now; also for the page, before the button.
 
-    The reserve does not bind a correction; the states of its accounts do.
+    The reserve does not bind a correction; the states of the accounts bind every kind.
     """
     if movement.state is not MovementState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
@@ -211,11 +211,7 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:
         figures, rule = figures_of(session, movement.holder), _rule(session, movement.holder.phase_id)
         found += issue_problems(figures, rule, exists=False, quantity=movement.quantity)
-    if movement.kind is MovementKind.CORRECTION:
-        found += _correction_problems(source=movement.source, target=movement.target)
-    else:
-        found += _open_problems(movement.target)
-    return found
+    return found + _state_problems(source=movement.source, target=movement.target)
 
 
 def withdraw(session: Session, movement_id: int, *, version: int, actor: User) -> Movement:
@@ -336,14 +332,14 @@ def _rule(session: Session, phase_id: int) -> PhaseRule:
     ).one()
 
 
-def _correction_problems(*, source: Account, target: Account) -> list[Problem]:
+def _state_problems(*, source: Account, target: Account) -> list[Problem]:
     found = _open_problems(target)
-    if source.state is not AccountState.OPEN:
+    if not may_give(source.state):
         found.insert(0, Problem(Refusal.SOURCE_NOT_OPEN, None, {"account": source.code}))
     return found
 
 
 def _open_problems(account: Account) -> list[Problem]:
-    if account.state is AccountState.CLOSED:
-        return [Problem(Refusal.TARGET_CLOSED, "account", {"account": account.code})]
-    return []
+    if may_take(account.state):
+        return []
+    return [Problem(Refusal.TARGET_CLOSED, "account", {"account": account.code})]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Select, Table, delete, select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -56,8 +56,9 @@ def authenticate(session: Session, login_id: str, password: str, address: str) -
     """Judge one try to log in from ``address``.
 
     Refuses with LOGIN_FAILED (the same for every cause), LOGIN_PAUSED (``minutes``), or, to who
-    knows the password only, INITIAL_PASSWORD_OVER. It does not raise: the caller must commit, since
-    a failure that is rolled back is not counted. Success is recorded; the session is the caller's.
+    knows the password only, LOGIN_LOCKED or INITIAL_PASSWORD_OVER. It does not raise: the caller must
+    commit, since a failure that is rolled back is not counted. Success is recorded; the session is the
+    caller's.
     """
     now = clock.now()
     network, who = _network(address), _who(login_id)
@@ -75,6 +76,9 @@ def authenticate(session: Session, login_id: str, password: str, address: str) -
         # what was typed may be a password in the wrong field: it is not kept
         audit.record(session, EventTag.LOGIN_FAILED, user or User(id=0), actor=None, address=network)
         return LoginOutcome(None, Problem(Refusal.LOGIN_FAILED))
+    if user.locked_at is not None:
+        audit.record(session, EventTag.LOGIN_FAILED, user, actor=None, address=network, locked=True)
+        return LoginOutcome(None, Problem(Refusal.LOGIN_LOCKED))
     if initial_password_is_over(user):
         audit.record(
             session, EventTag.LOGIN_FAILED, user, actor=None, address=network, initial_password_over=True
@@ -103,7 +107,7 @@ def prove(session: Session, password: str, address: str, *, actor: User) -> Prob
     paused = _paused([by_pair] if _trusted(session, who, network, now) else [by_pair, by_login], now)
     if paused is not None:
         return paused
-    if not verify_password(password, actor.password) or not actor.active:
+    if not verify_password(password, actor.password) or not actor.usable:
         for row in (by_login, by_pair):
             _count(row, now)
         audit.record(session, EventTag.LOGIN_FAILED, actor, actor=actor, address=network, proof=True)
@@ -115,6 +119,30 @@ def prove(session: Session, password: str, address: str, *, actor: User) -> Prob
 def log_out(session: Session, *, actor: User) -> None:
     """Record that ``actor`` logged out."""
     audit.record(session, EventTag.LOGGED_OUT, actor, actor=actor)
+
+
+def paused_until(session: Session, login_id: str) -> datetime | None:
+    """Until when failed tries keep the login waiting, from wherever; ``None``: they do not.
+
+    An address from which it got in before may still let its owner in.
+    """
+    until = max(
+        (row.paused_until for row in session.scalars(_counters(login_id)) if row.paused_until), default=None
+    )
+    return until if until is not None and until > clock.now() else None
+
+
+def forgive(session: Session, login_id: str) -> None:
+    """Lift the pauses of a login and forget its failed tries; an address's own stay: it is others' too."""
+    now = clock.now()
+    query = _counters(login_id).order_by(LoginAttempts.key).with_for_update()
+    _forgive(session.scalars(query.execution_options(populate_existing=True)).all(), now)
+
+
+def _counters(login_id: str) -> Select[LoginAttempts]:
+    who = _who(login_id)
+    own = LoginAttempts.key == f"login:{who}"
+    return select(LoginAttempts).where(own | LoginAttempts.key.startswith(f"pair:{who}:", autoescape=True))
 
 
 def forget_old_attempts(session: Session) -> int:

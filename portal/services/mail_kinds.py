@@ -166,7 +166,7 @@ def _registration(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
 
 
 def _account(*audiences: Audience) -> Kind:
-    return Kind(Topic.ALLOWANCES, audiences, frozenset({"account"}), frozenset({"reason"}))
+    return Kind(Topic.ALLOWANCES, audiences, frozenset({"account"}), frozenset({"reason", "change"}))
 
 
 def _office(permission: P) -> Audience:

@@ -15,6 +15,7 @@ from portal.errors import Problem, Refusal
 from portal.models import (
     FOUR_EYES_KINDS,
     Account,
+    AccountChange,
     ApprovalRevocation,
     BankingApplication,
     ContactChange,
@@ -40,6 +41,7 @@ from portal.models import (
     RevocationState,
     TargetState,
 )
+from portal.services.allowance_rules import may_take
 from portal.services.registration_checks import OPEN_STATES
 
 #: states in which a report waits for the secretariat
@@ -60,6 +62,7 @@ class Waiting:
     mails: int
     imports: int
     phase_proposals: int
+    account_changes: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -75,6 +78,7 @@ def waiting(session: Session) -> Waiting:
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
         "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
         "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
+        "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -107,6 +111,7 @@ class QueueKind(StrEnum):
     ISSUES = "issues"
     RETURNED_LETTERS = "returned_letters"
     PHASES = "phases"
+    ACCOUNT_CHANGES = "account_changes"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -124,6 +129,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.ISSUES: timedelta(days=5),
     QueueKind.RETURNED_LETTERS: timedelta(days=7),
     QueueKind.PHASES: timedelta(days=3),
+    QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
 }
 
 
@@ -184,6 +190,10 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             ApprovalRevocation.state == RevocationState.PROPOSED,
         ),
         QueueKind.PHASES: (PhaseProposal.proposed_at, PhaseProposal.state == ProposalState.PROPOSED),
+        QueueKind.ACCOUNT_CHANGES: (
+            AccountChange.proposed_at,
+            AccountChange.state == ProposalState.PROPOSED,
+        ),
     }
 
 
@@ -227,6 +237,9 @@ class Issuable:
     @property
     def problem(self) -> Problem | None:
         """Why the issue cannot be proposed today, if so (the same rules stand in ``issuance``)."""
+        account = self.holder.account
+        if not may_take(account.state):
+            return Problem(Refusal.TARGET_CLOSED, None, {"account": account.code})
         if self.quantity <= 0:
             return Problem(Refusal.ISSUE_NOT_POSITIVE, None, {"base": self.base, "target": self.target})
         if clock.today() < self.opens:

@@ -121,7 +121,7 @@ def _record(session: Session, tag: EventTag, report: EmissionsReport, file: Repo
 
 def check_reader(actor: User) -> User:
     """The actor, if it may read reports at all; else ``NotAllowed``."""
-    if not actor.active or not any(may(actor.role, permission) for permission in READERS):
+    if not actor.usable or not any(may(actor.role, permission) for permission in READERS):
         raise NotAllowed
     return actor
 

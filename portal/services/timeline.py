@@ -65,6 +65,13 @@ OWNER_TAGS = frozenset(
         EventTag.BANKING_ACCEPTED,
         EventTag.BANKING_DECLINED,
         EventTag.PASSWORD_CHANGED,
+        EventTag.ACCOUNT_SUSPENDED,
+        EventTag.ACCOUNT_RESUMED,
+        EventTag.ACCOUNT_CLOSED,
+        EventTag.LOGIN_LOCKED,
+        EventTag.LOGIN_UNLOCKED,
+        EventTag.USER_DISABLED,
+        EventTag.USER_ENABLED,
     }
 )
 assert not REPORT_TAGS & ALLOWANCE_TAGS

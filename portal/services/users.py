@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import timedelta
+from enum import StrEnum, auto
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,6 +31,15 @@ from portal.services.registration_data import mail_problem, tidy, tidy_code
 OFFICE_PASSWORD_DAYS = 7
 
 _LOGIN_ID = re.compile(r"[a-z][a-z0-9._-]{2,39}")
+
+
+class PasswordState(StrEnum):
+    """What password a login has."""
+
+    NONE = auto()  # its letter was not printed yet
+    INITIAL = auto()  # the letter's, waiting for the first login
+    OVER = auto()  # the letter's, used or expired
+    OWN = auto()  # one its owner has set
 
 
 def _new_session_key() -> str:
@@ -104,7 +114,21 @@ def set_initial_password(
 def _set_password(user: User, hashed: str) -> None:
     user.password = hashed
     user.password_set_at = clock.now()
+    end_sessions(user)
+
+
+def end_sessions(user: User) -> None:
+    """Whoever is logged in with it is out with the next page."""
     user.fs_uniquifier = _new_session_key()
+
+
+def password_state(user: User) -> PasswordState:
+    """How the login's password stands."""
+    if not user.must_change_password:
+        return PasswordState.OWN
+    if user.initial_password_until is None:
+        return PasswordState.NONE
+    return PasswordState.OVER if initial_password_is_over(user) else PasswordState.INITIAL
 
 
 def initial_password_is_over(user: User) -> bool:
@@ -125,7 +149,7 @@ def set_first_password(session: Session, new: str, repeat: str, *, actor: User) 
     The letter's password was just given at the door, so it is not asked again.
     """
     access.check(actor, Permission.SIGNED_IN)
-    user = _locked(session, actor.id)
+    user = locked(session, actor.id)
     if not user.must_change_password:
         raise refuse(Refusal.WRONG_STATE)
     _replace_password(session, user, new, repeat, [], actor=actor)
@@ -141,7 +165,7 @@ def change_own_password(
     ``new`` and ``repeat``.
     """
     access.check(actor, Permission.PASSWORD_OWN)
-    user = _locked(session, actor.id)
+    user = locked(session, actor.id)
     workflow.expect_version(user, version)
     problems = []
     if not verify_password(current, user.password):
@@ -174,7 +198,7 @@ def change_holder_password(
     ).one_or_none()
     if found is None:
         raise NotFound
-    user = _locked(session, found)
+    user = locked(session, found)
     workflow.expect_version(user, version)
     problems = []
     if not verify_password(current, actor.password):
@@ -205,7 +229,8 @@ def _replace_password(
     notify(session, MailKind.PASSWORD_CHANGED, user=user, actor=actor)
 
 
-def _locked(session: Session, user_id: int) -> User:
+def locked(session: Session, user_id: int) -> User:
+    """The login, its row locked and read anew. Raises ``NotFound``."""
     query = select(User).where(User.id == user_id).with_for_update(of=User)
     user = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if user is None:
@@ -253,7 +278,7 @@ def reissue_office_password(
     colleague proposes (``four_eyes``).
     """
     access.check(actor, Permission.USERS_MANAGE)
-    user = _locked(session, user_id)
+    user = locked(session, user_id)
     workflow.expect_version(user, version)
     if user.role not in SECRETARIAT:
         raise NotAllowed
@@ -282,16 +307,18 @@ def set_active(
     OWN_LOGIN, REASON_NEEDED, or WRONG_STATE if it already is so.
     """
     access.check(actor, Permission.USERS_MANAGE)
-    user = _locked(session, user_id)
+    user = locked(session, user_id)
     workflow.expect_version(user, version)
     if user.id == actor.id:
         raise refuse(Refusal.OWN_LOGIN)
     if user.active is active:
         raise refuse(Refusal.WRONG_STATE)
     why = workflow.clean_reason(reason, needed=True)
-    user.active = active
     if not active:
-        user.fs_uniquifier = _new_session_key()
+        # mail goes to active logins: told while it is one
+        notify(session, MailKind.LOGIN_DISABLED, user=user, actor=actor, reason=why)
+        end_sessions(user)
+    user.active = active
     tag = EventTag.USER_ENABLED if active else EventTag.USER_DISABLED
     audit.record(
         session,
@@ -304,6 +331,45 @@ def set_active(
         before=not active,
         after=active,
     )
+    if active:
+        notify(session, MailKind.LOGIN_ENABLED, user=user, actor=actor, reason=why)
+    return user
+
+
+def change_role(
+    session: Session, user_id: int, role: Role, *, reason: str, actor: User, version: int | None = None
+) -> User:
+    """Give a colleague of the secretariat another role, with a reason (*decided*: an approver does).
+
+    Nobody changes his own, so that one who may manage users always stays. The colleague's sessions
+    end: no page shown under the old role goes on. What he proposed stays his: he never confirms it.
+    Raises ``Refused`` with OWN_ROLE, CHOICE_UNKNOWN, NOTHING_CHANGED, REASON_NEEDED; ``NotAllowed``
+    for a participant's login.
+    """
+    access.check(actor, Permission.USERS_MANAGE)
+    user = locked(session, user_id)
+    workflow.expect_version(user, version)
+    if user.role not in SECRETARIAT:
+        raise NotAllowed
+    if user.id == actor.id:
+        raise refuse(Refusal.OWN_ROLE)
+    if role not in SECRETARIAT:
+        raise refuse(Refusal.CHOICE_UNKNOWN, "role")
+    if role is user.role:
+        raise refuse(Refusal.NOTHING_CHANGED, "role")
+    why = workflow.clean_reason(reason, needed=True)
+    before, user.role = user.role, role
+    end_sessions(user)
+    audit.record(
+        session,
+        EventTag.USER_ROLE_CHANGED,
+        user,
+        actor=actor,
+        reason=why,
+        login_id=user.login_id,
+        before=before.value,
+        after=role.value,
+    )
     return user
 
 
@@ -311,6 +377,6 @@ def set_locale(session: Session, locale: str, *, actor: User) -> User:
     """Remember the language the reader chose, for pages and mails."""
     if locale not in ("ja", "en"):
         raise refuse(Refusal.CHOICE_UNKNOWN, "locale")
-    user = _locked(session, actor.id)
+    user = locked(session, actor.id)
     user.locale = locale
     return user

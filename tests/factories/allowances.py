@@ -9,9 +9,20 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import Holder, Movement, MovementKind, Period, ReportState, Trader, User
+from portal.models import (
+    Account,
+    AccountAction,
+    AccountChange,
+    Holder,
+    Movement,
+    MovementKind,
+    Period,
+    ReportState,
+    Trader,
+    User,
+)
 from portal.permissions import Role
-from portal.services import allowances, issuance, targets
+from portal.services import account_life, allowances, issuance, targets
 from portal.services.allowances import Request
 from tests.factories import registration as make
 from tests.factories import reports
@@ -83,3 +94,24 @@ def move(
     """One movement as the confirmation page sends it."""
     request = Request(kind=kind, quantity=str(quantity), account=account, voluntary=voluntary)
     return allowances.move(session, request, key=key or secrets.token_hex(8), actor=actor)
+
+
+def take(
+    session: Session, made: Market, account: Account, *actions: AccountAction, reason: str = "届出のため"
+) -> AccountChange:
+    """Take an account through steps of its life, each proposed by the officer, confirmed by the approver."""
+    for action in actions:
+        change = account_life.propose(session, account.id, action, reason, actor=made.officer)
+        account_life.confirm(session, change.id, actor=made.approver)
+    return change
+
+
+def empty(session: Session, made: Market) -> None:
+    """Leave nothing in the market's accounts: the holder retires all, the trader sends all back first."""
+    held = allowances.unit_classes(session, made.trader.account)
+    for _unit_class, row in held:
+        if row.quantity:
+            move(session, made.t, MovementKind.TRANSFER, row.quantity, made.holder.account.code)
+    for _unit_class, row in allowances.unit_classes(session, made.holder.account):
+        if row.quantity:
+            move(session, made.a, MovementKind.RETIRE, row.quantity, voluntary=True)

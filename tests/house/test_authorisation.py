@@ -52,6 +52,7 @@ WITHOUT_ROWS |= {"application_excel.new", "application_excel.marked"}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
 WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
 WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
+WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED

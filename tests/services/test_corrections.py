@@ -7,19 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
-from portal import clock
 from portal.errors import Refusal, Refused
-from portal.models import Account, AccountState, Movement, MovementKind, MovementState
+from portal.models import AccountAction, Movement, MovementKind, MovementState
 from portal.services import issuance, ledger
 from portal.services.figures import figures_of
 from tests.factories import allowances as make
 
-#: which account of the wrong transfer is in which state, and what a correction then says
-STATES: list[tuple[Callable[[make.Market], Account], AccountState, Refusal]] = [
-    (lambda market: market.trader.account, AccountState.SUSPENDED, Refusal.SOURCE_NOT_OPEN),
-    (lambda market: market.trader.account, AccountState.CLOSED, Refusal.SOURCE_NOT_OPEN),
-    (lambda market: market.holder.account, AccountState.CLOSED, Refusal.TARGET_CLOSED),
-]
+SUSPEND, CLOSE = AccountAction.SUSPEND, AccountAction.CLOSE
 
 
 @pytest.fixture
@@ -34,47 +28,62 @@ def propose(session: Session, market: make.Market, transaction: int = 2) -> Move
     return issuance.propose_correction(session, transaction, "誤り", key="undo", actor=market.officer)
 
 
-def put(session: Session, account: Account, state: AccountState) -> None:
-    with session.no_autoflush:
-        account.state = state
-        account.closed_at = clock.now() if state is AccountState.CLOSED else None
-    session.flush()
+def trader_suspended(session: Session, market: make.Market) -> None:
+    make.take(session, market, market.trader.account, SUSPEND)
 
 
-@pytest.mark.parametrize(("account", "state", "refusal"), STATES)
+def trader_closed(session: Session, market: make.Market) -> None:
+    make.move(session, market.t, MovementKind.TRANSFER, 700, market.holder.account.code)
+    make.take(session, market, market.trader.account, CLOSE)
+
+
+def holder_closed(session: Session, market: make.Market) -> None:
+    make.move(session, market.a, MovementKind.RETIRE, 7_800)
+    make.take(session, market, market.holder.account, CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("happens", "refusal"),
+    [
+        (trader_suspended, Refusal.SOURCE_NOT_OPEN),
+        (trader_closed, Refusal.SOURCE_NOT_OPEN),
+        (holder_closed, Refusal.TARGET_CLOSED),
+    ],
+)
 def test_a_correction_is_not_proposed_past_the_state_of_an_account(
     session: Session,
     market: make.Market,
-    account: Callable[[make.Market], Account],
-    state: AccountState,
+    happens: Callable[[Session, make.Market], None],
     refusal: Refusal,
 ) -> None:
-    put(session, account(market), state)
+    happens(session, market)
     with pytest.raises(Refused) as refused:
         propose(session, market)
     assert [problem.refusal for problem in refused.value.problems] == [refusal]
     assert ledger.holding(session, market.trader.account.id, 1).promised == 0
 
 
-@pytest.mark.parametrize(("account", "state", "refusal"), STATES)
 def test_a_correction_is_not_confirmed_past_the_state_of_an_account(
-    session: Session,
-    market: make.Market,
-    account: Callable[[make.Market], Account],
-    state: AccountState,
-    refusal: Refusal,
+    session: Session, market: make.Market
 ) -> None:
     undo = propose(session, market)
-    put(session, account(market), state)
+    trader_suspended(session, market)
     problems = issuance.confirm_problems(session, undo, market.approver)
-    assert [problem.refusal for problem in problems] == [refusal]
+    assert [problem.refusal for problem in problems] == [Refusal.SOURCE_NOT_OPEN]
     with pytest.raises(Refused):
         issuance.confirm(session, undo.id, version=undo.version, actor=market.approver)
     assert undo.state is MovementState.PROPOSED
 
 
+def test_an_account_that_a_correction_waits_for_is_not_closed(session: Session, market: make.Market) -> None:
+    propose(session, market)
+    with pytest.raises(Refused) as refused:
+        holder_closed(session, market)
+    assert Refusal.ACCOUNT_PENDING in [problem.refusal for problem in refused.value.problems]
+
+
 def test_a_suspended_account_may_receive_its_units_back(session: Session, market: make.Market) -> None:
-    put(session, market.holder.account, AccountState.SUSPENDED)
+    make.take(session, market, market.holder.account, SUSPEND)
     undo = propose(session, market)
     issuance.confirm(session, undo.id, version=undo.version, actor=market.approver)
     assert ledger.balance(session, market.holder.account.id, undo.unit_class_id) == 8_500

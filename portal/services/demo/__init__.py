@@ -16,7 +16,16 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, importing, postroom, registry, reporting, scheme, trading
+from portal.services.demo import (
+    accounts,
+    desk,
+    importing,
+    postroom,
+    registry,
+    reporting,
+    scheme,
+    trading,
+)
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -69,6 +78,8 @@ def build(session: Session) -> None:
             desk.contact_changes,
             scheme.next_cohort,
             scheme.phase_change,
+            accounts.states,
+            accounts.locks,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))
