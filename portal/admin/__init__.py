@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "home",
     "applications",
     "contact_changes",
+    "paper_changes",
     "holders",
     "traders",
     "verifiers",

@@ -109,6 +109,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.ACCOUNT_CLOSED: _l("口座を閉鎖しました"),
     EventTag.NOTE_WRITTEN: _l("メモを書きました"),
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
+    EventTag.CONTACT_CHANGE_WITHDRAWN: _l("担当者の変更申請を取り下げました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

@@ -17,14 +17,15 @@ from portal.admin.acts import KeySearch
 from portal.admin.applications import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
-from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, YesNoFilter
+from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
 from portal.models import (
     EmissionsReport,
     Holder,
     JointCompany,
+    ParticipantKind,
     Participation,
     Period,
     ReductionTarget,
@@ -33,7 +34,6 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
-from portal.services import registration
 from portal.services.targets import live_target
 from portal.services.verifiers import VERIFIED_PERIODS
 from portal.web import actor
@@ -63,9 +63,10 @@ def _verifiers(_view: Any, _context: Any, model: Holder, _name: str) -> str:
     return _("、").join(dict.fromkeys(name for name in names if name)) or _("未定")
 
 
-class HolderView(KeySearch, SecretariatView):
+class HolderView(RecordPages, KeySearch, SecretariatView):
     """目標保有者."""
 
+    record_kind = ParticipantKind.HOLDER
     permission_view = Permission.RECORD_VIEW
     column_list: Any = (
         "account.id",
@@ -136,7 +137,7 @@ class HolderView(KeySearch, SecretariatView):
                     .order_by(ReductionTarget.id.desc())
                 )
             ),
-            "letters": registration.letters_of(session, model.application_id),
+            **self.record_context(model),
             "verifier_of": verifier_of,
             "verified": VERIFIED_PERIODS,
             "joint": list(
@@ -167,7 +168,7 @@ class HolderView(KeySearch, SecretariatView):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
             )
-        return steps
+        return [*steps, *self.record_steps(model)]
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)
@@ -192,11 +193,7 @@ class HolderView(KeySearch, SecretariatView):
         )
 
     def history_of(self, model: Holder) -> Sequence[tuple[Any, ...]]:
-        subjects = [
-            ("registration_application", [model.application_id]),
-            ("letter", [one.id for one in registration.letters_of(db_session(), model.application_id)]),
-        ]
-        return history(db_session(), subjects, holder_id=model.id)
+        return self.record_history(model, holder_id=model.id)
 
     @action("assign", cast(str, _l("検証機関を決める")))
     def assign_many(self, ids: list[str]) -> Any:

@@ -108,6 +108,7 @@ class EventTag(StrEnum):
     ACCOUNT_CLOSED = auto()
     NOTE_WRITTEN = auto()
     DIRECTORY_EXPORTED = auto()
+    CONTACT_CHANGE_WITHDRAWN = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

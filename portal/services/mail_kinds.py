@@ -69,6 +69,7 @@ class MailKind(StrEnum):
     ACCOUNT_SUSPENDED = auto()
     ACCOUNT_RESUMED = auto()
     ACCOUNT_CLOSED = auto()
+    CONTACT_CHANGE_WITHDRAWN = auto()
 
 
 class Topic(StrEnum):
@@ -231,6 +232,9 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.ACCOUNT_SUSPENDED: _account(_A, _T),
     MailKind.ACCOUNT_RESUMED: _account(_A, _T),
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
+    MailKind.CONTACT_CHANGE_WITHDRAWN: _registration(
+        _A, _T, _V, Audience(R.OFFICE, permission=P.CONTACT_CHANGE_DECIDE)
+    ),
 }
 
 

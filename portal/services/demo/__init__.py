@@ -16,7 +16,7 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, registry, reporting, trading
+from portal.services.demo import desk, records, registry, reporting, trading
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -57,6 +57,7 @@ def build(session: Session) -> None:
             reporting.base_years,
             trading.issues,
             registry.posted_letters,
+            records.renamed,
             registry.personas,
             reporting.earlier_years,
             trading.trades,
@@ -64,6 +65,8 @@ def build(session: Session) -> None:
             trading.retirements,
             trading.proposals,
             registry.open_applications,
+            records.moved,
+            records.office_notes,
             desk.contact_changes,
         ):
             scenes(stage)
