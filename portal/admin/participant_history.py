@@ -72,8 +72,11 @@ class HistoryPages:
             items=[
                 (record_words.word(one.item, kind), list(self._rows(one)))
                 for one in items
-                if chosen in ("", one.item)
+                if one.item == chosen or (not chosen and len(one.spans) > 1)
             ],
+            steady=_("、").join(
+                record_words.word(one.item, kind) for one in items if not chosen and len(one.spans) == 1
+            ),
             parents=[
                 (view.name, view.get_url(".index_view")),
                 (row.label, view.get_url(".details_view", id=row.id)),

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 
+from portal import clock
 from portal.admin import record_words
 from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
 from portal.admin.base import Step
@@ -47,6 +48,7 @@ class RecordPages(PaperChangePages, HistoryPages):
             "record": self._record(model),
             "note_form": NoteForm() if view.allows(Permission.NOTE_WRITE) else None,
             "code": code_of(model),
+            "now": clock.now(),
             "items_of": self._items_of,
             "letters": self._record(model).letters,
         }
