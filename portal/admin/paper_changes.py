@@ -57,6 +57,13 @@ def _whose(_view: Any, _context: Any, model: CompanyChange, _name: str) -> str:
     return f"{code_of(_participant(model))}　{_participant(model).label}"
 
 
+def _left_behind(judged: Draft) -> str:
+    """The account name, if it still says what the company was called before."""
+    before = str(judged.old.get("company_name") or "")
+    kept = "" if "account_name" in judged.new else judged.data.account_name or ""
+    return kept if before and before in kept else ""
+
+
 class PaperChangePages:
     """The page that records a paper, for the views of holders, traders and verifiers. Mix in first."""
 
@@ -153,6 +160,7 @@ class PaperChangePages:
             others=[self._named(one) for one in company_changes.same_company(session, row)]
             if "company_name" in judged.new
             else [],
+            old_account_name=_left_behind(judged),
             waits=contacts.open_change(session, row.contact_id) is not None,
         )
         return html
@@ -229,7 +237,14 @@ class CompanyChangeView(SecretariatView):
             "rows": record_words.differences(model.old, model.new, kind_of(model)),
             "whose": f"{code_of(whose)}　{whose.label}",
             "whose_url": self.get_url(f"{kind_of(model).value}.details_view", id=whose.id),
-            "scan": f"{scan.name}（{KIND_NAMES[scan.media_type]}、{filesize(scan.size)}）" if scan else "",
+            "scan": _(
+                "%(name)s（%(kind)s、%(size)s）",
+                name=scan.name,
+                kind=KIND_NAMES[scan.media_type],
+                size=filesize(scan.size),
+            )
+            if scan
+            else "",
         }
 
     def history_of(self, model: CompanyChange) -> Sequence[tuple[Any, ...]]:

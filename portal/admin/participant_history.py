@@ -153,7 +153,7 @@ class HistoryPages:
             if chosen in ("", one.item)
             for value, since, until, cause, _url, who in self._rows(one)
         ]
-        titles = (_("項目"), _("内容"), _("から"), _("まで"), _("きっかけ"), _("操作した人"))
+        titles = (_("項目"), _("内容"), _("この日時から"), _("この日時まで"), _("きっかけ"), _("操作した人"))
         name = f"{_('登録内容の履歴')}_{code_of(row)}_{clock.today():%Y%m%d}.{export_type}"
         write = csv_response if export_type == "csv" else xlsx_response
         return write(name, titles, lines)
