@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from portal.admin import paper_forms, record_words
+from portal.admin import formats, paper_forms, record_words
 from portal.admin.acts import folded, submitted
 from portal.admin.base import SecretariatView
 from portal.admin.door import page
@@ -187,10 +187,12 @@ class CompanyChangeView(SecretariatView):
         "recorded_at": _l("記録"),
     }
     column_formatters: Any = {
+        "number": formats.unbroken(lambda m: m.number),
         "participant": _whose,
         "new": lambda _v, _c, m, _n: items_in_words(m),
     }
     column_formatters_export: Any = {
+        "number": lambda _v, _c, m, _n: m.number,
         "participant": lambda _v, _c, m, _n: _whose(_v, _c, m, _n),
         "new": lambda _v, _c, m, _n: items_in_words(m),
     }

@@ -22,6 +22,7 @@ from portal.models import (
     Holder,
     ParticipantKind,
     ParticipantNote,
+    Verifier,
 )
 from portal.permissions import Role
 from portal.services import company_changes, contacts, notes
@@ -106,6 +107,9 @@ def test_traders_and_verifiers_have_the_shorter_paper(
     assert "変更U-0001を記録し" in done.text and "新代表 花子" in done.text
     details = officer.get(f"/admin/{kind.value}/details/?id={row.id}").text
     assert "新代表 花子" in details and "U-0001" in details and "代表者氏名" in details
+    code = row.code if isinstance(row, Verifier) else row.account.code
+    trail = officer.get(f"/admin/event/?search={code}").text
+    assert "書面により登録内容を変更しました" in trail and "ログインIDを作成しました" in trail
 
 
 def test_the_history_shows_any_day_and_every_item(
@@ -231,3 +235,17 @@ def test_a_participant_takes_its_waiting_change_back(app: Flask, session: Sessio
     assert "取り下げられる申請はありません" in a.get(url).text
     page = Clerk(app, session, "officer").get(f"/admin/contact_change/details/?id={change.id}").text
     assert "担当者の変更申請を取り下げました" in page and "/accept/" not in page
+    late = Clerk(app, session, "officer").get(f"/admin/contact_change/accept/?id={change.id}").text
+    assert "いまはできません" in late
+
+
+def test_the_page_that_accepts_says_who_is_told_of_a_new_address(
+    app: Flask, session: Session, holder: Holder
+) -> None:
+    with one_transaction(session):
+        login = next(user for user in holder.users if user.role is Role.HOLDER_A)
+        old = contacts.present(holder)
+        new = replace(old, mail="new@tsubame.example", mail_b="b@tsubame.example")
+        number = contacts.apply_for_change(session, new, actor=login).id
+    page = Clerk(app, session, "officer").get(f"/admin/contact_change/accept/?id={number}").text
+    assert f"前のメールアドレスA（{old.mail}）にも" in page and "Bには知らせません" in page
