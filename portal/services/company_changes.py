@@ -250,6 +250,14 @@ def record_change(
     )
     session.add(change)
     _write(session, participant, judged)
+    _tell(session, change, participant, actor)
+    records.keep(session, participant, RecordCause.COMPANY_CHANGE, actor=actor, cause_id=change.id)
+    once.remember(session, key, "company_change", content, change.id, actor=actor)
+    return change
+
+
+def _tell(session: Session, change: CompanyChange, participant: Participant, actor: User) -> None:
+    """The event with old and new, and the mail that names the items."""
     holder = participant if isinstance(participant, Holder) else None
     audit.record(
         session,
@@ -258,11 +266,9 @@ def record_change(
         actor=actor,
         holder_id=holder.id if holder is not None else None,
         number=change.number,
-        before=judged.old,
-        after=judged.new,
+        before=change.old,
+        after=change.new,
     )
-    records.keep(session, participant, RecordCause.COMPANY_CHANGE, actor=actor, cause_id=change.id)
-    once.remember(session, key, "company_change", content, change.id, actor=actor)
     notify(
         session,
         MailKind.COMPANY_CHANGED,
@@ -270,9 +276,8 @@ def record_change(
         trader=participant if isinstance(participant, Trader) else None,
         verifier=participant if isinstance(participant, Verifier) else None,
         actor=actor,
-        changes=in_words(judged.new),
+        changes=in_words(change.new),
     )
-    return change
 
 
 def _locked(session: Session, model: type[Participant], row_id: int, actor: User) -> Participant:
