@@ -24,7 +24,7 @@ from portal.errors import NotFound, PortalError
 from portal.extensions import db_session
 from portal.models import CompanyChange, Holder, ParticipantKind, Trader, Verifier
 from portal.permissions import Permission
-from portal.services import company_changes, contacts, records
+from portal.services import company_changes, company_papers, contacts, records
 from portal.services.company_changes import Draft
 from portal.services.documents import KIND_NAMES
 from portal.services.records import Participant
@@ -157,7 +157,7 @@ class PaperChangePages:
             typed=paper_forms.typed(),
             received_on=judged.data.received_on,
             note=judged.data.note,
-            others=[self._named(one) for one in company_changes.same_company(session, row)]
+            others=[self._named(one) for one in company_papers.same_company(session, row)]
             if "company_name" in judged.new
             else [],
             old_account_name=_left_behind(judged),
@@ -257,7 +257,7 @@ class CompanyChangeView(SecretariatView):
         """The scanned paper; that it was read is recorded."""
         row_id = self.get_one(request.args.get("id", "")).id
         name, media_type, data = carry_out(
-            lambda: company_changes.open_scan(db_session(), row_id, actor=actor())
+            lambda: company_papers.open_scan(db_session(), row_id, actor=actor())
         )
         return send_file(BytesIO(data), mimetype=media_type, as_attachment=True, download_name=name)
 

@@ -20,7 +20,7 @@ from portal.models import (
     UnitClass,
     Verifier,
 )
-from portal.services import company_changes, notes, registration
+from portal.services import company_papers, notes, registration
 from portal.services.records import Participant
 
 #: how many mails the page shows
@@ -52,7 +52,7 @@ def whole_record(session: Session, participant: Participant) -> WholeRecord:
         letters=registration.letters_of(session, participant.application_id),
         holdings=_holdings(session, participant),
         contact_changes=_contact_changes(session, participant),
-        paper_changes=company_changes.changes_of(session, participant),
+        paper_changes=company_papers.changes_of(session, participant),
         notes=notes.notes_of(session, participant),
         mails=_mails(session, [user.id for user in participant.users], addresses),
         addresses=addresses,

@@ -27,7 +27,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import company_changes, contacts, documents, records, registration
+from portal.services import company_changes, company_papers, contacts, documents, records, registration
 from portal.services.audit import EventTag
 from portal.services.company_changes import kind_of, present, record_change
 from portal.services.records import Participant
@@ -198,7 +198,7 @@ def test_an_own_name_may_be_written_another_way_and_a_twin_stays_as_it_is(sessio
     twin = make.holder(
         session, company_name=holder.representative.name, contact_company=holder.representative.name
     )
-    assert company_changes.same_company(session, holder) == [twin]
+    assert company_papers.same_company(session, holder) == [twin]
     recorded(session, holder, account_name=holder.account.name.replace(" ", "　"), company_name="新社名")
     session.expire_all()
     assert twin.representative.name != "新社名" and trader.organisation.name != "新社名"
@@ -211,13 +211,13 @@ def test_the_scan_is_kept_and_reading_it_is_recorded(session: Session) -> None:
     scan = ("変更申請書.pdf", PDF)
     made = record_change(session, ParticipantKind.TRADER, trader.id, data, scan=scan, actor=officer)
     viewer = make.office(session, Role.VIEWER)
-    assert company_changes.open_scan(session, made.id, actor=viewer) == (scan[0], documents.PDF, PDF)
+    assert company_papers.open_scan(session, made.id, actor=viewer) == (scan[0], documents.PDF, PDF)
     assert session.scalar(select(func.count()).where(Event.tag == EventTag.DOCUMENT_DOWNLOADED)) == 1
     with pytest.raises(NotAllowed):
-        company_changes.open_scan(session, made.id, actor=trader.users[0])
+        company_papers.open_scan(session, made.id, actor=trader.users[0])
     without = recorded(session, trader, representative_name="小春 四郎")
     with pytest.raises(NotFound):
-        company_changes.open_scan(session, without.id, actor=viewer)
+        company_papers.open_scan(session, without.id, actor=viewer)
 
 
 def test_nobody_else_records_a_paper(session: Session) -> None:
