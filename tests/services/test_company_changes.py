@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -29,7 +31,7 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import company_changes, company_papers, contacts, documents, records, registration
 from portal.services.audit import EventTag
-from portal.services.company_changes import kind_of, present, record_change
+from portal.services.company_changes import Draft, kind_of, present, record_change
 from portal.services.records import Participant
 from portal.services.registration_data import ApplicationData
 from portal.services.transaction import one_transaction, run
@@ -268,7 +270,18 @@ def test_of_two_clerks_the_slower_one_is_told(session: Session, engine: Engine) 
     assert len(records.versions(session, session.get_one(Holder, row_id))) == 2
 
 
-def test_two_papers_cannot_take_one_account_name(session: Session, engine: Engine) -> None:
+def test_two_papers_cannot_take_one_account_name(
+    session: Session, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met, judge = Barrier(2), company_changes.draft
+
+    def both_judge_before_either_writes(*given: Any, **more: Any) -> Draft:
+        judged = judge(*given, **more)
+        with suppress(BrokenBarrierError):  # the other one waits for its turn, as it should
+            met.wait(timeout=0.7)
+        return judged
+
+    monkeypatch.setattr(company_changes, "draft", both_judge_before_either_writes)
     with one_transaction(session):
         papers = [
             (trader.id, paper(trader, account_name=name))
