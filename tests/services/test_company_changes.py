@@ -281,13 +281,17 @@ def test_two_papers_cannot_take_one_account_name(
             met.wait(timeout=0.7)
         return judged
 
-    monkeypatch.setattr(company_changes, "draft", both_judge_before_either_writes)
     with one_transaction(session):
+        recorded(
+            session, make.trader(session), representative_name="先の人"
+        )  # the first number is another race
         papers = [
             (trader.id, paper(trader, account_name=name))
             for trader, name in ((make.trader(session), "みほん 口座"), (make.trader(session), "みほん口座"))
         ]
         who = make.office(session).id
+
+    monkeypatch.setattr(company_changes, "draft", both_judge_before_either_writes)
 
     def record(one: tuple[int, ApplicationData]) -> str:
         with make_session(engine) as own:
