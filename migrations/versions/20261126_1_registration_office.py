@@ -333,6 +333,7 @@ def upgrade() -> None:
     _extend_applications()
     _extend_targets()
     op.add_column("user", _moment("locked_at", nullable=True))
+    op.create_index("ix_mail_message_recipient", "mail_message", ["recipient", "id"])
     _make_scans()
     _make_imports()
     _make_batches()
@@ -358,6 +359,7 @@ def downgrade() -> None:
         "application_scan",
     ):
         op.drop_table(table)
+    op.drop_index("ix_mail_message_recipient", table_name="mail_message")
     with op.batch_alter_table("user") as table:
         table.drop_column("locked_at")
     _shrink_targets()

@@ -17,6 +17,7 @@ MODULES: tuple[str, ...] = (
     "application_excel",
     "imports",
     "contact_changes",
+    "paper_changes",
     "holders",
     "traders",
     "verifiers",

@@ -17,6 +17,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
+from portal.admin.offered import not_offered
 from portal.admin.users import affiliation
 from portal.extensions import db_session
 from portal.models import ContactChange, DecisionState, Holder, Trader, User, Verifier
@@ -46,6 +47,18 @@ def _whose(_view: Any, _context: Any, model: ContactChange, _name: str) -> str:
 
 def _items(_view: Any, _context: Any, model: ContactChange, _name: str) -> str:
     return _("、").join(str(ITEMS[item]) for item in contacts.changed_items(model))
+
+
+def _told_besides(model: ContactChange) -> list[str]:
+    """Who is told of a changed mail address, besides the applicant; address B gets report mail only."""
+    changed, told = contacts.changed_items(model), []
+    if "mail" in changed:
+        told.append(
+            _("前のメールアドレスA（%(mail)s）にも、変わったことを知らせます。", mail=model.old["mail"])
+        )
+    if "mail_b" in changed:
+        told.append(_("メールアドレスBの変更は、メールアドレスAに知らせます。Bには知らせません。"))
+    return told
 
 
 class ContactChangeView(SecretariatView):
@@ -146,6 +159,8 @@ class ContactChangeView(SecretariatView):
     @page("/accept/", Permission.CONTACT_CHANGE_DECIDE, methods=("GET", "POST"))
     def accept_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = VersionForm(data={"version": row.version})
         done = submitted(
@@ -156,11 +171,14 @@ class ContactChangeView(SecretariatView):
             flash(_("変更を承認しました。新しい担当者情報を使います。"), "good")
             return redirect(self.get_url(".details_view", id=row_id))
         say = _("担当者情報を次のとおり変更し、申請者にメールで知らせます。")
-        return ask(self, form, self._question(self._row(), _("変更を承認する"), say=say))
+        row = self._row()
+        return ask(self, form, self._question(row, _("変更を承認する"), say=say, makes=_told_besides(row)))
 
     @page("/decline/", Permission.CONTACT_CHANGE_DECIDE, methods=("GET", "POST"))
     def decline_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id = row.id
         form = ReasonForm(data={"version": row.version})
         form["reason"].description = _("申請者へのメールに、このまま載ります。")

@@ -15,6 +15,7 @@ from wtforms.fields.core import UnboundField
 from portal.admin.application_forms import ApplicationForm
 from portal.admin.contact_changes import ITEMS as CONTACT_ITEMS
 from portal.admin.phase_rules import RULE_WORDS
+from portal.admin.record_words import differences
 from portal.models import (
     AccountAction,
     AccountKind,
@@ -29,6 +30,7 @@ from portal.models import (
     MovementKind,
     MovementState,
     Opinion,
+    ParticipantKind,
     ProposalState,
     ReportState,
     ReviewSide,
@@ -84,6 +86,7 @@ _SCREENS = {
     "phase_proposal": "phase_proposal",
     "reduction_target": "target",
     "account_change": "account_change",
+    "company_change": "company_change",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -159,6 +162,11 @@ def fact_lines(event: Event) -> list[tuple[str, str]]:
     before, after = event.facts.get("before"), event.facts.get("after", event.facts.get("rule"))
     if isinstance(after, Mapping):
         old = before if isinstance(before, Mapping) else None
+        if event.subject_type == "company_change" and old is not None:
+            changes = differences(old, after, ParticipantKind.HOLDER)
+            return lines + [
+                (name, _("%(before)s → %(after)s", before=was, after=now)) for name, was, now in changes
+            ]
         for name, value in after.items():
             shown = _shown(event.subject_type, "", value)
             if old is not None:

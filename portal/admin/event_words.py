@@ -111,6 +111,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.APPLICATION_FORM_REFUSED: _l("登録申請書（Excel）を読み取れませんでした"),
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
     EventTag.USER_ROLE_CHANGED: _l("役割を変更しました"),
+    EventTag.CONTACT_CHANGE_WITHDRAWN: _l("担当者の変更申請を取り下げました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from portal.admin.base import SecretariatView
@@ -14,7 +14,17 @@ from portal.admin.event_facts import SUBJECTS, fact_lines, plain_lines, subject_
 from portal.admin.event_words import WORDS, event_word
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.extensions import db_session
-from portal.models import Event, Holder, User
+from portal.models import (
+    Account,
+    CompanyChange,
+    ContactChange,
+    Event,
+    Holder,
+    RegistrationApplication,
+    Trader,
+    User,
+    Verifier,
+)
 from portal.permissions import SECRETARIAT, Permission
 from portal.services.numbers import search_key
 from portal.web_text import NOTHING
@@ -36,6 +46,34 @@ def _who(_view: Any, _context: Any, model: Event, _name: str) -> Any:
     if model.actor is None:
         return NOTHING
     return _("%(name)s（%(login)s）", name=model.actor.name, login=model.actor.login_id)
+
+
+def _of_others(folded: str) -> list[ColumnElement[bool]]:
+    """Events about what belongs to traders and verifiers of that name or number: they bear no holder."""
+    traders = select(Trader.id).where(Trader.search_key.contains(folded, autoescape=True))
+    verifiers = select(Verifier.id).where(Verifier.search_key.contains(folded, autoescape=True))
+    contacts = [
+        select(model.contact_id).where(model.search_key.contains(folded, autoescape=True))
+        for model in (Trader, Verifier)
+    ]
+    applications = [
+        select(model.application_id).where(model.search_key.contains(folded, autoescape=True))
+        for model in (Trader, Verifier)
+    ]
+    subjects: dict[str, Select[int]] = {
+        "user": select(User.id).where(or_(User.trader_id.in_(traders), User.verifier_id.in_(verifiers))),
+        "account": select(Account.id).where(Account.trader_id.in_(traders)),
+        "company_change": select(CompanyChange.id).where(
+            or_(CompanyChange.trader_id.in_(traders), CompanyChange.verifier_id.in_(verifiers))
+        ),
+        "contact_change": select(ContactChange.id).where(
+            or_(*(ContactChange.contact_id.in_(one) for one in contacts))
+        ),
+        "registration_application": select(RegistrationApplication.id).where(
+            or_(*(RegistrationApplication.id.in_(one) for one in applications))
+        ),
+    }
+    return [and_(Event.subject_type == table, Event.subject_id.in_(ids)) for table, ids in subjects.items()]
 
 
 class EventView(SecretariatView):
@@ -73,7 +111,7 @@ class EventView(SecretariatView):
         FromDayFilter(Event.at, _l("日付（から）")),
         ToDayFilter(Event.at, _l("日付（まで）")),
     )
-    search_help = _l("操作した人のログインIDか名前、目標保有者の名前で探せます。")
+    search_help = _l("操作した人のログインIDか名前、参加者の名前か番号で探せます。")
     details_template = "admin/event/details.html"
 
     def get_query(self) -> Any:
@@ -84,11 +122,12 @@ class EventView(SecretariatView):
             people = select(User.id).where(
                 or_(User.login_id.icontains(word, autoescape=True), User.name.contains(word, autoescape=True))
             )
-            found = [Event.actor_id.in_(people)]
+            found: list[ColumnElement[bool]] = [Event.actor_id.in_(people)]
             folded = search_key(word)
             if folded:
                 holders = select(Holder.id).where(Holder.search_key.contains(folded, autoescape=True))
                 found.append(Event.holder_id.in_(holders))
+                found = [*found, *_of_others(folded)]
             query, count_query = query.filter(or_(*found)), count_query.filter(or_(*found))
         return query, count_query, joins, count_joins
 

@@ -17,21 +17,21 @@ from portal.admin.acts import KeySearch
 from portal.admin.applications import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
-from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, Choices, ListFilter, YesNoFilter
+from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
 from portal.models import (
     EmissionsReport,
     Holder,
     JointCompany,
+    ParticipantKind,
     Participation,
     Period,
     ReductionTarget,
     VerifierAssignment,
 )
 from portal.permissions import Permission
-from portal.services import registration
 from portal.services.targets import facts_for, lines
 from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
 from portal.web import actor, texts
@@ -85,9 +85,10 @@ class VerifierFilter(ListFilter):
         return query.filter(~without if value else without)
 
 
-class HolderView(KeySearch, SecretariatView):
+class HolderView(RecordPages, KeySearch, SecretariatView):
     """目標保有者."""
 
+    record_kind = ParticipantKind.HOLDER
     permission_view = Permission.RECORD_VIEW
     column_list: Any = (
         "account.id",
@@ -159,7 +160,7 @@ class HolderView(KeySearch, SecretariatView):
                     .order_by(ReductionTarget.id.desc())
                 )
             ),
-            "letters": registration.letters_of(session, model.application_id),
+            **self.record_context(model),
             "verifier_of": verifier_of,
             "verified": VERIFIED_PERIODS,
             "joint": list(
@@ -192,7 +193,7 @@ class HolderView(KeySearch, SecretariatView):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
             )
-        return steps
+        return [*steps, *self.record_steps(model)]
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)
@@ -217,11 +218,7 @@ class HolderView(KeySearch, SecretariatView):
         return head, _("起案した人とは別の承認者が確かめて、確定します。")
 
     def history_of(self, model: Holder) -> Sequence[tuple[Any, ...]]:
-        subjects = [
-            ("registration_application", [model.application_id]),
-            ("letter", [one.id for one in registration.letters_of(db_session(), model.application_id)]),
-        ]
-        return history(db_session(), subjects, holder_id=model.id)
+        return self.record_history(model, holder_id=model.id)
 
     @action("assign", cast(str, _l("検証機関を決める")))
     def assign_many(self, ids: list[str]) -> Any:

@@ -14,18 +14,17 @@ from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
-from portal.admin.event_words import history
 from portal.admin.filters import YesNoFilter
+from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
-from portal.extensions import db_session
-from portal.models import RegistrationApplication, Trader
+from portal.models import ParticipantKind, Trader
 from portal.permissions import Permission
-from portal.services import registration
 
 
-class TraderView(KeySearch, SecretariatView):
+class TraderView(RecordPages, KeySearch, SecretariatView):
     """取引参加者."""
 
+    record_kind = ParticipantKind.TRADER
     permission_view = Permission.RECORD_VIEW
     column_list: Any = ("account.id", "organisation.name", "account.name", "account.state", "contact.name")
     column_default_sort = ("id", False)
@@ -60,28 +59,17 @@ class TraderView(KeySearch, SecretariatView):
         return model.label
 
     def details_context(self, model: Trader) -> dict[str, Any]:
-        session = db_session()
-        return {
-            "application": session.get_one(RegistrationApplication, model.application_id),
-            "letters": registration.letters_of(session, model.application_id),
-        }
+        return self.record_context(model)
 
     def steps_for(self, model: Trader) -> Sequence[Step]:
-        if not self.allows(Permission.LOGIN_REISSUE):
-            return ()
-        return [Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")]
+        steps = []
+        if self.allows(Permission.LOGIN_REISSUE):
+            url = self.get_url(".reissue_view", id=model.id)
+            steps.append(Step(_("パスワードを再発行する"), url, "other"))
+        return [*steps, *self.record_steps(model)]
 
     def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
-        letters = [one.id for one in registration.letters_of(db_session(), model.application_id)]
-        return history(
-            db_session(),
-            [
-                ("registration_application", [model.application_id]),
-                ("letter", letters),
-                ("account", [model.account.id]),
-                ("user", [user.id for user in model.users]),
-            ],
-        )
+        return self.record_history(model, ("account", [model.account.id]))
 
     @page("/reissue/", Permission.LOGIN_REISSUE, methods=("GET", "POST"))
     def reissue_view(self) -> Any:

@@ -16,13 +16,13 @@ from portal.admin import formats
 from portal.admin.acts import KeySearch, Needed, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
-from portal.admin.event_words import history
 from portal.admin.forms import AdminForm
+from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
-from portal.models import EmissionsReport, Holder, RegistrationApplication, Verifier, VerifierAssignment
+from portal.models import EmissionsReport, Holder, ParticipantKind, Verifier, VerifierAssignment
 from portal.permissions import Permission
-from portal.services import registration, verifiers
+from portal.services import verifiers
 from portal.services.verifiers import VerifierLoad
 from portal.web import actor
 from portal.web_text import number
@@ -47,9 +47,10 @@ def _load(name: str) -> Any:
     return lambda _view, _context, model, _name: number(getattr(loads()[model.id], name))
 
 
-class VerifierView(KeySearch, SecretariatView):
+class VerifierView(RecordPages, KeySearch, SecretariatView):
     """検証機関."""
 
+    record_kind = ParticipantKind.VERIFIER
     permission_view = Permission.RECORD_VIEW
     column_list: Any = ("number", "organisation.name", "contact.name", "assigned", "waiting", "done")
     column_default_sort = ("number", False)
@@ -98,28 +99,20 @@ class VerifierView(KeySearch, SecretariatView):
         return {
             "load": loads()[model.id],
             "reports": list(db_session.scalars(live)),
-            "application": db_session.get_one(RegistrationApplication, model.application_id),
-            "letters": registration.letters_of(db_session(), model.application_id),
+            **self.record_context(model),
         }
 
     def steps_for(self, model: Verifier) -> Sequence[Step]:
-        if not self.allows(Permission.LOGIN_REISSUE):
-            return ()
-        return [
-            Step(_("ログインを追加する"), self.get_url(".add_view", id=model.id)),
-            Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other"),
-        ]
+        steps = []
+        if self.allows(Permission.LOGIN_REISSUE):
+            steps += [
+                Step(_("ログインを追加する"), self.get_url(".add_view", id=model.id)),
+                Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other"),
+            ]
+        return [*steps, *self.record_steps(model)]
 
     def history_of(self, model: Verifier) -> Sequence[tuple[Any, ...]]:
-        letters = [one.id for one in registration.letters_of(db_session(), model.application_id)]
-        return history(
-            db_session(),
-            [
-                ("registration_application", [model.application_id]),
-                ("letter", letters),
-                ("user", [user.id for user in model.users]),
-            ],
-        )
+        return self.record_history(model)
 
     @page("/reissue/", Permission.LOGIN_REISSUE, methods=("GET", "POST"))
     def reissue_view(self) -> Any:

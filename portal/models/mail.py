@@ -25,6 +25,7 @@ class MailMessage(Base):
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", "sent_has_moment"),
         CheckConstraint("attempts >= 0", "attempts_not_negative"),
         Index("ix_mail_message_queue", "state", "next_try_at"),
+        Index("ix_mail_message_recipient", "recipient", "id"),
     )
     id: Mapped[Key]
     kind: Mapped[Text40]

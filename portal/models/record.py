@@ -13,6 +13,7 @@ from portal.models.base import Base, Key, enum_type
 
 if TYPE_CHECKING:
     from portal.models.document import Document
+    from portal.models.organisation import Holder, Trader, Verifier
     from portal.models.user import User
 
 #: whose it is: exactly one of the three
@@ -74,6 +75,9 @@ class CompanyChange(Base):
 
     document: Mapped[Document | None] = relationship()
     recorded_by: Mapped[User] = relationship()
+    holder: Mapped[Holder | None] = relationship()
+    trader: Mapped[Trader | None] = relationship()
+    verifier: Mapped[Verifier | None] = relationship()
 
 
 class ParticipantNote(Base):

@@ -29,6 +29,7 @@ MODULES = (
     "report_upload",
     "report_acts",
     "verification",
+    "contact_withdrawal",
 )
 
 

@@ -51,6 +51,8 @@ _OTHER = {
     EventTag.CONTACT_CHANGE_APPLIED: _l("担当者情報の変更を申請しました。"),
     EventTag.CONTACT_CHANGE_ACCEPTED: _l("担当者情報の変更が承認されました。"),
     EventTag.CONTACT_CHANGE_DECLINED: _l("担当者情報の変更は承認されませんでした。"),
+    EventTag.CONTACT_CHANGE_WITHDRAWN: _l("担当者情報の変更申請を取り下げました。"),
+    EventTag.COMPANY_CHANGED: _l("登録情報変更申請書により、登録内容が変わりました。"),
     EventTag.BANKING_APPLIED: _l("バンキングを申請しました。"),
     EventTag.BANKING_ACCEPTED: _l("バンキングの申請が承認されました。"),
     EventTag.BANKING_DECLINED: _l("バンキングの申請は承認されませんでした。"),

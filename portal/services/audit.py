@@ -112,6 +112,7 @@ class EventTag(StrEnum):
     DIRECTORY_EXPORTED = auto()
     APPLICATION_FORM_REFUSED = auto()
     USER_ROLE_CHANGED = auto()
+    CONTACT_CHANGE_WITHDRAWN = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

@@ -27,6 +27,7 @@ from portal.permissions import Permission, Role, may
 from portal.services import access, audit, once, records, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import refresh_search_key
+from portal.services.item_words import in_words
 from portal.services.mail import MailKind, notify
 from portal.services.registration_checks import participant_key
 from portal.services.registration_data import (
@@ -245,10 +246,15 @@ def accept_change(
     workflow.expect_version(change, version)
     access.get_visible(session, Contact, change.contact_id, actor, lock=True)
     participant = _participant_of(session, change.contact_id)
+    old = ContactData(**change.old)
+    new = ContactData(**change.new)
     if change.state is DecisionState.APPLIED:
-        if asdict(present(participant)) != change.old:
+        now = present(participant)
+        # a company renamed from paper meanwhile is no change of the contact person
+        if replace(now, company=old.company) != old:
             raise Stale
-        new = ContactData(**change.new)
+        if new.company == old.company:
+            new = replace(new, company=now.company)
         problems = contact_problems(new, participant)
         if problems:
             raise Refused(*problems)
@@ -262,10 +268,12 @@ def accept_change(
         holder_id=participant.id if isinstance(participant, Holder) else None,
         items=changed_items(change),
     )
-    old = ContactData(**change.old)
     _write(participant, old, new)
     records.keep(session, participant, RecordCause.CONTACT_CHANGE, actor=actor, cause_id=change.id)
-    _tell(session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor)
+    # address B gets report mail only (safety 17): that it changed is told to A
+    _tell(
+        session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor, changes=in_words(changed_items(change))
+    )
     if old.mail != new.mail:
         _tell(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS, participant, actor, address=old.mail)
     return change

@@ -51,8 +51,9 @@ def organisation(
         .where(Organisation.name == name, Organisation.name_kana == kana)
         .order_by(Organisation.id.desc())
     )
+    wanted = (representative, representative_kana)
     for row in same:
-        if representative in (None, row.representative_name):
+        if representative is None or wanted == (row.representative_name, row.representative_kana):
             return row
     made = Organisation(
         name=name,

@@ -71,6 +71,7 @@ class MailKind(StrEnum):
     ACCOUNT_CLOSED = auto()
     TARGETS_TO_CONFIRM = auto()
     VERIFIER_TAKES_OVER = auto()
+    CONTACT_CHANGE_WITHDRAWN = auto()
 
 
 class Topic(StrEnum):
@@ -235,6 +236,9 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
     MailKind.TARGETS_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("count", "quantity")),
     MailKind.VERIFIER_TAKES_OVER: _report(_A, _B, _V_ACTS),
+    MailKind.CONTACT_CHANGE_WITHDRAWN: _registration(
+        _A, _T, _V, Audience(R.OFFICE, permission=P.CONTACT_CHANGE_DECIDE)
+    ),
 }
 
 

@@ -35,6 +35,14 @@ def next_number(session: Session, name: str, *, start: int = 1, count: int = 1) 
     return number
 
 
+def hold_series(session: Session, name: str) -> None:
+    """Lock the series ``name`` until the transaction ends, without taking a number.
+
+    Whoever takes the next number waits: what is unique besides the number is then judged one by one.
+    """
+    session.execute(select(NumberSeries.next).where(NumberSeries.name == name).with_for_update())
+
+
 def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
     """A whole quantity of 1 or more, in units or t-CO2.
 

@@ -1,24 +1,83 @@
 """A participant's registered facts over time: every change keeps the whole, so any day can be read again.
 
-Item names are those of the application form (``registration_data.ApplicationData``).
+Item names are those of the application form (``registration_data.ApplicationData``). Which of two
+changes came later is told by their row, never by the clock (safety 16).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.models import Holder, RecordCause, RegistrationVersion, Trader, User, Verifier
 
 Participant = Holder | Trader | Verifier
 
+#: every item in the order of the form; a kind of participant has those its form asks
+ITEMS = (
+    "company_name",
+    "company_kana",
+    "representative_name",
+    "representative_kana",
+    "joint_companies",
+    "contact_company",
+    "contact_department",
+    "contact_post",
+    "contact_name",
+    "contact_kana",
+    "contact_postal_code",
+    "contact_address",
+    "contact_telephone",
+    "contact_fax",
+    "mail_a",
+    "mail_b",
+    "disclosure_consent",
+    "site_name",
+    "site_kana",
+    "site_address",
+    "site_kind",
+    "participation",
+    "account_name",
+    "other_scheme",
+)
+
+
+@dataclass(frozen=True)
+class Span:
+    """What an item was from one change to the next; ``until`` is ``None`` for what it is now."""
+
+    value: Any
+    since: datetime
+    until: datetime | None
+    #: the change that brought the value
+    version: RegistrationVersion
+
+
+@dataclass(frozen=True)
+class ItemHistory:
+    """One item and what it was, the present value first."""
+
+    item: str
+    spans: tuple[Span, ...]
+
 
 def owner(participant: Participant) -> dict[str, int]:
     """The one column that says whose row it is: ``{"holder_id": 7}``."""
     name = {Holder: "holder_id", Trader: "trader_id", Verifier: "verifier_id"}[type(participant)]
     return {name: participant.id}
+
+
+def owned(model: Any, participant: Participant) -> ColumnElement[bool]:
+    """The condition for the rows of ``model`` (changes, notes, versions) that are ``participant``'s."""
+    (name, row_id), *_ = owner(participant).items()
+    found: ColumnElement[bool] = getattr(model, name) == row_id
+    return found
 
 
 def facts_of(participant: Participant) -> dict[str, Any]:
@@ -81,3 +140,55 @@ def keep(
     )
     session.add(version)
     return version
+
+
+def latest(session: Session, participant: Participant) -> RegistrationVersion | None:
+    """The newest line of the history; its ``id`` tells whether a page still shows what is registered."""
+    query = select(RegistrationVersion).where(owned(RegistrationVersion, participant))
+    return session.scalars(query.order_by(RegistrationVersion.id.desc()).limit(1)).first()
+
+
+def as_of(session: Session, participant: Participant, day: date) -> RegistrationVersion | None:
+    """What stood registered at the end of ``day`` in Tokyo; ``None`` before the history begins.
+
+    Of several changes on one day the last one stands.
+    """
+    query = select(RegistrationVersion).where(
+        owned(RegistrationVersion, participant), RegistrationVersion.valid_from < clock.end_of_day(day)
+    )
+    return session.scalars(query.order_by(RegistrationVersion.id.desc()).limit(1)).first()
+
+
+def versions(session: Session, participant: Participant) -> list[RegistrationVersion]:
+    """Every line of the history with who made it, the oldest first; one query."""
+    query = (
+        select(RegistrationVersion)
+        .where(owned(RegistrationVersion, participant))
+        .options(joinedload(RegistrationVersion.actor))
+        .order_by(RegistrationVersion.id)
+    )
+    return list(session.scalars(query))
+
+
+def field_history(session: Session, participant: Participant) -> list[ItemHistory]:
+    """What every item was, when, and by which change, in the order of the form; one query."""
+    return item_histories(versions(session, participant))
+
+
+def item_histories(lines: Sequence[RegistrationVersion]) -> list[ItemHistory]:
+    """:func:`field_history` of lines that were read already, the oldest first."""
+    found = []
+    for item in ITEMS:
+        if not any(item in line.facts for line in lines):
+            continue
+        spans: list[Span] = []
+        for line in lines:
+            value = line.facts.get(item)
+            if spans and spans[-1].value == value:
+                continue
+            if spans:
+                last = spans.pop()
+                spans.append(Span(last.value, last.since, line.valid_from, last.version))
+            spans.append(Span(value, line.valid_from, None, line))
+        found.append(ItemHistory(item, tuple(reversed(spans))))
+    return found

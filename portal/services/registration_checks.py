@@ -102,26 +102,26 @@ def paper_problems(data: ApplicationData) -> list[Problem]:
     return problems
 
 
-def name_problem(session: Session, account_name: str | None) -> Problem | None:
-    """ACCOUNT_NAME_TAKEN if an account bears the name, however it is spaced or written in width."""
+def name_problem(session: Session, account_name: str | None, *, but: int | None = None) -> Problem | None:
+    """ACCOUNT_NAME_TAKEN if an account (``but`` one) bears the name, however spaced or written in width."""
     folded = search_key(account_name)
     if not account_name or not folded:
         return None
     same = or_(Account.name == account_name, Account.search_key.startswith(f"|{folded}|", autoescape=True))
-    taken = session.scalars(select(Account).where(same).limit(1)).first()
+    query = select(Account).where(same, Account.id != but) if but is not None else select(Account).where(same)
+    taken = session.scalars(query.limit(1)).first()
     if taken is None:
         return None
     return Problem(Refusal.ACCOUNT_NAME_TAKEN, "account_name", {"name": account_name, "account": taken.code})
 
 
-def site_problem(session: Session, data: ApplicationData) -> Problem | None:
-    """SITE_TAKEN if the site is already registered in the phase."""
+def site_problem(session: Session, data: ApplicationData, *, but: int | None = None) -> Problem | None:
+    """SITE_TAKEN if the site is already registered in the phase, by another holder than ``but``."""
     if data.kind is not ParticipantKind.HOLDER or data.phase_id is None:
         return None
     key = site_key(data.company_name, data.site_name or "", data.site_address or "")
-    taken = session.scalars(
-        select(Holder).where(Holder.phase_id == data.phase_id, Holder.site_key == key)
-    ).first()
+    query = select(Holder).where(Holder.phase_id == data.phase_id, Holder.site_key == key)
+    taken = session.scalars(query.where(Holder.id != but) if but is not None else query).first()
     if taken is None:
         return None
     return Problem(Refusal.SITE_TAKEN, "site_name", {"account": taken.account.code})

@@ -61,6 +61,8 @@ OWNER_TAGS = frozenset(
         EventTag.CONTACT_CHANGE_APPLIED,
         EventTag.CONTACT_CHANGE_ACCEPTED,
         EventTag.CONTACT_CHANGE_DECLINED,
+        EventTag.CONTACT_CHANGE_WITHDRAWN,
+        EventTag.COMPANY_CHANGED,
         EventTag.BANKING_APPLIED,
         EventTag.BANKING_ACCEPTED,
         EventTag.BANKING_DECLINED,

@@ -21,6 +21,7 @@ from portal.services.workflow import Edge, Workflow
 
 _A, _R, _L, _M = ApplicationState, ReportState, LetterState, MovementState
 _P, _I, _B, _S = ProposalState, ImportState, BatchState, AccountState
+_D = DecisionState
 
 #: domain §3
 APPLICATION = Workflow(
@@ -269,6 +270,14 @@ CONTACT_CHANGE = Workflow(
             mail="contact_change_declined",
             reason=True,
         ),
+        Edge(
+            _D.APPLIED,
+            "withdraw",
+            _D.WITHDRAWN,
+            P.CONTACT_CHANGE_APPLY,
+            T.CONTACT_CHANGE_WITHDRAWN,
+            mail="contact_change_withdrawn",
+        ),
     ),
 )
 
@@ -276,12 +285,7 @@ BANKING = Workflow(
     "banking_application",
     (
         Edge(
-            DecisionState.APPLIED,
-            "accept",
-            DecisionState.ACCEPTED,
-            P.BANKING_DECIDE,
-            T.BANKING_ACCEPTED,
-            mail="banking_accepted",
+            _D.APPLIED, "accept", _D.ACCEPTED, P.BANKING_DECIDE, T.BANKING_ACCEPTED, mail="banking_accepted"
         ),
         Edge(
             DecisionState.APPLIED,

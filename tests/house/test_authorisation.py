@@ -44,11 +44,13 @@ REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments
 REPORT_PAGES |= {"send_back", "submit"}
 VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
+ALLOWANCE_PAGES.add("registration_contact_withdraw")
 ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") for step in ("", "_confirm")}
 #: open to somebody, but this small world has no such row; logging out leads to the login page
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
 WITHOUT_ROWS |= {"application_excel.new", "application_excel.marked"}
+WITHOUT_ROWS |= {"company_change.details_view", "company_change.scan_view"}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
 WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
 WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
@@ -60,6 +62,7 @@ OPEN = {
     | {f"participant.report_{page}" for page in REPORT_PAGES},
     Role.VERIFIER: SHARED
     | {"account_password.own", "participant.registration_contact", "participant.verification_file"}
+    | {"participant.registration_contact_withdraw"}
     | {f"participant.verifier_{page}" for page in VERIFIER_PAGES},
     Role.TRADER: SHARED | {"account_password.own"} | {f"participant.{page}" for page in ALLOWANCE_PAGES},
 }
