@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "holders",
     "traders",
     "verifiers",
+    "directory",
     "targets",
     "assignments",
     "reports",

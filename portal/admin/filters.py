@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from flask_admin.contrib.sqla.filters import BaseSQLAFilter
+from sqlalchemy import ColumnElement, false, func
 
 from portal.clock import at_tokyo, end_of_day
 from portal.models.base import Moment
@@ -84,6 +85,18 @@ class YesNoFilter(ListFilter):
 
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         return query.filter(self.get_column(alias).is_(value))
+
+
+class ConditionFilter(YesNoFilter):
+    """Rows for which a condition holds or does not; ``column`` only tells the filters of a list apart."""
+
+    def __init__(self, column: Any, name: Any, yes: Any, no: Any, condition: ColumnElement[bool]) -> None:
+        super().__init__(column, name, yes, no)
+        self._condition = condition
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        # what is unknown (a trader's row asked about its holder) does not hold
+        return query.filter(func.coalesce(self._condition, false()).is_(value))
 
 
 class _DayFilter(ListFilter):

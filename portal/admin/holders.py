@@ -16,6 +16,7 @@ from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.applications import phase_choices
 from portal.admin.base import SecretariatView, Step
+from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, YesNoFilter
@@ -167,7 +168,7 @@ class HolderView(KeySearch, SecretariatView):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
             )
-        return steps
+        return [*steps, *consent_step(self, model)]
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)
@@ -205,6 +206,10 @@ class HolderView(KeySearch, SecretariatView):
     @page("/reissue/", Permission.LOGIN_REISSUE, methods=("GET", "POST"))
     def reissue_view(self) -> Any:
         return reissue_page(self, self.get_one(request.args.get("id", "")))
+
+    @page("/consent/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def consent_view(self) -> Any:
+        return consent_page(self, self.get_one(request.args.get("id", "")))
 
 
 def views() -> list[Any]:

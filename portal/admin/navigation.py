@@ -37,6 +37,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
             _Link(_l("目標保有者"), "holder.index_view", Permission.RECORD_VIEW, also=("assignment",)),
             _Link(_l("取引参加者"), "trader.index_view", Permission.RECORD_VIEW),
             _Link(_l("検証機関"), "verifier.index_view", Permission.RECORD_VIEW),
+            _Link(_l("担当者リスト"), "directory.index_view", Permission.DIRECTORY_ALL),
         ),
     ),
     (

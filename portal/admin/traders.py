@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.base import SecretariatView, Step
+from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import YesNoFilter
@@ -67,9 +68,11 @@ class TraderView(KeySearch, SecretariatView):
         }
 
     def steps_for(self, model: Trader) -> Sequence[Step]:
-        if not self.allows(Permission.LOGIN_REISSUE):
-            return ()
-        return [Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")]
+        steps = consent_step(self, model)
+        if self.allows(Permission.LOGIN_REISSUE):
+            url = self.get_url(".reissue_view", id=model.id)
+            steps.insert(0, Step(_("パスワードを再発行する"), url, "other"))
+        return steps
 
     def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
         letters = [one.id for one in registration.letters_of(db_session(), model.application_id)]
@@ -77,6 +80,7 @@ class TraderView(KeySearch, SecretariatView):
             db_session(),
             [
                 ("registration_application", [model.application_id]),
+                ("trader", [model.id]),
                 ("letter", letters),
                 ("account", [model.account.id]),
                 ("user", [user.id for user in model.users]),
@@ -86,6 +90,10 @@ class TraderView(KeySearch, SecretariatView):
     @page("/reissue/", Permission.LOGIN_REISSUE, methods=("GET", "POST"))
     def reissue_view(self) -> Any:
         return reissue_page(self, self.get_one(request.args.get("id", "")))
+
+    @page("/consent/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def consent_view(self) -> Any:
+        return consent_page(self, self.get_one(request.args.get("id", "")))
 
 
 def views() -> list[Any]:

@@ -55,6 +55,7 @@ _OTHER = {
     EventTag.BANKING_ACCEPTED: _l("バンキングの申請が承認されました。"),
     EventTag.BANKING_DECLINED: _l("バンキングの申請は承認されませんでした。"),
     EventTag.PASSWORD_CHANGED: _l("%(login)sのパスワードを変更しました。"),
+    EventTag.CONSENT_CHANGED: _l("担当者情報の公開の同意を変更しました。"),
 }
 #: sentences about a movement, by (kind, incoming)
 _MOVEMENT = {

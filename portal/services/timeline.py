@@ -65,6 +65,7 @@ OWNER_TAGS = frozenset(
         EventTag.BANKING_ACCEPTED,
         EventTag.BANKING_DECLINED,
         EventTag.PASSWORD_CHANGED,
+        EventTag.CONSENT_CHANGED,
     }
 )
 assert not REPORT_TAGS & ALLOWANCE_TAGS
