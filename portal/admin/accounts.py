@@ -7,6 +7,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -14,7 +15,7 @@ from sqlalchemy.orm import joinedload
 from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.base import SecretariatView
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.extensions import db_session
 from portal.models import (
     Account,
@@ -75,6 +76,8 @@ class AccountView(KeySearch, SecretariatView):
     column_filters = (
         ChoiceFilter(Account.kind, _l("種類"), lambda: [(k, label(k)) for k in AccountKind]),
         ChoiceFilter(Account.state, _l("状態"), lambda: [(s, label(s)) for s in AccountState]),
+        FromDayFilter(Account.opened_at, _l("開設（から）")),
+        ToDayFilter(Account.opened_at, _l("開設（まで）")),
     )
     search_help = _l("口座名・会社名・事業所名（漢字・かな）、口座番号で探せます。")
     details_template = "admin/account/details.html"
@@ -124,4 +127,4 @@ class AccountView(KeySearch, SecretariatView):
 
 
 def views() -> list[Any]:
-    return [AccountView(Account, name=_l("口座"), endpoint="account")]
+    return [AccountView(Account, name=_lp("list", "口座"), endpoint="account")]

@@ -9,6 +9,7 @@ from flask import redirect, request
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -19,10 +20,11 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter, YesNoFilter
+from portal.admin.filters import AccountStateFilter, ChoiceFilter, YesNoFilter
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
 from portal.models import (
+    Account,
     EmissionsReport,
     Holder,
     JointCompany,
@@ -103,6 +105,7 @@ class HolderView(KeySearch, SecretariatView):
         ChoiceFilter(Holder.phase_id, _l("期"), phase_choices),
         ChoiceFilter(Holder.participation, _l("参加の形"), lambda: [(p, label(p)) for p in Participation]),
         YesNoFilter(Holder.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
+        AccountStateFilter(Holder.id, _l("口座の状態"), Account.holder_id),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
     details_template = "admin/holder/details.html"
@@ -214,4 +217,4 @@ class HolderView(KeySearch, SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [HolderView(Holder, name=_l("目標保有者"), endpoint="holder")]
+    return [HolderView(Holder, name=_lp("list", "目標保有者"), endpoint="holder")]

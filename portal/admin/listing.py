@@ -212,7 +212,8 @@ class RowList(ClosedDoor, ModelView):
         """The raw figure or date; a state or what the view works out as the list shows it, undressed."""
         own, dressed = (self.column_formatters_export or {}).get(name), self.column_formatters.get(name)
         if own is not None and own is not dressed:
-            return own(self, None, model, name)
+            value = own(self, None, model, name)
+            return None if value == NOTHING else value
         raw = value_of(model, name)
         if isinstance(raw, bool):
             return _("はい") if raw else _("いいえ")

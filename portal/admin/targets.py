@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy.orm import joinedload
 from wtforms import StringField, TextAreaField
 
@@ -249,4 +250,4 @@ class TargetView(KeySearch, SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [TargetView(ReductionTarget, name=_l("削減目標量"), endpoint="target")]
+    return [TargetView(ReductionTarget, name=_lp("list", "削減目標量"), endpoint="target")]

@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
@@ -16,10 +17,10 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import YesNoFilter
+from portal.admin.filters import AccountStateFilter, YesNoFilter
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
-from portal.models import RegistrationApplication, Trader
+from portal.models import Account, RegistrationApplication, Trader
 from portal.permissions import Permission
 from portal.services import registration
 
@@ -49,6 +50,7 @@ class TraderView(KeySearch, SecretariatView):
     }
     column_filters: Any = (
         YesNoFilter(Trader.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
+        AccountStateFilter(Trader.id, _l("口座の状態"), Account.trader_id),
     )
     search_help = _l("会社名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
     details_template = "admin/trader/details.html"
@@ -98,4 +100,4 @@ class TraderView(KeySearch, SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [TraderView(Trader, name=_l("取引参加者"), endpoint="trader")]
+    return [TraderView(Trader, name=_lp("list", "取引参加者"), endpoint="trader")]

@@ -43,11 +43,13 @@ REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments
 REPORT_PAGES |= {"send_back", "submit"}
 VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
+ALLOWANCE_PAGES |= {"registration_consent"}
 ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") for step in ("", "_confirm")}
 #: open to somebody, but this small world has no such row; logging out leads to the login page
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
+WITHOUT_ROWS.add("directory.details_view")
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
