@@ -99,7 +99,6 @@ class HolderView(KeySearch, SecretariatView):
     column_formatters_export: Any = {
         "account.id": lambda _v, _c, m, _n: m.account.code,
         "representative.name": lambda _v, _c, m, _n: m.label,
-        "phase.number": lambda _v, _c, m, _n: m.phase.number,
     }
     column_filters: Any = (
         ChoiceFilter(Holder.phase_id, _l("期"), phase_choices),

@@ -200,6 +200,10 @@ class RowList(ClosedDoor, ModelView):
     def exporting(self, count: int) -> None:
         """Called before ``count`` rows leave as a file."""
 
+    def _is_raw(self, column: Any) -> bool:
+        # a number that the list writes as a name (a phase, a fiscal year) is a name in the file too
+        return self._is_figure(column) or column not in self.column_formatters
+
     def _is_figure(self, column: Any) -> bool:
         return column in getattr(self, "column_figures", ())
 
@@ -209,7 +213,7 @@ class RowList(ClosedDoor, ModelView):
             yield [self.get_export_value(model, name) for name in names]
 
     def get_export_value(self, model: Any, name: Any) -> Any:
-        """The raw figure or date; a state or what the view works out as the list shows it, undressed."""
+        """The raw figure or date; everything else as the list shows it, undressed."""
         own, dressed = (self.column_formatters_export or {}).get(name), self.column_formatters.get(name)
         if own is not None and own is not dressed:
             value = own(self, None, model, name)
@@ -217,7 +221,7 @@ class RowList(ClosedDoor, ModelView):
         raw = value_of(model, name)
         if isinstance(raw, bool):
             return _("はい") if raw else _("いいえ")
-        if isinstance(raw, int | float) or hasattr(raw, "isoformat"):
+        if hasattr(raw, "isoformat") or (isinstance(raw, int | float) and self._is_raw(name)):
             return raw
         if isinstance(raw, str) and not isinstance(raw, Enum):
             return raw
