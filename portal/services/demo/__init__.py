@@ -65,6 +65,7 @@ def build(session: Session) -> None:
             trading.proposals,
             registry.open_applications,
             desk.contact_changes,
+            desk.consents,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))
