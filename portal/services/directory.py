@@ -102,7 +102,8 @@ def _found(word: str) -> ColumnElement[bool]:
         Contact.mail,
     )
     found = [func.lower(column).contains(plain, autoescape=True) for column in shown]
-    found += [column.contains(word, autoescape=True) for column in shown]  # as it is written there
+    if word != plain:  # as it is written there
+        found += [column.contains(word, autoescape=True) for column in shown]
     if folded and "|" not in folded:  # it parts the texts of a key
         keys: tuple[Any, ...] = (
             literal("ast") + cast(Account.id, String),
