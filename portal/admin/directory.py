@@ -94,7 +94,7 @@ class DirectoryView(SecretariatView):
 
     permission_view = Permission.DIRECTORY_ALL
     can_view_details = False
-    column_list: Any = ("company", "id", "contact", "reach", "consent")
+    column_list: Any = ("company", "account", "contact", "reach", "consent")
     column_export_list: Any = (
         "company",
         "id",
@@ -108,10 +108,11 @@ class DirectoryView(SecretariatView):
         "consent",
     )
     column_default_sort = ("id", False)
-    column_sortable_list: Any = ("id",)
+    column_sortable_list: Any = (("account", "id"),)
     column_searchable_list: Any = ("search_key",)
     column_labels: Any = {
         "company": _l("会社名"),
+        "account": _l("口座"),
         "id": _l("口座番号"),
         "name": _l("口座名"),
         "kind": _l("種類"),
@@ -125,7 +126,7 @@ class DirectoryView(SecretariatView):
     }
     column_formatters: Any = {
         "company": lambda v, _c, m, _n: v.company_link(m),
-        "id": _account_cell,
+        "account": _account_cell,
         "kind": formats.word,
         "contact": _contact_cell,
         "reach": _reach_cell,
@@ -169,7 +170,7 @@ class DirectoryView(SecretariatView):
         return directory.with_people(query)
 
     def get_sortable_columns(self) -> Any:
-        return {**super().get_sortable_columns(), "company": directory.Company.name_kana}
+        return {"account": Account.id, "company": directory.Company.name_kana}
 
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
         found = directory.matching(search)

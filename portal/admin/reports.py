@@ -117,7 +117,7 @@ def _verifiers() -> list[tuple[int, str]]:
 
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
-    more = f"{holder.site_name}　{holder.account.code}"
+    more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
     return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
 
 

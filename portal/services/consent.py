@@ -86,9 +86,10 @@ def _change(
     )
     records.keep(session, row, RecordCause.CONSENT, actor=actor)
     once.remember(session, key, "consent", content, row.id, actor=actor)
+    told = MailKind.CONSENT_GIVEN if agreed else MailKind.CONSENT_WITHDRAWN
     notify(
         session,
-        MailKind.CONSENT_GIVEN if agreed else MailKind.CONSENT_WITHDRAWN,
+        told,
         holder=row if isinstance(row, Holder) else None,
         trader=row if isinstance(row, Trader) else None,
         actor=actor,
