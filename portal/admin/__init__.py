@@ -21,6 +21,7 @@ MODULES: tuple[str, ...] = (
     "holders",
     "traders",
     "verifiers",
+    "directory",
     "targets",
     "assignments",
     "reports",

@@ -8,6 +8,7 @@ from typing import Any
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -20,7 +21,7 @@ from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import (
@@ -97,6 +98,8 @@ class AccountView(KeySearch, SecretariatView):
     column_filters = (
         ChoiceFilter(Account.kind, _l("種類"), lambda: [(k, label(k)) for k in AccountKind]),
         ChoiceFilter(Account.state, _l("状態"), lambda: [(s, label(s)) for s in AccountState]),
+        FromDayFilter(Account.opened_at, _l("開設（から）")),
+        ToDayFilter(Account.opened_at, _l("開設（まで）")),
     )
     search_help = _l("口座名・会社名・事業所名（漢字・かな）、口座番号で探せます。")
     details_template = "admin/account/details.html"
@@ -280,4 +283,4 @@ def _lives(account: Account, changes: Sequence[AccountChange]) -> list[tuple[Any
 
 
 def views() -> list[Any]:
-    return [AccountView(Account, name=_l("口座"), endpoint="account")]
+    return [AccountView(Account, name=_lp("list", "口座"), endpoint="account")]

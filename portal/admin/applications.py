@@ -21,7 +21,7 @@ from portal.admin.acts import KeySearch, Question, ReasonForm, VersionForm, ask,
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.import_words import ImportFilter
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
@@ -121,6 +121,8 @@ class ApplicationView(KeySearch, SecretariatView):
         ),
         StateFilter(RegistrationApplication.state, _l("状態"), _states),
         ImportFilter(RegistrationApplication.id, _l("一括取り込み")),
+        FromDayFilter(RegistrationApplication.received_on, _l("受付日（から）")),
+        ToDayFilter(RegistrationApplication.received_on, _l("受付日（まで）")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、受付番号、メールアドレスで探せます。")
     list_template = "admin/application/list.html"

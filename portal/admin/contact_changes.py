@@ -12,11 +12,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.acts import Question, ReasonForm, VersionForm, ask, submitted
+from portal.admin.acts import KeySearch, Question, ReasonForm, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.offered import not_offered
 from portal.admin.users import affiliation
 from portal.extensions import db_session
@@ -61,7 +61,7 @@ def _told_besides(model: ContactChange) -> list[str]:
     return told
 
 
-class ContactChangeView(SecretariatView):
+class ContactChangeView(KeySearch, SecretariatView):
     """担当者の変更申請."""
 
     permission_view = Permission.RECORD_VIEW
@@ -90,7 +90,15 @@ class ContactChangeView(SecretariatView):
     }
     column_filters: Any = (
         ChoiceFilter(ContactChange.state, _l("状態"), lambda: [(s, label(s)) for s in DecisionState]),
+        FromDayFilter(ContactChange.applied_at, _l("申請日（から）")),
+        ToDayFilter(ContactChange.applied_at, _l("申請日（まで）")),
     )
+    column_searchable_list: Any = (
+        "applied_by.holder.search_key",
+        "applied_by.trader.search_key",
+        "applied_by.verifier.search_key",
+    )
+    search_help = _l("会社名・事業所名（漢字・かな）、口座番号、検証機関番号、担当者で探せます。")
     details_template = "admin/contact_change/details.html"
 
     def get_query(self) -> Any:

@@ -11,9 +11,12 @@ from datetime import date
 from typing import Any
 
 from flask_admin.contrib.sqla.filters import BaseSQLAFilter
+from sqlalchemy import ColumnElement, false, func, select
 
 from portal.clock import at_tokyo, end_of_day
+from portal.models import Account, AccountState
 from portal.models.base import Moment
+from portal.web_text import label
 
 Choices = Sequence[tuple[Any, Any]]
 
@@ -84,6 +87,30 @@ class YesNoFilter(ListFilter):
 
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         return query.filter(self.get_column(alias).is_(value))
+
+
+class ConditionFilter(YesNoFilter):
+    """Rows for which a condition holds or does not; ``column`` only tells the filters of a list apart."""
+
+    def __init__(self, column: Any, name: Any, yes: Any, no: Any, condition: ColumnElement[bool]) -> None:
+        super().__init__(column, name, yes, no)
+        self._condition = condition
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        # what is unknown (a trader's row asked about its holder) does not hold
+        return query.filter(func.coalesce(self._condition, false()).is_(value))
+
+
+class AccountStateFilter(ChoiceFilter):
+    """Participants by the state of their account; ``owner`` is the account's column that names them."""
+
+    def __init__(self, column: Any, name: Any, owner: Any) -> None:
+        super().__init__(column, name, lambda: [(state, label(state)) for state in AccountState])
+        self._owner = owner
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        owners = select(self._owner).where(Account.state == value, self._owner.is_not(None))
+        return query.filter(self.get_column(alias).in_(owners))
 
 
 class _DayFilter(ListFilter):

@@ -9,6 +9,7 @@ from flask import redirect, request
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy import exists, select
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -16,12 +17,14 @@ from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.applications import phase_choices
 from portal.admin.base import SecretariatView, Step
+from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
-from portal.admin.filters import ChoiceFilter, Choices, ListFilter, YesNoFilter
+from portal.admin.filters import AccountStateFilter, ChoiceFilter, Choices, ListFilter, YesNoFilter
 from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
 from portal.models import (
+    Account,
     EmissionsReport,
     Holder,
     JointCompany,
@@ -119,13 +122,13 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
     column_formatters_export: Any = {
         "account.id": lambda _v, _c, m, _n: m.account.code,
         "representative.name": lambda _v, _c, m, _n: m.label,
-        "phase.number": lambda _v, _c, m, _n: m.phase.number,
     }
     column_filters: Any = (
         ChoiceFilter(Holder.phase_id, _l("期"), phase_choices),
         ChoiceFilter(Holder.participation, _l("参加の形"), lambda: [(p, label(p)) for p in Participation]),
         YesNoFilter(Holder.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
         VerifierFilter(Holder.id, _l("検証機関")),
+        AccountStateFilter(Holder.id, _l("口座の状態"), Account.holder_id),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
     details_template = "admin/holder/details.html"
@@ -193,7 +196,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
             )
-        return [*steps, *self.record_steps(model)]
+        return [*steps, *consent_step(self, model), *self.record_steps(model)]
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)
@@ -228,7 +231,11 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
     def reissue_view(self) -> Any:
         return reissue_page(self, self.get_one(request.args.get("id", "")))
 
+    @page("/consent/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def consent_view(self) -> Any:
+        return consent_page(self, self.get_one(request.args.get("id", "")))
+
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [HolderView(Holder, name=_l("目標保有者"), endpoint="holder")]
+    return [HolderView(Holder, name=_lp("list", "目標保有者"), endpoint="holder")]

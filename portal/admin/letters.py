@@ -24,7 +24,7 @@ from portal.admin.acts import DayForm, KeySearch, Question, VersionForm, ask, st
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter, FromDayFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.forms import AdminForm
 from portal.admin.letter_batches import keys_asked, pairs, shortened
 from portal.admin.letter_batches import views as batch_views
@@ -88,6 +88,7 @@ class LetterView(KeySearch, SecretariatView):
         ChoiceFilter(Letter.state, _l("状態"), lambda: [(s, label(s)) for s in LetterState]),
         ChoiceFilter(Letter.kind, _l("種類"), lambda: [(k, label(k)) for k in LetterKind]),
         FromDayFilter(Letter.created_at, _l("作成日（から）")),
+        ToDayFilter(Letter.created_at, _l("作成日（まで）")),
     )
     search_help = _l("通知書番号、送り先、会社名（漢字・かな）で探せます。")
     list_template = "admin/letter/list.html"

@@ -16,6 +16,7 @@ from flask_admin.base import expose
 from flask_admin.contrib.sqla.view import ModelView
 from flask_babel import gettext as _
 from markupsafe import Markup
+from sqlalchemy import Unicode, cast, or_
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.sql import func
 
@@ -23,6 +24,7 @@ from portal import clock
 from portal.admin.door import ClosedDoor
 from portal.admin.export import csv_response, xlsx_response
 from portal.admin.formats import value_of
+from portal.web_text import NOTHING
 
 LONGEST_SEARCH = 100
 LAST_PAGE = 1_000_000
@@ -82,7 +84,20 @@ class RowList(ClosedDoor, ModelView):
         return query.order_by(*self._keys), joins  # equal values keep their order from page to page
 
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
-        return super()._apply_search(query, count_query, joins, count_joins, search.replace("\u3000", " "))
+        """Every word stands somewhere in the searched columns, whatever signs it is made of."""
+        for word in search.split():
+            found: list[Any] = []
+            counted: list[Any] = []
+            for field, path in self._search_fields or ():
+                query, joins, alias = self._apply_path_joins(query, joins, path, inner_join=False)
+                count_query, count_joins, count_alias = self._apply_path_joins(
+                    count_query, count_joins, path, inner_join=False
+                )
+                for columns, other in ((found, alias), (counted, count_alias)):
+                    column = field if other is None else getattr(other, field.key)
+                    columns.append(cast(column, Unicode).icontains(word, autoescape=True))
+            query, count_query = query.filter(or_(*found)), count_query.filter(or_(*counted))
+        return query, count_query, joins, count_joins
 
     def _get_list_extra_args(self) -> Any:
         args = super()._get_list_extra_args()
@@ -174,10 +189,23 @@ class RowList(ClosedDoor, ModelView):
                 "error",
             )
             return redirect(self.list_address())
+        self.exporting(int(count or 0))
         name = f"{self.name}_{clock.today():%Y%m%d}.{export_type}"
         titles = [title for _column, title in self._export_columns]
-        write = csv_response if export_type == "csv" else xlsx_response
-        return write(name, titles, self._export_rows(query))
+        if export_type == "csv":
+            return csv_response(name, titles, self._export_rows(query))
+        figures = [n for n, (column, _title) in enumerate(self._export_columns) if self._is_figure(column)]
+        return xlsx_response(name, titles, self._export_rows(query), str(self.name), figures)
+
+    def exporting(self, count: int) -> None:
+        """Called before ``count`` rows leave as a file."""
+
+    def _is_raw(self, column: Any) -> bool:
+        # a number that the list writes as a name (a phase, a fiscal year) is a name in the file too
+        return self._is_figure(column) or column not in self.column_formatters
+
+    def _is_figure(self, column: Any) -> bool:
+        return column in getattr(self, "column_figures", ())
 
     def _export_rows(self, query: Any) -> Iterator[list[Any]]:
         names = [str(column) for column, _title in self._export_columns]
@@ -185,16 +213,18 @@ class RowList(ClosedDoor, ModelView):
             yield [self.get_export_value(model, name) for name in names]
 
     def get_export_value(self, model: Any, name: Any) -> Any:
-        """The raw figure or date; a state or a name as the list shows it, without its dress."""
-        own = (self.column_formatters_export or {}).get(name)
-        if own is not None and own is not self.column_formatters.get(name):
-            return own(self, None, model, name)
+        """The raw figure or date; everything else as the list shows it, undressed."""
+        own, dressed = (self.column_formatters_export or {}).get(name), self.column_formatters.get(name)
+        if own is not None and own is not dressed:
+            value = own(self, None, model, name)
+            return None if value == NOTHING else value
         raw = value_of(model, name)
-        if raw is None or isinstance(raw, int | float) or hasattr(raw, "isoformat"):
-            return (_("はい") if raw else _("いいえ")) if isinstance(raw, bool) else raw
+        if isinstance(raw, bool):
+            return _("はい") if raw else _("いいえ")
+        if hasattr(raw, "isoformat") or (isinstance(raw, int | float) and self._is_raw(name)):
+            return raw
         if isinstance(raw, str) and not isinstance(raw, Enum):
             return raw
-        shown = (
-            self.column_formatters[name](self, None, model, name) if name in self.column_formatters else raw
-        )
-        return shown.striptags() if isinstance(shown, Markup) else shown
+        shown = dressed(self, None, model, name) if dressed is not None else raw
+        text = shown.striptags() if isinstance(shown, Markup) else shown
+        return None if text == NOTHING else text

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request, url_for
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 
 from portal.extensions import db_session
 from portal.models import User
@@ -28,7 +29,7 @@ class _Link:
 _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
     (None, (_Link(_l("ホーム"), "admin.index", Permission.SIGNED_IN),)),
     (
-        _l("参加者"),
+        _lp("list", "参加者"),
         (
             _Link(
                 _l("登録申請"),
@@ -41,23 +42,26 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
             _Link(
                 _l("担当者の変更申請"), "contact_change.index_view", Permission.RECORD_VIEW, "contact_changes"
             ),
+            _Link(
+                _lp("list", "目標保有者"), "holder.index_view", Permission.RECORD_VIEW, also=("assignment",)
+            ),
+            _Link(_lp("list", "取引参加者"), "trader.index_view", Permission.RECORD_VIEW),
+            _Link(_lp("list", "検証機関"), "verifier.index_view", Permission.RECORD_VIEW),
             _Link(_l("書面による変更"), "company_change.index_view", Permission.RECORD_VIEW),
-            _Link(_l("目標保有者"), "holder.index_view", Permission.RECORD_VIEW, also=("assignment",)),
-            _Link(_l("取引参加者"), "trader.index_view", Permission.RECORD_VIEW),
-            _Link(_l("検証機関"), "verifier.index_view", Permission.RECORD_VIEW),
+            _Link(_l("担当者リスト"), "directory.index_view", Permission.DIRECTORY_ALL),
         ),
     ),
     (
         _l("排出量"),
         (
             _Link(_l("報告書"), "report.index_view", Permission.REPORT_ALL_VIEW, "reports"),
-            _Link(_l("削減目標量"), "target.index_view", Permission.RECORD_VIEW, "targets"),
+            _Link(_lp("list", "削減目標量"), "target.index_view", Permission.RECORD_VIEW, "targets"),
         ),
     ),
     (
         _l("排出枠"),
         (
-            _Link(_l("口座"), "account.index_view", Permission.ALLOWANCE_ALL_VIEW),
+            _Link(_lp("list", "口座"), "account.index_view", Permission.ALLOWANCE_ALL_VIEW),
             _Link(
                 _l("口座の状態の変更"),
                 "account_change.index_view",

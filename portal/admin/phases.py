@@ -52,6 +52,11 @@ def _deadline(_view: Any, _context: Any, model: Phase, _name: str) -> str:
     return day(rule.retirement_deadline if rule is not None else None)
 
 
+def _deadline_day(_view: Any, _context: Any, model: Phase, _name: str) -> Any:
+    rule = in_force(model)
+    return rule.retirement_deadline if rule is not None else None
+
+
 class PhaseView(SecretariatView):
     """期と期限."""
 
@@ -77,8 +82,8 @@ class PhaseView(SecretariatView):
         "adjustment_year": lambda _v, _c, m, _n: fiscal(m.adjustment_year),
         "rules": _deadline,
     }
-    column_formatters_export: Any = {"rules": _deadline}
     list_template = "admin/phase/list.html"
+    column_formatters_export: Any = {"rules": _deadline_day}
     details_template = "admin/phase/details.html"
 
     def get_query(self) -> Any:

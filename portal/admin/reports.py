@@ -21,7 +21,7 @@ from portal.admin.acts import KeySearch
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.report_review import ReportActs
 from portal.extensions import db_session
 from portal.models import (
@@ -117,7 +117,7 @@ def _verifiers() -> list[tuple[int, str]]:
 
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
-    more = f"{holder.site_name}　{holder.account.code}"
+    more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
     return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
 
 
@@ -178,6 +178,8 @@ class ReportView(KeySearch, ReportActs):
         ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
         StateFilter(EmissionsReport.state, _l("状態"), _states),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
+        FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
+        ToDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（まで）")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
     details_template = "admin/report/details.html"

@@ -9,6 +9,7 @@ from flask import flash, redirect, request
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -350,4 +351,4 @@ class TargetView(KeySearch, SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [TargetView(ReductionTarget, name=_l("削減目標量"), endpoint="target")]
+    return [TargetView(ReductionTarget, name=_lp("list", "削減目標量"), endpoint="target")]

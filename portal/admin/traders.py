@@ -8,16 +8,18 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.base import SecretariatView, Step
+from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page
-from portal.admin.filters import YesNoFilter
+from portal.admin.filters import AccountStateFilter, YesNoFilter
 from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
-from portal.models import ParticipantKind, Trader
+from portal.models import Account, ParticipantKind, Trader
 from portal.permissions import Permission
 
 
@@ -47,6 +49,7 @@ class TraderView(RecordPages, KeySearch, SecretariatView):
     }
     column_filters: Any = (
         YesNoFilter(Trader.disclosure_consent, _l("担当者情報の公開"), _l("同意する"), _l("同意しない")),
+        AccountStateFilter(Trader.id, _l("口座の状態"), Account.trader_id),
     )
     search_help = _l("会社名（漢字・かな）、口座番号、担当者、メールアドレスで探せます。")
     details_template = "admin/trader/details.html"
@@ -66,7 +69,7 @@ class TraderView(RecordPages, KeySearch, SecretariatView):
         if self.allows(Permission.LOGIN_REISSUE):
             url = self.get_url(".reissue_view", id=model.id)
             steps.append(Step(_("パスワードを再発行する"), url, "other"))
-        return [*steps, *self.record_steps(model)]
+        return [*steps, *consent_step(self, model), *self.record_steps(model)]
 
     def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
         return self.record_history(model, ("account", [model.account.id]))
@@ -75,7 +78,11 @@ class TraderView(RecordPages, KeySearch, SecretariatView):
     def reissue_view(self) -> Any:
         return reissue_page(self, self.get_one(request.args.get("id", "")))
 
+    @page("/consent/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def consent_view(self) -> Any:
+        return consent_page(self, self.get_one(request.args.get("id", "")))
+
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [TraderView(Trader, name=_l("取引参加者"), endpoint="trader")]
+    return [TraderView(Trader, name=_lp("list", "取引参加者"), endpoint="trader")]

@@ -8,6 +8,7 @@ from typing import Any
 from flask import flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import StringField
@@ -74,6 +75,9 @@ class VerifierView(RecordPages, KeySearch, SecretariatView):
     column_formatters_export: Any = {
         "number": lambda _v, _c, m, _n: m.code,
         "contact.name": lambda _v, _c, m, _n: m.contact.name,
+        "assigned": lambda _v, _c, m, _n: loads()[m.id].assigned,
+        "waiting": lambda _v, _c, m, _n: loads()[m.id].waiting,
+        "done": lambda _v, _c, m, _n: loads()[m.id].done,
     }
     search_help = _l("会社名（漢字・かな）、番号、担当者、メールアドレスで探せます。")
     details_template = "admin/verifier/details.html"
@@ -149,4 +153,4 @@ class VerifierView(RecordPages, KeySearch, SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [VerifierView(Verifier, name=_l("検証機関"), endpoint="verifier")]
+    return [VerifierView(Verifier, name=_lp("list", "検証機関"), endpoint="verifier")]

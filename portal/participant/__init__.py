@@ -23,6 +23,7 @@ MODULES = (
     "movements",
     "receipts",
     "profile",
+    "consent",
     "directory",
     "files",
     "reports",

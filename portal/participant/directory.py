@@ -10,36 +10,27 @@ from portal.extensions import db_session
 from portal.models import AccountKind
 from portal.participant import pages
 from portal.permissions import Permission
-from portal.services import contacts
-from portal.services.numbers import search_key
+from portal.services import directory as listed
 from portal.web import actor, requires
 from portal.web_text import label
 
-_PER_PAGE = 50
+_LONGEST = 100
+_KINDS = (AccountKind.COMPLIANCE, AccountKind.TRADING)
 
 
 @pages.get("/directory")
 @requires(Permission.DIRECTORY_VIEW)
 def directory() -> Any:
     """Who agreed to be found, for those who agreed themselves."""
-    session, words = db_session(), request.args.get("search", "").strip()[:100]
-    entries = contacts.directory(session, actor())
-    wanted = search_key(words)
-    found = [
-        e
-        for e in entries
-        if wanted in search_key(e.account, e.account_name, e.company, e.department, e.contact_name)
-    ]
-    pages_count = max(1, -(-len(found) // _PER_PAGE))
-    page = max(1, min(request.args.get("page", 1, type=int), pages_count))
+    words = request.args.get("search", "").strip()[:_LONGEST]
+    kind = next((one for one in _KINDS if one.value == request.args.get("kind")), None)
+    page = request.args.get("page", 1, type=int)
+    session = db_session()
     return render_template(
         "participant/directory/list.html",
-        allowed=contacts.may_read_directory(session, actor()),
-        entries=found[(page - 1) * _PER_PAGE : page * _PER_PAGE],
+        standing=listed.standing(session, actor()),
+        found=listed.look(session, actor(), words=words, kind=kind, page=page),
         search=words,
-        total=len(found),
-        page=page,
-        pages_count=pages_count,
-        first=(page - 1) * _PER_PAGE + 1,
-        kind_words=lambda entry: label(AccountKind(entry.kind)),
+        kind=kind.value if kind is not None else "",
+        kinds=[(one.value, label(one)) for one in _KINDS],
     )

@@ -64,6 +64,7 @@ _OTHER = {
     EventTag.LOGIN_UNLOCKED: _l("%(login)sのロックが解かれました。"),
     EventTag.USER_DISABLED: _l("%(login)sが停止されました。"),
     EventTag.USER_ENABLED: _l("%(login)sの停止が解かれました。"),
+    EventTag.CONSENT_CHANGED: _l("担当者情報の公開の同意を変更しました。"),
 }
 #: sentences about a movement, by (kind, incoming)
 _MOVEMENT = {

@@ -12,7 +12,7 @@ from wtforms.validators import DataRequired
 
 from portal.errors import PortalError
 from portal.extensions import db_session
-from portal.models import Holder, User, Verifier
+from portal.models import ContactChange, Holder, User, Verifier
 from portal.participant import pages
 from portal.permissions import Permission, Role, may
 from portal.services import contacts, once, users
@@ -57,6 +57,30 @@ class LoginBForm(PageForm):
     repeat = PasswordField(_l("新しいパスワード（確認）"), validators=[DataRequired(_NEEDED)])
 
 
+#: the items of a change in words, in the form's order
+_ITEMS: dict[str, Any] = {
+    "company": _l("会社"),
+    "department": _l("部署"),
+    "post": _l("役職"),
+    "name": _l("氏名"),
+    "name_kana": _l("氏名（ふりがな）"),
+    "postal_code": _l("郵便番号"),
+    "address": _l("住所"),
+    "telephone": _l("電話番号"),
+    "fax": _l("FAX番号"),
+    "mail": _l("メールアドレスA"),
+    "mail_b": _l("メールアドレスB"),
+}
+
+
+def _sides(change: ContactChange | None) -> list[tuple[Any, Any, Any]]:
+    """(item, as registered, as applied for) of each item that would change."""
+    if change is None:
+        return []
+    items = contacts.changed_items(change)
+    return [(_ITEMS[item], change.old.get(item), change.new.get(item)) for item in items]
+
+
 @pages.get("/registration")
 @requires(Permission.SIGNED_IN)
 def registration() -> Any:
@@ -66,6 +90,7 @@ def registration() -> Any:
         abort(404)
     participant = contacts.own_participant(db_session(), user)
     changes = may(user.role, Permission.CONTACT_CHANGE_APPLY)
+    change = contacts.open_change(db_session(), participant.contact_id) if changes else None
     return render_template(
         "participant/profile/registration.html",
         participant=participant,
@@ -76,7 +101,8 @@ def registration() -> Any:
         # whose account it is login B and verifiers are not told (domain §2)
         account=_account_of(participant, user),
         logins=participant.users,
-        change=contacts.open_change(db_session(), participant.contact_id) if changes else None,
+        change=change,
+        sides=_sides(change),
     )
 
 

@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     PASSWORD_SHORT = auto()
     PASSWORD_WEAK = auto()
     PASSWORD_SAME = auto()
+    PASSWORD_SHARED = auto()
     PASSWORD_MISMATCH = auto()
     PASSWORD_WRONG = auto()
     DATABASE_FILLED = auto()

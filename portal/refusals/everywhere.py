@@ -55,6 +55,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "いまと同じパスワードは使えません。",
         "The new password must differ from the present one.",
     ),
+    Refusal.PASSWORD_SHARED: (
+        "目標保有者AとBに、同じパスワードは使えません。",
+        "Logins A and B cannot have the same password.",
+    ),
     Refusal.PASSWORD_MISMATCH: ("2つの入力が一致していません。", "The two entries differ."),
     Refusal.PASSWORD_WRONG: ("いまのパスワードが違います。", "The present password is wrong."),
     Refusal.DATABASE_FILLED: (

@@ -1,4 +1,4 @@
-"""Contact data: changes applied for online, decided by the secretariat; the directory (domain §2, §3)."""
+"""Contact data: changes applied for online, decided by the secretariat (domain §3)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, Stale, refuse
 from portal.models import (
-    Account,
-    AccountState,
     Contact,
     ContactChange,
     DecisionState,
@@ -23,7 +21,7 @@ from portal.models import (
     User,
     Verifier,
 )
-from portal.permissions import Permission, Role, may
+from portal.permissions import Permission, Role
 from portal.services import access, audit, once, records, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import refresh_search_key
@@ -331,67 +329,3 @@ def decline_change(
     )
     _tell(session, MailKind.CONTACT_CHANGE_DECLINED, participant, actor, reason=why)
     return change
-
-
-@dataclass(frozen=True)
-class DirectoryEntry:
-    """One consenting participant: how to reach it. No figure of any kind."""
-
-    account: str
-    account_name: str
-    kind: str
-    company: str
-    department: str | None
-    contact_name: str
-    telephone: str
-    mail: str
-
-
-def may_read_directory(session: Session, actor: User) -> bool:
-    """The secretariat always; a participant if it has consented itself, login B with its holder."""
-    if may(actor.role, Permission.DIRECTORY_ALL):
-        return True
-    if not may(actor.role, Permission.DIRECTORY_VIEW):
-        return False
-    own = own_participant(session, actor)
-    return isinstance(own, Holder | Trader) and own.disclosure_consent
-
-
-def directory(session: Session, actor: User) -> list[DirectoryEntry]:
-    """Who has consented to be found by other participants; the secretariat sees all (domain §2).
-
-    Empty for a participant that has not consented itself. Closed accounts are left out.
-    """
-    if not may_read_directory(session, actor):
-        return []
-    query = (
-        select(Account)
-        .outerjoin(Account.holder)
-        .outerjoin(Account.trader)
-        .where(Account.state != AccountState.CLOSED, Account.kind.in_(("compliance", "trading")))
-        .options(
-            contains_eager(Account.holder).joinedload(Holder.contact).joinedload(Contact.organisation),
-            contains_eager(Account.trader).joinedload(Trader.contact).joinedload(Contact.organisation),
-        )
-        .order_by(Account.id)
-    )
-    if not may(actor.role, Permission.DIRECTORY_ALL):
-        query = query.where(Holder.disclosure_consent.is_(True) | Trader.disclosure_consent.is_(True))
-    found = []
-    for account in session.scalars(query):
-        owner = account.holder or account.trader
-        assert owner is not None
-        contact = owner.contact
-        found.append(
-            DirectoryEntry(
-                account.code,
-                account.name,
-                account.kind.value,
-                contact.organisation.name,
-                contact.department,
-                contact.name,
-                contact.telephone,
-                contact.mail,
-            )
-        )
-    return found

@@ -74,6 +74,7 @@ OWNER_TAGS = frozenset(
         EventTag.LOGIN_UNLOCKED,
         EventTag.USER_DISABLED,
         EventTag.USER_ENABLED,
+        EventTag.CONSENT_CHANGED,
     }
 )
 assert not REPORT_TAGS & ALLOWANCE_TAGS

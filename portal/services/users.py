@@ -170,6 +170,8 @@ def change_own_password(
     problems = []
     if not verify_password(current, user.password):
         problems.append(Problem(Refusal.PASSWORD_WRONG, "current"))
+    elif user.role is Role.HOLDER_A:
+        problems += _shared(new, _login_b(session, user))
     _replace_password(session, user, new, repeat, problems, actor=actor)
     return user
 
@@ -193,18 +195,33 @@ def change_holder_password(
         return change_own_password(session, current, new, repeat, actor=actor, version=version)
     if which != "B":
         raise refuse(Refusal.CHOICE_UNKNOWN, "which")
-    found = session.scalars(
-        select(User.id).where(User.holder_id == actor.holder_id, User.role == Role.HOLDER_B)
-    ).one_or_none()
+    found = _login_b(session, actor)
     if found is None:
         raise NotFound
-    user = locked(session, found)
+    user = locked(session, found.id)
     workflow.expect_version(user, version)
     problems = []
     if not verify_password(current, actor.password):
         problems.append(Problem(Refusal.PASSWORD_WRONG, "current"))
+    else:
+        problems += _shared(new, actor)
     _replace_password(session, user, new, repeat, problems, actor=actor)
     return user
+
+
+def _login_b(session: Session, login_a: User) -> User | None:
+    return session.scalars(
+        select(User).where(User.holder_id == login_a.holder_id, User.role == Role.HOLDER_B)
+    ).one_or_none()
+
+
+def _shared(new: str, other: User | None) -> list[Problem]:
+    """PASSWORD_SHARED if ``new`` opens the holder's other login too: B would get in as A.
+
+    Asked only once A has shown who it is, so that nobody can try out the other's password here.
+    """
+    same = other is not None and verify_password(new, other.password)
+    return [Problem(Refusal.PASSWORD_SHARED, "new")] if same else []
 
 
 def _replace_password(

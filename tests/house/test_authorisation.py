@@ -45,6 +45,7 @@ REPORT_PAGES |= {"send_back", "submit"}
 VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
 ALLOWANCE_PAGES.add("registration_contact_withdraw")
+ALLOWANCE_PAGES |= {"registration_consent"}
 ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") for step in ("", "_confirm")}
 #: open to somebody, but this small world has no such row; logging out leads to the login page
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
@@ -55,6 +56,7 @@ WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_re
 WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
 WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
 WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
+WITHOUT_ROWS.add("directory.details_view")
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -220,19 +220,6 @@ def test_wrong_contact_data_and_wrong_people_are_refused(session: Session) -> No
     change = contacts.apply_for_change(session, replace(old, post="x"), actor=holder.users[0])
     with pytest.raises(NotAllowed):
         contacts.accept_change(session, change.id, actor=other.users[0])
-
-
-def test_the_directory_shows_who_consented_to_whom_consented(session: Session) -> None:
-    open_holder = make.holder(session)
-    closed_holder = make.holder(session, disclosure_consent=False)
-    trader = make.trader(session)
-    shown = [entry.account for entry in contacts.directory(session, open_holder.users[0])]
-    assert shown == [open_holder.account.code, trader.account.code]
-    assert [entry.account for entry in contacts.directory(session, open_holder.users[1])] == shown
-    assert contacts.directory(session, closed_holder.users[0]) == []
-    assert contacts.directory(session, make.verifier(session).users[0]) == []
-    assert len(contacts.directory(session, make.office(session, Role.VIEWER))) == 3
-    assert {f.name for f in fields(contacts.DirectoryEntry)}.isdisjoint({"quantity", "balance", "issued"})
 
 
 # documents

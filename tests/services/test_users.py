@@ -212,9 +212,24 @@ def test_login_a_changes_both_passwords_and_b_neither(session: Session) -> None:
         users.change_holder_password(session, "A", NEW, NEW + "x", NEW + "x", actor=login_b)
     found = refused(lambda: users.change_holder_password(session, "B", "wrong", NEW, NEW, actor=login_a))
     assert found == {"current": Refusal.PASSWORD_WRONG, "new": Refusal.PASSWORD_SAME}
-    users.change_holder_password(session, "A", make.PASSWORD, NEW, NEW, actor=login_a)
+    users.change_holder_password(session, "A", make.PASSWORD, NEW + "x", NEW + "x", actor=login_a)
     told = session.scalars(select(MailMessage.recipient).where(MailMessage.kind == "password_changed"))
     assert set(told) == {login_a.email}
+
+
+def test_a_and_b_have_no_password_in_common(session: Session) -> None:
+    """B would otherwise get in as A, where the allowances are."""
+    login_a, login_b = make.holder(session).users
+    own = make.PASSWORD
+    login_b.password = None
+    give_b = lambda: users.change_holder_password(session, "B", own, own, own, actor=login_a)  # noqa: E731
+    assert refused(give_b) == {"new": Refusal.PASSWORD_SHARED}
+    # nobody tries A's password out here: who has not shown to be A is told nothing of it
+    guess = lambda: users.change_holder_password(session, "B", "guess", own, own, actor=login_a)  # noqa: E731
+    assert refused(guess) == {"current": Refusal.PASSWORD_WRONG}
+    users.change_holder_password(session, "B", own, NEW, NEW, actor=login_a)
+    take_b = lambda: users.change_own_password(session, own, NEW, NEW, actor=login_a)  # noqa: E731
+    assert refused(take_b) == {"new": Refusal.PASSWORD_SHARED}
 
 
 def test_holders_change_their_own_logins_only(session: Session) -> None:

@@ -84,6 +84,7 @@ def build(session: Session) -> None:
             scheme.phase_change,
             accounts.states,
             accounts.locks,
+            desk.consents,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from portal import clock
-from portal.services import contacts, outbox
+from portal.models import Trader
+from portal.services import consent, contacts, outbox
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 from portal.services.transports import NotTaken, Outgoing
@@ -40,6 +41,19 @@ def contact_changes(stage: Stage) -> None:
         if number == 1:
             why = "電話番号が使われていません。確かめてから、もう一度申請してください。"
             stage.play(contacts.decline_change, stage.session, change.id, why, actor=stage.officer())
+
+
+def consents(stage: Stage) -> None:
+    """A holder withdrew its consent itself; the office recorded a trader's from the telephone."""
+    stage.at("2015-10-09 16:20")
+    holder = stage.holder(47)
+    stage.play(consent.change_own, stage.session, False, actor=stage.login_of(holder), key=stage.key())
+    stage.at("2015-10-13 10:40")
+    why = "担当者から電話で申し出がありました。10月13日、事務 一子が受けました。"
+    trader = stage.trader(4)
+    stage.play(
+        consent.record, stage.session, Trader, trader.id, False, why, actor=stage.officer(), key=stage.key()
+    )
 
 
 class _Past:
