@@ -22,7 +22,15 @@ depends_on = None
 
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 GROWING = ("registration_version", "participant_note")
-KEYS = ("company_key", "kana_key", "site_key", "address_key")
+KEYS = (
+    "company_key",
+    "kana_key",
+    "site_key",
+    "address_key",
+    "telephone_key",
+    "mail_key",
+    "account_name_key",
+)
 ONE_OWNER = (
     "(CASE WHEN holder_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN trader_id IS NULL THEN 0 ELSE 1 END)"
     " + (CASE WHEN verifier_id IS NULL THEN 0 ELSE 1 END) = 1"

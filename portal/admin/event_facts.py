@@ -30,6 +30,7 @@ from portal.models import (
     ProposalState,
     ReportState,
     ReviewSide,
+    ScanKind,
     TargetState,
 )
 from portal.permissions import Role
@@ -83,10 +84,12 @@ _FACTS: dict[str, Any] = {
     "after": _l("変更後"),
     "account": _l("口座番号"),
     "address": _l("接続元"),
+    "application": _l("受付番号"),
     "code": _l("コード"),
     "codes": _l("問題の種類"),
     "count": _l("件数"),
     "day": _l("日付"),
+    "distinct_from": _l("重複でないと確かめた相手"),
     "emissions": _l("排出量（t-CO2）"),
     "filename": _l("ファイル名"),
     "items": _l("変わった項目"),
@@ -122,7 +125,11 @@ _STATES: dict[str, type[StrEnum]] = {
     "contact_change": DecisionState,
     "banking_application": DecisionState,
 }
-_KINDS: dict[str, type[StrEnum]] = {"movement": MovementKind, "account": AccountKind}
+_KINDS: dict[str, type[StrEnum]] = {
+    "movement": MovementKind,
+    "account": AccountKind,
+    "registration_application": ScanKind,
+}
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 
 

@@ -85,11 +85,15 @@ class RegistrationApplication(Versioned, Base):
     account_name: Mapped[str | None] = mapped_column(String(200))
 
     search_key: Mapped[str] = mapped_column(String(1000), index=True)
-    #: folded names by which near-duplicates are found (services/near_duplicates)
+    #: folded items by which near-duplicates are found (services/near_duplicates); once it is accepted,
+    #: those of the participant as registered now
     company_key: Mapped[str] = mapped_column(String(200), index=True)
     kana_key: Mapped[str] = mapped_column(String(200), index=True)
     site_key: Mapped[str] = mapped_column(String(200), index=True)
     address_key: Mapped[str] = mapped_column(String(200), index=True)
+    telephone_key: Mapped[str] = mapped_column(String(200), index=True)
+    mail_key: Mapped[str] = mapped_column(String(200), index=True)
+    account_name_key: Mapped[str] = mapped_column(String(200), index=True)
     note: Mapped[str | None] = mapped_column(String(2000))
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime]

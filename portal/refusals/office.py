@@ -109,4 +109,20 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この申請書は{found}用です。{expected}用の申請書を選んでください。",
         "This form is for a {found}; choose the form for a {expected}.",
     ),
+    Refusal.DUPLICATE_UNCHECKED: (
+        "似た登録が{count}件あります。並べて比べ、重複でないことを確かめてください。",
+        "{count} registrations look alike. Compare them and confirm that this is no duplicate.",
+    ),
+    Refusal.CLERK_ALREADY: (
+        "この申請は、{name} さんが担当しています。代わるときは「担当を決める」から変えてください。",
+        "{name} is in charge of this application. To take over, use “Assign”.",
+    ),
+    Refusal.SCAN_KIND: (
+        "「{name}」は添付できません。{kinds}のファイルを選んでください。",
+        "“{name}” cannot be attached. Choose files of the kind {kinds}.",
+    ),
+    Refusal.SCAN_TOO_LARGE: (
+        "「{name}」が大きすぎます。1つのファイルは{limit} MBまでです。",
+        "“{name}” is too large. A file may have {limit} MB at most.",
+    ),
 }

@@ -29,8 +29,9 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import registration
 from portal.services.audit import EventTag
+from portal.services.near_duplicates import near_duplicates
 from portal.services.registration import ApplicationData
-from portal.services.registration_checks import CheckCode, CheckResult, checks, near_duplicates
+from portal.services.registration_checks import CheckCode, CheckResult, checks
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
 
