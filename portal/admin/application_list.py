@@ -132,7 +132,7 @@ class ApplicationList(KeySearch, SecretariatView):
         "clerk.name",
     )
     column_default_sort = ("received_on", False)
-    column_sortable_list = ("number", "company_name", "received_on", ("age", "received_on"))
+    column_sortable_list = ("number", "company_name", "received_on")
     column_figures = frozenset({"age", "bad"})
     column_labels: Any = {
         "number": _l("受付番号"),
@@ -192,6 +192,9 @@ class ApplicationList(KeySearch, SecretariatView):
         # the bare address shows what is open; without any filter the address says so
         url = str(super()._get_list_url(view_args))
         return url if "?" in url else f"{url}?page=0"
+
+    def get_sortable_columns(self) -> Any:
+        return {**super().get_sortable_columns(), "age": RegistrationApplication.received_on}
 
     def _apply_sorting(self, query: Any, joins: Any, sort_column: Any, sort_desc: bool) -> Any:
         # the older the longer: by age upwards is by day downwards

@@ -16,7 +16,7 @@ from portal.errors import Refusal, refuse
 from portal.models import Phase, PortalState, User
 from portal.permissions import Role
 from portal.services import installation
-from portal.services.demo import desk, registry, reporting, trading
+from portal.services.demo import applications, desk, registry, reporting, trading
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
 
@@ -64,6 +64,8 @@ def build(session: Session) -> None:
             trading.retirements,
             trading.proposals,
             registry.open_applications,
+            applications.lookalikes,
+            applications.in_hand,
             desk.contact_changes,
         ):
             scenes(stage)
