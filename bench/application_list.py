@@ -83,7 +83,7 @@ def rows_of(count: int, base: ApplicationData, officer: int) -> Iterator[dict[st
             "contact_telephone": f"03-{of // 10000:04d}-{of % 10000:04d}",
             "mail_a": f"a{n}@bench.example",
             "site_name": f"第{of % 7 + 1}工場",
-            "site_address": f"埼玉県みほん市みほん町{of}-2-3",
+            "site_address": f"県{of % 5000:04d}市みほん町{of}-2-3",
             "account_name": f"{word}{name}{trade} 第{of % 7 + 1}工場 {n}",
         }
         made = ApplicationData(**data)
@@ -200,6 +200,7 @@ def measure(url: str, count: int) -> tuple[dict[str, str], float]:
         enter(client)
         for name, address in pages(count).items():
             found[name] = f"{best(lambda at=address: _asked(client, at)):,.0f} ms"
+            print(f"{name}: {found[name]}", file=sys.stderr)
         with make_session(engine) as session:
             open_one = session.scalars(
                 select(RegistrationApplication).where(RegistrationApplication.number == "R2-1001")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, union
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, union
 from sqlalchemy.orm import Session, joinedload
 
 from portal.models import (
@@ -31,8 +31,6 @@ Participant = Holder | Trader | Verifier
 
 #: what the page shows at most; the most alike come first
 SHOWN = 10
-#: how many that look alike are weighed
-_WEIGHED = 200
 #: how much of an address names its municipality: 埼玉県川口市
 _MUNICIPALITY = 6
 #: column → the item of the form it was folded from
@@ -95,6 +93,8 @@ def _alike(
         return []
     # one look into one index each: joined by OR under a LIMIT, a planner may walk the whole table
     found = union(*(select(other.id).where(condition) for condition in same)).subquery()
+    same_items = (case((getattr(other, name) == key, 1), else_=0) for name, key in keys.items() if key)
+    score: ColumnElement[int] = sum(same_items, literal(0))
     rows = session.scalars(
         select(other)
         .where(
@@ -104,13 +104,11 @@ def _alike(
             *([other.id != but] if but is not None else []),
         )
         .options(joinedload(other.phase))
-        .order_by(other.id.desc())
-        .limit(_WEIGHED)
+        .order_by(score.desc(), other.id.desc())
+        .limit(limit)
     ).all()
-    weighed = sorted(((row, _matches(kind, keys, row)) for row in rows), key=lambda one: -len(one[1]))
-    shown = weighed[:limit]
-    made = participants_of(session, kind, [row.id for row, _ in shown])
-    return [_found(row, matches, made.get(row.id)) for row, matches in shown]
+    made = participants_of(session, kind, [row.id for row in rows])
+    return [_found(row, _matches(kind, keys, row), made.get(row.id)) for row in rows]
 
 
 def _conditions(keys: dict[str, str]) -> list[ColumnElement[bool]]:
