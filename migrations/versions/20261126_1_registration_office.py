@@ -85,6 +85,9 @@ def _extend_applications() -> None:
             table.alter_column(name, existing_type=sa.String(length=200), server_default=None)
     for name in (*KEYS, "clerk_id"):
         _index("registration_application", name)
+    op.create_index(
+        "ix_registration_application_received_on", "registration_application", ["received_on", "id"]
+    )
 
 
 def _extend_targets() -> None:
@@ -365,6 +368,7 @@ def downgrade() -> None:
     with op.batch_alter_table("user") as table:
         table.drop_column("locked_at")
     _shrink_targets()
+    op.drop_index("ix_registration_application_received_on", table_name="registration_application")
     for name in (*KEYS, "clerk_id"):
         op.drop_index(op.f(f"ix_registration_application_{name}"), table_name="registration_application")
     with op.batch_alter_table("registration_application") as table:

@@ -182,6 +182,16 @@ class ApplicationList(KeySearch, SecretariatView):
             .options(joinedload(row.phase), joinedload(row.clerk), selectinload(row.joint_companies))
         )
 
+    def get_list(self, *asked: Any, execute: bool = True, **more: Any) -> Any:
+        # first the keys of the page, then its rows: a far page would sort and throw away whole rows
+        count, query = super().get_list(*asked, execute=False, **more)
+        if not execute:
+            return count, query
+        row = RegistrationApplication
+        keys = [key for (key,) in query.enable_eagerloads(False).with_entities(row.id)]
+        found = {one.id: one for one in self.get_query().filter(row.id.in_(keys))}
+        return count, [found[key] for key in keys if key in found]
+
     @expose("/")
     def index_view(self) -> Any:
         if not request.args:

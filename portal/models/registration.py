@@ -50,6 +50,7 @@ class RegistrationApplication(Versioned, Base):
         ),
         CheckConstraint("state <> 'accepted' OR (seal_received AND consent_received)", "papers_if_accepted"),
         Index("ix_registration_application_queue", "state", "received_on"),
+        Index("ix_registration_application_received_on", "received_on", "id"),
     )
     id: Mapped[Key]
     number: Mapped[str] = mapped_column(String(40), unique=True)

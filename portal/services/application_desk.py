@@ -24,7 +24,7 @@ from portal.services.registration_data import OPEN_STATES
 #: who may be in charge: roles that may change applications
 CLERKS = tuple(sorted(role for role in SECRETARIAT if Permission.REGISTRATION_EDIT in ROLE_PERMISSIONS[role]))
 
-_NUMBER = re.compile(r"R?(T|V|[1-9][0-9]{0,2})-([0-9]{1,7})")
+_NUMBER = re.compile(r"R?(T|V|[1-9][0-9]{0,2})-([1-9][0-9]{0,6}|[0-9]{4,7})")
 _FOLDED_NUMBER = re.compile(r"R(T|V|[1-9][0-9]{0,2}?)([0-9]{4})")
 
 
