@@ -28,7 +28,7 @@ from portal.services.queues import GUIDES, QueueKind
 from portal.services.registration_checks import bad_by_itself
 from portal.services.registration_data import OPEN_STATES
 from portal.web import actor
-from portal.web_text import NOTHING, day, days, label, phase_name
+from portal.web_text import NOTHING, day, label, number, phase_name
 
 T = TypeVar("T")
 OPEN, MINE, NOBODY = "open", "mine", "nobody"
@@ -90,19 +90,24 @@ def _bad(model: RegistrationApplication) -> int | None:
 
 
 def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
-    shown = formats.day(None, model.received_on)
-    late = (_age(model) or 0) - GUIDES[QueueKind.APPLICATIONS].days
-    if late <= 0:
+    shown, age = formats.day(None, model.received_on), _age(model)
+    if age is None:
         return shown
-    words = ngettext("目安を%(n)s日超過", "目安を%(n)s日超過", late, n=late)
-    return Markup('{}<span class="as-table__more as-table__more--bad">{}</span>').format(shown, words)
+    words = ngettext("%(n)s日経過", "%(n)s日経過", age, n=number(age))
+    late = age - GUIDES[QueueKind.APPLICATIONS].days
+    if late <= 0:
+        return Markup('{}<span class="as-table__more">{}</span>').format(shown, words)
+    over = ngettext("（目安を%(n)s日超過）", "（目安を%(n)s日超過）", late, n=number(late))
+    more = Markup('{}<span class="as-table__more as-table__more--bad">{}<span class="as-nb">{}</span></span>')
+    return more.format(shown, words, over)
 
 
 def _kind(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
     first = label(model.kind)
     if model.phase is None:
         return first
-    return Markup('{}<span class="as-table__more">{}</span>').format(first, phase_name(model.phase.number))
+    phase = phase_name(model.phase.number)
+    return Markup('{}<span class="as-table__more as-nb">{}</span>').format(first, phase)
 
 
 def _clerk(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
@@ -118,7 +123,7 @@ class ApplicationList(KeySearch, SecretariatView):
 
     permission_view = Permission.REGISTRATION_VIEW
     permission_edit = Permission.REGISTRATION_EDIT
-    column_list = ("number", "company_name", "kind", "received_on", "age", "state", "bad", "clerk")
+    column_list = ("number", "company_name", "kind", "received_on", "state", "bad", "clerk")
     column_export_list: Any = (
         "number",
         "company_name",
@@ -133,14 +138,14 @@ class ApplicationList(KeySearch, SecretariatView):
     )
     column_default_sort = ("received_on", False)
     column_sortable_list = ("number", "company_name", "received_on")
-    column_figures = frozenset({"age", "bad"})
+    column_figures = frozenset({"bad"})
     column_labels: Any = {
         "number": _l("受付番号"),
         "company_name": _l("申請者・事業所"),
         "site_name": _l("事業所名"),
         "kind": _l("区分"),
         "phase.number": _l("期"),
-        "received_on": _l("受付日"),
+        "received_on": _l("受付日・経過"),
         "age": _l("経過日数"),
         "state": _l("状態"),
         "bad": _l("不備"),
@@ -152,7 +157,6 @@ class ApplicationList(KeySearch, SecretariatView):
         "company_name": formats.two_lines("site_name"),
         "kind": _kind,
         "received_on": _received,
-        "age": lambda _v, _c, m, _n: days(_age(m)),
         "state": formats.state,
         "bad": lambda _v, _c, m, _n: NOTHING if _bad(m) is None else str(_bad(m)),
         "clerk": _clerk,
@@ -184,13 +188,19 @@ class ApplicationList(KeySearch, SecretariatView):
 
     def get_list(self, *asked: Any, execute: bool = True, **more: Any) -> Any:
         # first the keys of the page, then its rows: a far page would sort and throw away whole rows
-        count, query = super().get_list(*asked, execute=False, **more)
+        above: Any = super()
+        count, query = above.get_list(*asked, execute=False, **more)
         if not execute:
             return count, query
         row = RegistrationApplication
         keys = [key for (key,) in query.enable_eagerloads(False).with_entities(row.id)]
         found = {one.id: one for one in self.get_query().filter(row.id.in_(keys))}
         return count, [found[key] for key in keys if key in found]
+
+    def get_export_columns(self) -> Any:
+        # a file has a column for the day and one for the age
+        own: dict[Any, Any] = {"received_on": _l("受付日")}
+        return [(name, own.get(name, title)) for name, title in super().get_export_columns()]
 
     @expose("/")
     def index_view(self) -> Any:
@@ -203,19 +213,11 @@ class ApplicationList(KeySearch, SecretariatView):
         url = str(super()._get_list_url(view_args))
         return url if "?" in url else f"{url}?page=0"
 
-    def get_sortable_columns(self) -> Any:
-        return {**super().get_sortable_columns(), "age": RegistrationApplication.received_on}
-
-    def _apply_sorting(self, query: Any, joins: Any, sort_column: Any, sort_desc: bool) -> Any:
-        # the older the longer: by age upwards is by day downwards
-        reverse = sort_column == "age"
-        return super()._apply_sorting(query, joins, sort_column, sort_desc is not reverse)
-
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
         # a whole number is looked up; words are looked for in the folded column: no ILIKE, which costs thrice
-        row, number = RegistrationApplication, application_desk.number_typed(search)
-        if number is not None:
-            wanted: Any = row.number == number
+        row, whole = RegistrationApplication, application_desk.number_typed(search)
+        if whole is not None:
+            wanted: Any = row.number == whole
         else:
             words = folded(search).split()
             wanted = and_(*(row.search_key.contains(word, autoescape=True) for word in words))

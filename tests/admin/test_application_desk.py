@@ -70,14 +70,29 @@ def test_the_queue_shows_age_problems_and_who_has_it(clerk: Clerk, session: Sess
     new = recorded(session, received_on=date(2013, 10, 18))
     clerk.send(f"{LIST}clerk/?id={new.id}", {"clerk": str(login(session, "second").id)})
     page = clerk.get(LIST).text
-    assert [c.split("> ")[-1] for c in cells(page, old.number)][4:] == ["19日", "受付済", "2", "未定"]
-    assert [c.split("> ")[-1] for c in cells(page, new.number)][4:] == ["2日", "受付済", "0", "事務 花子"]
-    by_age = clerk.get(f"{LIST}?sort=4").text  # the fifth column, the youngest first
+    assert [c.split("> ")[-1] for c in cells(page, old.number)][3:] == [
+        "2013年10月1日（火） 19日経過 （目安を9日超過）",
+        "受付済",
+        "2",
+        "未定",
+    ]
+    assert [c.split("> ")[-1] for c in cells(page, new.number)][3:] == [
+        "2013年10月18日（金） 2日経過",
+        "受付済",
+        "0",
+        "事務 花子",
+    ]
+    by_age = clerk.get(f"{LIST}?sort=3&desc=1").text  # the youngest first
     assert by_age.index(new.number) < by_age.index(old.number)
     decided = clerk.send(f"{LIST}reject/?id={old.id}", {"reason": "対象外"})
     assert decided.status_code == 200
     everything = clerk.get(f"{LIST}?page=0").text
-    assert [c.split("> ")[-1] for c in cells(everything, old.number)][4:] == ["—", "却下", "—", "—"]
+    assert [c.split("> ")[-1] for c in cells(everything, old.number)][3:] == [
+        "2013年10月1日（火）",
+        "却下",
+        "—",
+        "—",
+    ]
 
 
 def test_the_queue_is_narrowed_to_my_own_and_to_nobodys(clerk: Clerk, session: Session) -> None:
