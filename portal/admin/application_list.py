@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from flask import g, redirect, request
@@ -89,6 +90,15 @@ def _bad(model: RegistrationApplication) -> int | None:
     return bad_by_itself(model) if model.state in OPEN_STATES else None
 
 
+def _word(value: StrEnum) -> str:
+    """Its word, translated once in a request: a file may hold a hundred thousand of them."""
+    known: dict[tuple[type, str], str] = once_asked("application_words", dict)
+    key = type(value), value.value  # members of different enums are equal when their values are
+    if key not in known:
+        known[key] = label(value)
+    return known[key]
+
+
 def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
     shown, age = formats.day(None, model.received_on), _age(model)
     if age is None:
@@ -98,8 +108,7 @@ def _received(_view: Any, _context: Any, model: RegistrationApplication, _name: 
     if late <= 0:
         return Markup('{}<span class="as-table__more">{}</span>').format(shown, words)
     over = ngettext("（目安を%(n)s日超過）", "（目安を%(n)s日超過）", late, n=number(late))
-    more = Markup('{}<span class="as-table__more as-table__more--bad">{}<span class="as-nb">{}</span></span>')
-    return more.format(shown, words, over)
+    return Markup('{}<span class="as-table__more as-table__more--bad">{}{}</span>').format(shown, words, over)
 
 
 def _kind(_view: Any, _context: Any, model: RegistrationApplication, _name: str) -> Any:
@@ -162,7 +171,8 @@ class ApplicationList(KeySearch, SecretariatView):
         "clerk": _clerk,
     }
     column_formatters_export: Any = {
-        "kind": lambda _v, _c, m, _n: label(m.kind),
+        "kind": lambda _v, _c, m, _n: _word(m.kind),
+        "state": lambda _v, _c, m, _n: _word(m.state),
         "received_on": lambda _v, _c, m, _n: m.received_on,
         "age": lambda _v, _c, m, _n: _age(m),
         "bad": lambda _v, _c, m, _n: _bad(m),

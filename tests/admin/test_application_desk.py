@@ -71,7 +71,7 @@ def test_the_queue_shows_age_problems_and_who_has_it(clerk: Clerk, session: Sess
     clerk.send(f"{LIST}clerk/?id={new.id}", {"clerk": str(login(session, "second").id)})
     page = clerk.get(LIST).text
     assert [c.split("> ")[-1] for c in cells(page, old.number)][3:] == [
-        "2013年10月1日（火） 19日経過 （目安を9日超過）",
+        "2013年10月1日（火） 19日経過（目安を9日超過）",
         "受付済",
         "2",
         "未定",

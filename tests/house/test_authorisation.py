@@ -48,7 +48,7 @@ ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") f
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
-WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view", "clerk_view")}
+WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
@@ -289,7 +289,8 @@ def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix
 
 def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     own = {"security.login", "security.logout", "account_password.own", "account_password.first"}
-    own.add("holder.action_view")  # takes any bulk act to its own permission: the test below
+    # take any bulk act to its own permission: the test below
+    own |= {"holder.action_view", "application.action_view"}
     opened = {
         endpoint
         for (endpoint, method, role), word in matrix.items()
@@ -298,15 +299,19 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     assert opened - own == set()
 
 
-def test_a_bulk_act_asks_for_its_own_permission(world: World) -> None:
+@pytest.mark.parametrize(
+    ("screen", "act", "page"),
+    [("holder", "assign", "/admin/assignment/"), ("application", "clerk", "/admin/application/clerk/")],
+)
+def test_a_bulk_act_asks_for_its_own_permission(world: World, screen: str, act: str, page: str) -> None:
     def pressed(role: Role) -> str:
         client = world.app.test_client()
         client.set_cookie("portal", world.cookies[role])
-        answer = client.post("/admin/holder/action/", data={"action": "assign", "rowid": ["1"]})
+        answer = client.post(f"/admin/{screen}/action/", data={"action": act, "rowid": ["1"]})
         return str(answer.location)
 
-    assert "/admin/assignment/" in pressed(Role.OFFICER)
-    assert "/admin/assignment/" not in pressed(Role.VIEWER)
+    assert page in pressed(Role.OFFICER)
+    assert page not in pressed(Role.VIEWER)
 
 
 @pytest.mark.parametrize(
