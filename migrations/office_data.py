@@ -21,16 +21,35 @@ _LEGAL = re.compile(
 )
 _LEGAL_KANA = re.compile(
     r"かぶしき(?:がいしゃ|かいしゃ)|ゆうげん(?:がいしゃ|かいしゃ)|ごうどう(?:がいしゃ|かいしゃ)"
+    r"|(?:いっぱん|こうえき)(?:しゃだん|ざいだん)ほうじん"
 )
 #: old and variant kanji of names and places → the common ones
 _VARIANTS = str.maketrans(
     "髙﨑𠮷德澤濱邊邉齋齊斎櫻廣嶋嶌國學會澁瀧龍檜檢驗實寶壽榮條圓團縣鐵廳惠曾豐關應假專對黑",
     "高崎吉徳沢浜辺辺斉斉斉桜広島島国学会渋滝竜桧検験実宝寿栄条円団県鉄庁恵曽豊関応仮専対黒",
 )
-_NUMERALS = str.maketrans("〇一二三四五六七八九", "0123456789")
+#: 霞ヶ関, 霞ケ関 and 霞が関 are one place
+_GA = re.compile(r"(?<=[一-龥])[ヶケゖけ](?=[一-龥])")
+_DIGITS = {sign: value for value, sign in enumerate("〇一二三四五六七八九")}
+_KANJI_NUMBER = "[〇一二三四五六七八九十百]+"
+_NUMBERED_PLACE = re.compile(f"{_KANJI_NUMBER}(?=丁目|番|号)")
+_NUMBERED_SITE = re.compile(f"(?<=第){_KANJI_NUMBER}")
 _HYPHENS = re.compile("[‐‑‒–—―−－]|(?<=[0-9])ー(?=[0-9])")
 _PLACES = re.compile(r"(?<=[0-9])(?:丁目|番地の|番地|番の|番|号室|号の|号|の)")
 _LIMIT = 200
+
+
+def _number(kanji: str) -> str:
+    """十二 and 一二 → 12, 二十 → 20, 百三 → 103; what is no number stays."""
+    if not set(kanji) & {"十", "百"}:
+        return "".join(str(_DIGITS[sign]) for sign in kanji)
+    total, digit = 0, 0
+    for sign in kanji:
+        if sign in _DIGITS:
+            digit = _DIGITS[sign]
+        else:
+            total, digit = total + (digit or 1) * (10 if sign == "十" else 100), 0
+    return str(total + digit)
 
 
 def search_key(text: str | None) -> str:
@@ -40,7 +59,7 @@ def search_key(text: str | None) -> str:
 
 
 def _folded(text: str | None) -> str:
-    return search_key(text).translate(_VARIANTS)
+    return _GA.sub("が", search_key(text).translate(_VARIANTS))
 
 
 def company_key(name: str | None) -> str:
@@ -56,36 +75,59 @@ def kana_key(kana: str | None) -> str:
 
 
 def site_name_key(name: str | None) -> str:
-    """A site's name in common kanji."""
-    return _folded(name)[:_LIMIT]
+    """A site's name in common kanji: 第三工場 and 第3工場 are one."""
+    return _NUMBERED_SITE.sub(lambda found: _number(found[0]), _folded(name))[:_LIMIT]
 
 
 def address_key(address: str | None) -> str:
     """An address with its numbers written alike: 三丁目2番1号 and 3-2-1 are one, 32-1 is another."""
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", address or "")).casefold().translate(_VARIANTS)
-    plain = re.sub(r"[〇一二三四五六七八九]+(?=丁目|番|号)", lambda m: m[0].translate(_NUMERALS), plain)
+    plain = _NUMBERED_PLACE.sub(lambda found: _number(found[0]), _GA.sub("が", plain))
     return _PLACES.sub("-", _HYPHENS.sub("-", plain)).rstrip("-").replace("--", "-")[:_LIMIT]
 
 
+def telephone_key(number: str | None) -> str:
+    """A telephone number's digits: where the hyphens stand tells nothing."""
+    return "".join(c for c in unicodedata.normalize("NFKC", number or "") if c.isascii() and c.isdigit())[:40]
+
+
+def mail_key(address: str | None) -> str:
+    """A mail address without regard to case and width."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", address or "")).casefold()[:_LIMIT]
+
+
+def account_name_key(name: str | None) -> str:
+    """An account name in common kanji."""
+    return _folded(name)[:_LIMIT]
+
+
 def fill_likeness_keys(connection: sa.Connection) -> None:
-    """Fill in the folded keys of every application."""
+    """Fill in the folded keys of every application; of accepted ones as their participants stand now."""
     rows = connection.execute(
         sa.text(
-            "SELECT id, company_name, company_kana, site_name, site_address, contact_address"
-            " FROM registration_application"
+            "SELECT id, company_name, company_kana, site_name, site_address, contact_address,"
+            " contact_telephone, mail_a, account_name FROM registration_application"
         )
-    ).all()
+    )
+    known: dict[int, Any] = {row["id"]: row for row in rows.mappings().all()}
+    for query in _PARTICIPANTS.values():
+        for row in connection.execute(sa.text(query)).mappings().all():
+            known[row["application_id"]] = row
     change = sa.text(
         "UPDATE registration_application SET company_key = :company, kana_key = :kana, site_key = :site,"
-        " address_key = :address WHERE id = :id"
+        " address_key = :address, telephone_key = :telephone, mail_key = :mail,"
+        " account_name_key = :account WHERE id = :id"
     )
-    for row in rows:
+    for application_id, row in known.items():
         values = {
-            "id": row.id,
-            "company": company_key(row.company_name),
-            "kana": kana_key(row.company_kana),
-            "site": site_name_key(row.site_name),
-            "address": address_key(row.site_address or row.contact_address),
+            "id": application_id,
+            "company": company_key(row["company_name"]),
+            "kana": kana_key(row["company_kana"]),
+            "site": site_name_key(row.get("site_name")),
+            "address": address_key(row.get("site_address") or row["contact_address"]),
+            "telephone": telephone_key(row["contact_telephone"]),
+            "mail": mail_key(row["mail_a"]),
+            "account": account_name_key(row.get("account_name")),
         }
         connection.execute(change, values)
 
@@ -97,17 +139,19 @@ _CONTACT = (
 )
 _COMPANY = "r.name AS company_name, r.name_kana AS company_kana, r.representative_name, r.representative_kana"
 _FROM_CONTACT = " JOIN contact c ON c.id = p.contact_id JOIN organisation o ON o.id = c.organisation_id"
+_IDS = "p.id, p.application_id"
 _PARTICIPANTS = {
-    "holder": f"SELECT p.id, {_COMPANY}, {_CONTACT}, p.mail_b, p.disclosure_consent, p.site_name,"
+    "holder": f"SELECT {_IDS}, {_COMPANY}, {_CONTACT}, p.mail_b, p.disclosure_consent, p.site_name,"
     " p.site_kana, p.site_address, p.site_kind, p.participation, p.other_scheme, a.name AS account_name"
     f" FROM holder p JOIN organisation r ON r.id = p.representative_id{_FROM_CONTACT}"
     " JOIN account a ON a.holder_id = p.id",
-    "trader": f"SELECT p.id, {_COMPANY}, {_CONTACT}, p.disclosure_consent, a.name AS account_name"
+    "trader": f"SELECT {_IDS}, {_COMPANY}, {_CONTACT}, p.disclosure_consent, a.name AS account_name"
     f" FROM trader p JOIN organisation r ON r.id = p.organisation_id{_FROM_CONTACT}"
     " JOIN account a ON a.trader_id = p.id",
-    "verifier": f"SELECT p.id, {_COMPANY}, {_CONTACT}"
+    "verifier": f"SELECT {_IDS}, {_COMPANY}, {_CONTACT}"
     f" FROM verifier p JOIN organisation r ON r.id = p.organisation_id{_FROM_CONTACT}",
 }
+_OWN = ("id", "application_id")
 _YES_NO = ("disclosure_consent", "other_scheme")
 
 
@@ -125,7 +169,7 @@ def begin_histories(connection: sa.Connection) -> None:
     joint = _joint_companies(connection)
     for kind, query in _PARTICIPANTS.items():
         for row in connection.execute(sa.text(query)).mappings().all():
-            facts: dict[str, Any] = {name: value for name, value in row.items() if name != "id"}
+            facts: dict[str, Any] = {name: value for name, value in row.items() if name not in _OWN}
             for name in _YES_NO:
                 if facts.get(name) is not None:
                     facts[name] = bool(facts[name])

@@ -58,10 +58,10 @@ def read(file: Path, as_json: bool, locale: str) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def application(kind: str, phase: int | None, locale: str, output: Path) -> None:
     """Hand out the blank registration application form of a kind."""
-    from portal.services import application_desk
+    from portal.services import application_form_desk
 
     with database(the_settings()) as open_session, open_session() as session:
-        _name, data = application_desk.blank(session, ParticipantKind(kind), phase, locale=locale)
+        _name, data = application_form_desk.blank(session, ParticipantKind(kind), phase, locale=locale)
     output.write_bytes(data)
     click.echo(str(output))
 
@@ -72,11 +72,11 @@ def application(kind: str, phase: int | None, locale: str, output: Path) -> None
 @click.option("--locale", default="ja", type=LOCALES, help="Language of the messages.")
 def read_application(file: Path, as_json: bool, locale: str) -> None:
     """Read a filled application form: what it says, or everything that is wrong with it (exit 1)."""
-    from portal.services import application_desk
+    from portal.services import application_form_desk
 
     settings = the_settings()
     with database(settings) as open_session, open_session() as session:
-        answer = application_desk.read(session, file.read_bytes(), settings=settings, locale=locale)
+        answer = application_form_desk.read(session, file.read_bytes(), settings=settings, locale=locale)
     lines = []
     if answer["ok"]:
         lines = [f"{answer['kind']} {answer['phase'] or ''}".strip()]

@@ -38,7 +38,7 @@ from portal.permissions import SECRETARIAT, Permission, Role, may
 from portal.services import installation, users
 from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
-from portal.web_intake import RowNumber, refuse_nul
+from portal.web_intake import RowNumber, refuse_nul, widen
 from portal.web_text import label, locale_name
 
 T = TypeVar("T")
@@ -366,9 +366,10 @@ def install(app: Flask, settings: Settings) -> None:
     def _begin() -> None:
         g.settings = settings
         g.csp_nonce = secrets.token_urlsafe(16)
-        refuse_nul()
         # whoever writes does so through carry_out, which begins anew
         begin_reading(db_session())
+        widen(settings.upload_limit_mb, lambda: allowed(Permission.REGISTRATION_EDIT))
+        refuse_nul()
         installation.show_time(db_session())
 
     app.before_request(guard)

@@ -13,7 +13,7 @@ from portal import clock
 from portal.extensions import db_session
 from portal.models import ParticipantKind
 from portal.permissions import Permission
-from portal.services import application_desk, documents
+from portal.services import application_form_desk, documents
 from portal.web import requires
 from portal.web_text import label, locale_name, phase_name
 
@@ -34,7 +34,7 @@ def blank_forms() -> list[BlankForm]:
     """Every blank form: holders have one for each phase, those still open first."""
     today = clock.today()
     phases = sorted(
-        application_desk.form_phases(db_session()), key=lambda one: (one.due < today, -one.number)
+        application_form_desk.form_phases(db_session()), key=lambda one: (one.due < today, -one.number)
     )
     holder = str(label(ParticipantKind.HOLDER))
     found = [
@@ -70,7 +70,9 @@ def blank(kind: str) -> Any:
         abort(404)
     typed = request.args.get("phase", "")
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else None
-    name, data = application_desk.blank(db_session(), ParticipantKind(kind), number, locale=locale_name())
+    name, data = application_form_desk.blank(
+        db_session(), ParticipantKind(kind), number, locale=locale_name()
+    )
     return send_file(BytesIO(data), mimetype=documents.XLSX, as_attachment=True, download_name=name)
 
 

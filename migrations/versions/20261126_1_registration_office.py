@@ -22,7 +22,15 @@ depends_on = None
 
 Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 GROWING = ("registration_version", "participant_note")
-KEYS = ("company_key", "kana_key", "site_key", "address_key")
+KEYS = (
+    "company_key",
+    "kana_key",
+    "site_key",
+    "address_key",
+    "telephone_key",
+    "mail_key",
+    "account_name_key",
+)
 ONE_OWNER = (
     "(CASE WHEN holder_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN trader_id IS NULL THEN 0 ELSE 1 END)"
     " + (CASE WHEN verifier_id IS NULL THEN 0 ELSE 1 END) = 1"
@@ -77,6 +85,9 @@ def _extend_applications() -> None:
             table.alter_column(name, existing_type=sa.String(length=200), server_default=None)
     for name in (*KEYS, "clerk_id"):
         _index("registration_application", name)
+    op.create_index(
+        "ix_registration_application_received_on", "registration_application", ["received_on", "id"]
+    )
 
 
 def _extend_targets() -> None:
@@ -363,6 +374,7 @@ def downgrade() -> None:
     with op.batch_alter_table("user") as table:
         table.drop_column("locked_at")
     _shrink_targets()
+    op.drop_index("ix_registration_application_received_on", table_name="registration_application")
     for name in (*KEYS, "clerk_id"):
         op.drop_index(op.f(f"ix_registration_application_{name}"), table_name="registration_application")
     with op.batch_alter_table("registration_application") as table:

@@ -7,8 +7,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 
 from portal.models import ParticipantKind, RegistrationApplication
+from portal.services.near_duplicates import Alike, code_of, compare
 from portal.services.registration_checks import Check, CheckCode, CheckResult
 from portal.web import texts
 
@@ -30,11 +32,31 @@ RESULTS: dict[CheckResult, tuple[str, Any]] = {
 }
 ITEMS: dict[str, Any] = {
     "company_name": _l("法人名"),
+    "company_kana": _l("法人名のふりがな"),
+    "representative_name": _l("代表者氏名"),
+    "representative_kana": _l("代表者氏名のふりがな"),
+    "joint_companies": _l("共同事業者"),
     "site_name": _l("事業所名"),
+    "site_kana": _l("事業所名のふりがな"),
     "site_address": _l("所在地"),
     "account_name": _l("口座名"),
+    "contact_company": _l("担当者の所属"),
+    "contact_department": _l("部署"),
+    "contact_post": _l("役職"),
+    "contact_name": _l("担当者氏名"),
+    "contact_kana": _l("担当者氏名のふりがな"),
+    "contact_postal_code": _l("郵便番号"),
+    "contact_address": _l("住所"),
     "contact_telephone": _l("電話番号"),
+    "contact_fax": _l("FAX番号"),
     "mail_a": _l("メールアドレスA"),
+    "mail_b": _l("メールアドレスB"),
+}
+#: (badge's tone, word) of how an item stands to the other's
+ALIKE: dict[Alike, tuple[str, Any]] = {
+    Alike.SAME: ("warn", _l("同じ")),
+    Alike.FOLDED: ("warn", _l("書き方だけ違う")),
+    Alike.DIFFERENT: ("", ""),
 }
 
 
@@ -56,6 +78,29 @@ def only_papers(found: Sequence[Check]) -> bool:
 def item_words(names: Sequence[str]) -> str:
     """The items in which two registrations are the same."""
     return _("、").join(str(ITEMS[name]) for name in names)
+
+
+def comparison(
+    session: Session, row: RegistrationApplication, other: RegistrationApplication
+) -> dict[str, Any]:
+    """For the page that shows two applications side by side."""
+    found = compare(session, row, other)
+    lines = [
+        (str(ITEMS[one.item]), _value(one.mine), _value(one.other), *ALIKE[one.alike]) for one in found.items
+    ]
+    return {
+        "other": other,
+        "participant": found.participant,
+        "code": code_of(found.participant) if found.participant is not None else other.number,
+        "lines": lines,
+        "alike": sum(one.alike is not Alike.DIFFERENT for one in found.items),
+    }
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return _("、").join(str(name) for name, _kana in value)
+    return str(value or "")
 
 
 def acceptance_facts(row: RegistrationApplication) -> list[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.applications import phase_choices
+from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView
 from portal.admin.filters import ChoiceFilter, ConditionFilter
 from portal.extensions import db_session

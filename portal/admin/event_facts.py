@@ -34,6 +34,7 @@ from portal.models import (
     ProposalState,
     ReportState,
     ReviewSide,
+    ScanKind,
     TargetState,
 )
 from portal.permissions import Role
@@ -93,10 +94,12 @@ _FACTS: dict[str, Any] = {
     "after": _l("変更後"),
     "account": _l("口座番号"),
     "address": _l("接続元"),
+    "application": _l("受付番号"),
     "code": _l("コード"),
     "codes": _l("問題の種類"),
     "count": _l("件数"),
     "day": _l("日付"),
+    "distinct_from": _l("重複でないと確かめた相手"),
     "emissions": _l("排出量（t-CO2）"),
     "filename": _l("ファイル名"),
     "items": _l("変わった項目"),
@@ -141,6 +144,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "account": AccountKind,
     "account_change": AccountAction,
     "import": ImportKind,
+    "registration_application": ScanKind,
 }
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from portal.admin import formats
 from portal.admin.acts import KeySearch
-from portal.admin.applications import phase_choices
+from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.consents import consent_page, consent_step
 from portal.admin.door import page

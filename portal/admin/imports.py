@@ -16,7 +16,7 @@ from wtforms import FileField, HiddenField
 
 from portal.admin import formats, import_words
 from portal.admin.acts import KeyForm, Needed, Question, VersionForm, ask, status, submitted
-from portal.admin.applications import phase_choices
+from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history

@@ -17,7 +17,7 @@ from wtforms import StringField, TextAreaField
 
 from portal.admin import formats
 from portal.admin.acts import KeyForm, KeySearch, Needed, ProvenForm, Question, VersionForm, ask, submitted
-from portal.admin.applications import phase_choices
+from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history

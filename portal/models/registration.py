@@ -50,6 +50,7 @@ class RegistrationApplication(Versioned, Base):
         ),
         CheckConstraint("state <> 'accepted' OR (seal_received AND consent_received)", "papers_if_accepted"),
         Index("ix_registration_application_queue", "state", "received_on"),
+        Index("ix_registration_application_received_on", "received_on", "id"),
     )
     id: Mapped[Key]
     number: Mapped[str] = mapped_column(String(40), unique=True)
@@ -85,11 +86,15 @@ class RegistrationApplication(Versioned, Base):
     account_name: Mapped[str | None] = mapped_column(String(200))
 
     search_key: Mapped[str] = mapped_column(String(1000), index=True)
-    #: folded names by which near-duplicates are found (services/near_duplicates)
+    #: folded items by which near-duplicates are found (services/near_duplicates); once it is accepted,
+    #: those of the participant as registered now
     company_key: Mapped[str] = mapped_column(String(200), index=True)
     kana_key: Mapped[str] = mapped_column(String(200), index=True)
     site_key: Mapped[str] = mapped_column(String(200), index=True)
     address_key: Mapped[str] = mapped_column(String(200), index=True)
+    telephone_key: Mapped[str] = mapped_column(String(200), index=True)
+    mail_key: Mapped[str] = mapped_column(String(200), index=True)
+    account_name_key: Mapped[str] = mapped_column(String(200), index=True)
     note: Mapped[str | None] = mapped_column(String(2000))
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     created_at: Mapped[datetime]

@@ -79,6 +79,10 @@ class Refusal(StrEnum):
     COMPANY_LINKED = auto()
     PAPER_SEAL_MISSING = auto()
     KIND_OF_FORM = auto()
+    DUPLICATE_UNCHECKED = auto()
+    CLERK_ALREADY = auto()
+    SCAN_KIND = auto()
+    SCAN_TOO_LARGE = auto()
     # reports
     FILE_NEEDED = auto()
     FILE_TOO_LARGE = auto()

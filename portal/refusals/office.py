@@ -125,4 +125,20 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "検証依頼中の報告書の担当だけを終えることはできません。次の検証機関を選んで引き継いでください。",
         "Verification is requested, so the assignment cannot simply end. Choose another verifier.",
     ),
+    Refusal.DUPLICATE_UNCHECKED: (
+        "似た登録が{count}件あります。並べて比べ、重複でないことを確かめてください。",
+        "{count} registrations look alike. Compare them and confirm that this is no duplicate.",
+    ),
+    Refusal.CLERK_ALREADY: (
+        "この申請は、{name} さんが担当しています。代わるときは「担当を決める」から変えてください。",
+        "{name} is in charge of this application. To take over, use “Assign”.",
+    ),
+    Refusal.SCAN_KIND: (
+        "「{name}」は添付できません。{kinds}のファイルを選んでください。",
+        "“{name}” cannot be attached. Choose files of the kind {kinds}.",
+    ),
+    Refusal.SCAN_TOO_LARGE: (
+        "「{name}」が大きすぎます。1つのファイルは{limit} MBまでです。",
+        "“{name}” is too large. A file may have {limit} MB at most.",
+    ),
 }

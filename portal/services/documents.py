@@ -82,6 +82,17 @@ def safe_name(name: str) -> str:
     return plain[:_NAME_LIMIT]
 
 
+def named_as(name: str, media_type: str) -> str:
+    """A safe name whose extension says what the bytes are, whatever was sent."""
+    plain = safe_name(name)
+    endings = _EXTENSIONS[media_type]
+    if plain.lower().endswith(endings):
+        return plain
+    stem, dot, ending = plain.rpartition(".")
+    known = any(f".{ending.lower()}" in some for some in _EXTENSIONS.values())
+    return safe_name((stem if dot and known else plain)[: _NAME_LIMIT - len(endings[0])] + endings[0])
+
+
 def sniff(data: bytes) -> str | None:
     """What the bytes are, whatever the name says: pdf, png, jpeg, xlsx, docx, else ``None``."""
     for magic, media_type in _MAGIC:

@@ -28,8 +28,9 @@ from portal.models import (
 )
 from portal.services.import_rows import Judged
 from portal.services.likeness import company_key, site_name_key
+from portal.services.near_duplicates import likeness_keys
 from portal.services.numbers import search_key
-from portal.services.registration_checks import OPEN_STATES, likeness_keys, site_key
+from portal.services.registration_checks import OPEN_STATES, site_key
 from portal.services.registration_data import ApplicationData
 from portal.services.spreadsheets.import_words import Finding, refused
 

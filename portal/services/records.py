@@ -15,7 +15,16 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
-from portal.models import Holder, RecordCause, RegistrationVersion, Trader, User, Verifier
+from portal.models import (
+    Holder,
+    RecordCause,
+    RegistrationApplication,
+    RegistrationVersion,
+    Trader,
+    User,
+    Verifier,
+)
+from portal.services import likeness
 
 Participant = Holder | Trader | Verifier
 
@@ -130,12 +139,14 @@ def keep(
 ) -> RegistrationVersion:
     """Keep what is registered about ``participant`` from now on; call it last in whatever changes it."""
     session.flush()
+    facts = facts_of(participant)
+    _find_again(session, participant, facts)
     version = RegistrationVersion(
         **owner(participant),
         valid_from=clock.now(),
         cause=cause,
         cause_id=cause_id,
-        facts=facts_of(participant),
+        facts=facts,
         actor_id=actor.id if actor is not None else None,
     )
     session.add(version)
@@ -192,3 +203,19 @@ def item_histories(lines: Sequence[RegistrationVersion]) -> list[ItemHistory]:
             spans.append(Span(value, line.valid_from, None, line))
         found.append(ItemHistory(item, tuple(reversed(spans))))
     return found
+
+
+def _find_again(session: Session, participant: Participant, facts: dict[str, Any]) -> None:
+    """A later application is compared with what is registered now (near-duplicates, domain §3)."""
+    application = session.get_one(RegistrationApplication, participant.application_id)
+    keys = likeness.keys(
+        company_name=facts["company_name"],
+        company_kana=facts["company_kana"],
+        site_name=facts.get("site_name"),
+        address=facts.get("site_address") or facts["contact_address"],
+        telephone=facts["contact_telephone"],
+        mail=facts["mail_a"],
+        account_name=facts.get("account_name"),
+    )
+    for name, value in keys.items():
+        setattr(application, name, value)

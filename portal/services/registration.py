@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -28,17 +29,15 @@ from portal.permissions import Permission
 from portal.services import access, audit, holders, letters, once, records, transitions, verifiers, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
+from portal.services.near_duplicates import likeness_keys, near_duplicates
 from portal.services.numbers import next_number
-from portal.services.registration_checks import (
-    OPEN_STATES,
-    acceptance_problems,
-    application_key,
-    likeness_keys,
-)
+from portal.services.registration_checks import acceptance_problems, application_key
 from portal.services.registration_data import (
+    OPEN_STATES,
     ApplicationData,
     data_of,
     form_problems,
+    glyph_problem,
     json_of,
     normalised,
 )
@@ -96,6 +95,7 @@ def record_application(
     session.add(row)
     audit.record(session, EventTag.APPLICATION_RECORDED, row, actor=actor, number=number, after=content)
     once.remember(session, key, "record_application", content, row.id, actor=actor)
+    tell_received(session, row, actor=actor)
     return row
 
 
@@ -111,6 +111,23 @@ def application_row(number: str, data: ApplicationData, *, actor: User) -> Regis
     )
     row.joint_companies = _joint(data)
     return row
+
+
+def tell_received(session: Session, row: RegistrationApplication, *, actor: User) -> None:
+    """Tell the contact person that the application has arrived, under which number."""
+    _tell(session, MailKind.APPLICATION_RECEIVED, row, actor)
+
+
+def _tell(session: Session, kind: MailKind, row: RegistrationApplication, actor: User) -> None:
+    """Mail to the contact person of the paper, who has no login yet."""
+    notify(
+        session,
+        kind,
+        address=row.mail_a,
+        address_name=row.contact_name,
+        actor=actor,
+        application_number=row.number,
+    )
 
 
 def _judged(session: Session, data: ApplicationData, actor: User) -> Phase | None:
@@ -225,9 +242,12 @@ def ask_correction(
     session: Session, application_id: int, reason: str, *, actor: User, version: int | None = None
 ) -> Letter:
     """Ask the applicant to correct the paper; the letter with ``reason`` waits to be printed."""
+    access.check(actor, Permission.REGISTRATION_DECIDE)
     row = _open_row(session, application_id, actor, version)
-    workflow.advance(session, transitions.APPLICATION, row, "ask_correction", actor=actor, reason=reason)
-    return letters.make_correction(session, row, reason, actor=actor)
+    why = _printable(reason)
+    edge = workflow.advance(session, transitions.APPLICATION, row, "ask_correction", actor=actor, reason=why)
+    _mail_of(session, edge, row, actor)
+    return letters.make_correction(session, row, why, actor=actor)
 
 
 def reject(
@@ -235,13 +255,13 @@ def reject(
 ) -> Letter:
     """Reject the application; the letter with ``reason`` waits to be printed."""
     row = _decide(session, application_id, "reject", reason, actor, version)
-    return letters.make_rejection(session, row, reason, actor=actor)
+    return letters.make_rejection(session, row, row.decision_reason or "", actor=actor)
 
 
 def withdraw(
     session: Session, application_id: int, reason: str, *, actor: User, version: int | None = None
 ) -> RegistrationApplication:
-    """Record that the applicant has withdrawn; nothing is written to it."""
+    """Record that the applicant has withdrawn; it is told by mail, no letter is written."""
     return _decide(session, application_id, "withdraw", reason, actor, version)
 
 
@@ -250,12 +270,27 @@ def _decide(
 ) -> RegistrationApplication:
     access.check(actor, Permission.REGISTRATION_DECIDE)
     row = _open_row(session, application_id, actor, version)
-    why = workflow.clean_reason(reason, needed=True)
     if transitions.APPLICATION.edge(row.state, action) is None:
         raise refuse(Refusal.WRONG_STATE)
+    why = _printable(reason) if action == "reject" else workflow.clean_reason(reason, needed=True)
     _decided(row, actor, why)
-    workflow.advance(session, transitions.APPLICATION, row, action, actor=actor, reason=why)
+    edge = workflow.advance(session, transitions.APPLICATION, row, action, actor=actor, reason=why)
+    _mail_of(session, edge, row, actor)
     return row
+
+
+def _printable(reason: str) -> str:
+    """The reason as a letter will say it; refuses at its field what the letter font cannot print."""
+    why = workflow.clean_reason(reason, needed=True) or ""
+    problem = glyph_problem(why, "reason")
+    if problem is not None:
+        raise Refused(problem)
+    return why
+
+
+def _mail_of(session: Session, edge: workflow.Edge, row: RegistrationApplication, actor: User) -> None:
+    if edge.mail is not None:
+        _tell(session, MailKind(edge.mail), row, actor)
 
 
 def _decided(row: RegistrationApplication, actor: User, reason: str | None) -> None:
@@ -265,11 +300,20 @@ def _decided(row: RegistrationApplication, actor: User, reason: str | None) -> N
     row.decision_reason = reason
 
 
-def accept(session: Session, application_id: int, *, actor: User, version: int | None = None) -> Accepted:
+def accept(
+    session: Session,
+    application_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    distinct: bool | Collection[int] = False,
+) -> Accepted:
     """Accept an application: everything of domain §3 is made, or nothing.
 
-    Raises ``Refused`` with all that stands against it, each at its field: form, seal, consent form,
-    account name, site, characters no letter can print.
+    ``distinct``: whoever accepts has looked at the near-duplicates (those applications, or ``True``:
+    all) and says that it is none of them, which the event keeps. Raises ``Refused`` with all that
+    stands against it, each at its field: form, seal, consent form, account name, site, characters
+    no letter can print, DUPLICATE_UNCHECKED.
     """
     access.check(actor, Permission.REGISTRATION_DECIDE)
     row = _open_row(session, application_id, actor, version)
@@ -278,6 +322,11 @@ def accept(session: Session, application_id: int, *, actor: User, version: int |
     # the series' lock makes acceptances wait for each other: two may not take one name or site
     number = 0 if row.kind is ParticipantKind.VERIFIER else holders.next_account_number(session)
     problems = acceptance_problems(session, data_of(row))
+    similar = near_duplicates(session, row)
+    seen = {one.application_id for one in similar} if distinct is True else set(distinct or ())
+    unseen = sum(one.application_id not in seen for one in similar)
+    if unseen:
+        problems.append(Problem(Refusal.DUPLICATE_UNCHECKED, "distinct", {"count": unseen}))
     if problems:
         raise Refused(*problems)
     made, logins = _make(session, row, number, actor)
@@ -286,7 +335,14 @@ def accept(session: Session, application_id: int, *, actor: User, version: int |
     holder_id = made.id if isinstance(made, Holder) else None
     login_ids = [user.login_id for user in logins]
     workflow.advance(
-        session, transitions.APPLICATION, row, "accept", actor=actor, holder_id=holder_id, logins=login_ids
+        session,
+        transitions.APPLICATION,
+        row,
+        "accept",
+        actor=actor,
+        holder_id=holder_id,
+        logins=login_ids,
+        distinct_from=[one.code for one in similar],
     )
     records.keep(session, made, RecordCause.REGISTERED, actor=actor, cause_id=row.id)
     accepted = Accepted(

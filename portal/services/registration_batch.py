@@ -14,7 +14,7 @@ from portal.permissions import Permission
 from portal.services import access, audit
 from portal.services.audit import EventTag
 from portal.services.numbers import next_number
-from portal.services.registration import application_number, application_row, series_of
+from portal.services.registration import application_number, application_row, series_of, tell_received
 from portal.services.registration_data import ApplicationData, form_problems, json_of, normalised
 
 
@@ -57,6 +57,8 @@ def record_applications(
     session.add_all(row for row, _data in made)
     facts = ((row, {"number": row.number, "after": json_of(data)}) for row, data in made)
     audit.record_all(session, EventTag.APPLICATION_RECORDED, facts, actor=actor)
+    for row, _data in made:
+        tell_received(session, row, actor=actor)
     return [row for row, _data in made]
 
 

@@ -1,30 +1,29 @@
-"""The nine checks that an officer sees on an application, and what looks like it (domain §3)."""
+"""The nine checks that an officer sees on an application (domain §3)."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from portal.errors import Problem, Refusal
 from portal.models import (
     Account,
-    ApplicationState,
     Contact,
     Holder,
     Organisation,
     ParticipantKind,
     RegistrationApplication,
 )
-from portal.services.likeness import address_key, company_key, kana_key, site_name_key
+from portal.services.near_duplicates import NearDuplicate, near_duplicates
 from portal.services.numbers import search_key
+from portal.services.registration_data import OPEN_STATES as OPEN_STATES
 from portal.services.registration_data import ApplicationData, data_of, form_problems
 
-OPEN_STATES = (ApplicationState.RECEIVED, ApplicationState.CORRECTION_ASKED)
 #: an index entry of PostgreSQL holds 2,704 bytes; a kanji takes three
 _KEY_LIMIT = 850
 
@@ -58,20 +57,9 @@ class Check:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True)
-class NearDuplicate:
-    """Another registration that looks like this one, and in which items (fields of the form)."""
-
-    label: str
-    code: str
-    phase_number: int | None
-    state: ApplicationState
-    application_id: int
-    holder_id: int | None
-    matches: tuple[str, ...]
-
-
 _FORM_CHECKS: dict[Refusal, CheckCode] = {
+    Refusal.SEAL_MISSING: CheckCode.SEAL,
+    Refusal.CONSENT_MISSING: CheckCode.CONSENT,
     Refusal.KANA_NOT_HIRAGANA: CheckCode.KANA,
     Refusal.JOINT_KANA_NEEDED: CheckCode.KANA,
     Refusal.POSTAL_CODE_FORM: CheckCode.POSTAL_CODE,
@@ -133,19 +121,33 @@ def acceptance_problems(session: Session, data: ApplicationData) -> list[Problem
     return form_problems(data) + paper_problems(data) + [p for p in register if p is not None]
 
 
-def checks(session: Session, application: RegistrationApplication) -> list[Check]:
+def bad_by_itself(application: RegistrationApplication) -> int:
+    """How many checks the application's own items and papers fail; no query (joint companies loaded)."""
+    data = data_of(application)
+    found = form_problems(data) + paper_problems(data)
+    return len({code for problem in found if (code := _code_of(problem)) is not None})
+
+
+def _code_of(problem: Problem) -> CheckCode | None:
+    return _FORM_CHECKS.get(problem.refusal)
+
+
+def checks(
+    session: Session,
+    application: RegistrationApplication,
+    similar: Sequence[NearDuplicate] | None = None,
+) -> list[Check]:
     """The nine checks in the order of the page; those the kind's form does not ask are left out.
 
     A decided application is judged by its form and papers only: its own account bears the name.
+    ``similar``: its near-duplicates, where the caller has them already.
     """
     data = data_of(application)
     still_open = application.state in OPEN_STATES
     found = form_problems(data) + paper_problems(data)
     by_code: dict[CheckCode, list[Problem]] = {code: [] for code in CheckCode}
     for problem in found:
-        code = _FORM_CHECKS.get(problem.refusal)
-        if problem.refusal in (Refusal.SEAL_MISSING, Refusal.CONSENT_MISSING):
-            code = CheckCode.SEAL if problem.refusal is Refusal.SEAL_MISSING else CheckCode.CONSENT
+        code = _code_of(problem)
         if code is not None:
             by_code[code].append(problem)
     asks: set[CheckCode] = set()
@@ -156,7 +158,7 @@ def checks(session: Session, application: RegistrationApplication) -> list[Check
         ):
             if taken is not None:
                 by_code[code].append(taken)
-        for duplicate in near_duplicates(session, application):
+        for duplicate in near_duplicates(session, application) if similar is None else similar:
             asks |= {CheckCode.SITE}
             asks |= {CheckCode.ACCOUNT_NAME} if "account_name" in duplicate.matches else set()
     left_out = set()
@@ -177,62 +179,6 @@ def _result(code: CheckCode, problems: list[Problem], asks: Collection[CheckCode
     return CheckResult.ASK if code in asks else CheckResult.OK
 
 
-def near_duplicates(
-    session: Session, application: RegistrationApplication, *, limit: int = 10
-) -> list[NearDuplicate]:
-    """Other applications of the kind, open or accepted, that share company, telephone, mail, site or name."""
-    other = RegistrationApplication
-    same: list[ColumnElement[bool]] = [
-        other.company_name == application.company_name,
-        other.search_key.contains(f"|{search_key(application.company_name)}|", autoescape=True),
-        other.contact_telephone == application.contact_telephone,
-        other.mail_a == application.mail_a,
-    ]
-    if application.site_address:
-        same.append(other.site_address == application.site_address)
-    if application.account_name:
-        same.append(other.account_name == application.account_name)
-    rows = session.execute(
-        select(other, Holder)
-        .outerjoin(Holder, Holder.application_id == other.id)
-        .where(
-            other.id != application.id,
-            other.kind == application.kind,
-            other.state.in_((*OPEN_STATES, ApplicationState.ACCEPTED)),
-            or_(*same),
-        )
-        .order_by(other.id.desc())
-        .limit(limit)
-    )
-    found = []
-    for row, joined in rows:
-        holder: Holder | None = joined
-        label = "　".join(part for part in (row.company_name, row.site_name) if part)
-        phase = row.phase.number if row.phase is not None else None
-        code = holder.account.code if holder is not None else row.number
-        found.append(
-            NearDuplicate(
-                label,
-                code,
-                phase,
-                row.state,
-                row.id,
-                holder.id if holder is not None else None,
-                _matches(application, row),
-            )
-        )
-    return found
-
-
-def _matches(one: RegistrationApplication, other: RegistrationApplication) -> tuple[str, ...]:
-    names = ("company_name", "site_name", "site_address", "account_name", "contact_telephone", "mail_a")
-    return tuple(
-        name
-        for name in names
-        if getattr(one, name) and search_key(getattr(one, name)) == search_key(getattr(other, name))
-    )
-
-
 def application_key(number: str, data: ApplicationData) -> str:
     """What the list of applications is searched by: number, names in kanji and kana, mail."""
     joint = (text for pair in data.joint_companies for text in pair)
@@ -248,16 +194,6 @@ def application_key(number: str, data: ApplicationData) -> str:
         data.account_name,
         *joint,
     )
-
-
-def likeness_keys(data: ApplicationData) -> dict[str, str]:
-    """The columns by which near-duplicates are found: company, reading, site and address, folded."""
-    return {
-        "company_key": company_key(data.company_name),
-        "kana_key": kana_key(data.company_kana),
-        "site_key": site_name_key(data.site_name),
-        "address_key": address_key(data.site_address or data.contact_address),
-    }
 
 
 def participant_key(

@@ -19,6 +19,7 @@ from portal import clock
 from portal.errors import Problem, Refusal
 from portal.models import (
     ApplicationJointCompany,
+    ApplicationState,
     ParticipantKind,
     Participation,
     RegistrationApplication,
@@ -68,6 +69,8 @@ class ApplicationData:
     note: str | None = None
 
 
+#: not decided yet
+OPEN_STATES = (ApplicationState.RECEIVED, ApplicationState.CORRECTION_ASKED)
 REQUIRED = (
     "company_name",
     "company_kana",

@@ -80,7 +80,7 @@ def people(session: Session, *, mail_b: str | None = "b@holder.example") -> Peop
     def accepted(data: ApplicationData) -> registration.Accepted:
         row = registration.record_application(session, data, actor=officer)
         session.flush()
-        return registration.accept(session, row.id, actor=officer)
+        return registration.accept(session, row.id, actor=officer, distinct=True)
 
     holders = [accepted(_holder(phase, n, mail_b)).holder for n in (1, 2)]
     trader = accepted(_company(ParticipantKind.TRADER, "取引商事株式会社", "t@trader.example")).trader

@@ -45,6 +45,11 @@ DATES = RuleDates(
 )
 
 
+def kana_of(n: int) -> str:
+    """A number in hiragana: what looks alike is compared by its reading too."""
+    return "".join("おあいうえかきくけこ"[int(digit)] for digit in str(n))
+
+
 def start_over() -> None:
     """A fresh database begins with the first names again: equal forms and letters are then made once."""
     global _count
@@ -96,7 +101,7 @@ def holder_data(session: Session, **changes: object) -> ApplicationData:
         phase_id=phase(session).id,
         received_on=date(2013, 9, 2),
         company_name=f"つばめ印刷{n}株式会社",
-        company_kana="つばめいんさつかぶしきがいしゃ",
+        company_kana=f"つばめいんさつ{kana_of(n)}かぶしきがいしゃ",
         representative_name="川口 春子",
         representative_kana="かわぐち はるこ",
         joint_companies=((f"株式会社わかばリース{n}", "かぶしきがいしゃわかばりーす"),),
@@ -130,15 +135,15 @@ def trader_data(**changes: object) -> ApplicationData:
         kind=ParticipantKind.TRADER,
         received_on=date(2013, 9, 3),
         company_name=f"こはる商会{n}株式会社",
-        company_kana="こはるしょうかいかぶしきがいしゃ",
+        company_kana=f"こはるしょうかい{kana_of(n)}かぶしきがいしゃ",
         representative_name="小春 一郎",
         representative_kana="こはる いちろう",
         contact_company=f"こはる商会{n}株式会社",
         contact_name="取引 二郎",
         contact_kana="とりひき じろう",
         contact_postal_code="100-0001",
-        contact_address="東京都千代田区XXX",
-        contact_telephone="03-0000-0001",
+        contact_address=f"東京都千代田区XXX {n}-1",
+        contact_telephone=f"03-0001-{n % 10000:04d}",
         mail_a=f"t{n}@koharu.example",
         disclosure_consent=True,
         account_name=f"こはる商会{n}",
@@ -161,7 +166,7 @@ def accepted(session: Session, data: ApplicationData, *, actor: User | None = No
     """Recorded and accepted."""
     actor = actor or office(session)
     row = registration.record_application(session, data, actor=actor)
-    return registration.accept(session, row.id, actor=actor)
+    return registration.accept(session, row.id, actor=actor, distinct=True)
 
 
 def holder(session: Session, **changes: object) -> Holder:

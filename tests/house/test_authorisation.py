@@ -57,6 +57,7 @@ WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard
 WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
 WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
 WITHOUT_ROWS.add("directory.details_view")
+WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
@@ -301,6 +302,7 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     own = {"security.login", "security.logout", "account_password.own", "account_password.first"}
     # take any bulk act to its own permission: the test below
     own |= {"holder.action_view", "target.action_view"}
+    own |= {"holder.action_view", "application.action_view"}
     opened = {
         endpoint
         for (endpoint, method, role), word in matrix.items()
@@ -309,15 +311,19 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     assert opened - own == set()
 
 
-def test_a_bulk_act_asks_for_its_own_permission(world: World) -> None:
+@pytest.mark.parametrize(
+    ("screen", "act", "page"),
+    [("holder", "assign", "/admin/assignment/"), ("application", "clerk", "/admin/application/clerk/")],
+)
+def test_a_bulk_act_asks_for_its_own_permission(world: World, screen: str, act: str, page: str) -> None:
     def pressed(role: Role) -> str:
         client = world.app.test_client()
         client.set_cookie("portal", world.cookies[role])
-        answer = client.post("/admin/holder/action/", data={"action": "assign", "rowid": ["1"]})
+        answer = client.post(f"/admin/{screen}/action/", data={"action": act, "rowid": ["1"]})
         return str(answer.location)
 
-    assert "/admin/assignment/" in pressed(Role.OFFICER)
-    assert "/admin/assignment/" not in pressed(Role.VIEWER)
+    assert page in pressed(Role.OFFICER)
+    assert page not in pressed(Role.VIEWER)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import application_desk, application_intake, documents, jobs
+from portal.services import application_form_desk, application_intake, documents, jobs
 from portal.services.application_intake import KIND, MOST, Upload
 from portal.services.application_judge import judge
 from portal.services.audit import EventTag
@@ -277,10 +277,10 @@ def test_what_typing_refuses_is_refused_here_too_and_the_form_still_waits(
 def test_blanks_are_of_the_phase_that_is_asked_or_the_newest(session: Session, officer: User) -> None:
     with one_transaction(session):
         make.phase(session, 3)
-    name, _data = application_desk.blank(session, ParticipantKind.HOLDER)
+    name, _data = application_form_desk.blank(session, ParticipantKind.HOLDER)
     assert name == "ASSETシステム登録申請書_第3期_目標保有者用.xlsx"
-    name, data = application_desk.blank(session, ParticipantKind.HOLDER, 2, locale="en")
+    name, data = application_form_desk.blank(session, ParticipantKind.HOLDER, 2, locale="en")
     assert name == "registration_application_holder_phase2.xlsx"
     assert read_application(data).phase == 2
     with pytest.raises(NotFound):
-        application_desk.blank(session, ParticipantKind.HOLDER, 9)
+        application_form_desk.blank(session, ParticipantKind.HOLDER, 9)

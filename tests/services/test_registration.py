@@ -29,8 +29,9 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import registration
 from portal.services.audit import EventTag
+from portal.services.near_duplicates import near_duplicates
 from portal.services.registration import ApplicationData
-from portal.services.registration_checks import CheckCode, CheckResult, checks, near_duplicates
+from portal.services.registration_checks import CheckCode, CheckResult, checks
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
 
@@ -217,7 +218,7 @@ def test_a_site_is_registered_once_in_a_phase(session: Session) -> None:
     make.accepted(session, data, actor=officer)
     again = replace(data, account_name="別の口座名", site_address=f"{data.site_address} ")
     row = registration.record_application(session, again, actor=officer)
-    found = refused(lambda: registration.accept(session, row.id, actor=officer))
+    found = refused(lambda: registration.accept(session, row.id, actor=officer, distinct=True))
     assert found == {"site_name": Refusal.SITE_TAKEN}
     third = replace(data, account_name="第三期の口座", phase_id=make.phase(session, 3).id)
     assert make.accepted(session, third, actor=officer).holder

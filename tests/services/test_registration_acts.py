@@ -107,7 +107,12 @@ def test_two_officers_at_once_do_not_give_one_name_twice(engine: Engine, session
     def accept(row_id: int) -> str:
         with make_session(engine) as own:
             try:
-                run(own, lambda: registration.accept(own, row_id, actor=own.get_one(User, officer_id)))
+                run(
+                    own,
+                    lambda: registration.accept(
+                        own, row_id, actor=own.get_one(User, officer_id), distinct=True
+                    ),
+                )
             except PortalError as error:
                 return error.refusal.name
             return "done"

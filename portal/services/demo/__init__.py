@@ -18,6 +18,7 @@ from portal.permissions import Role
 from portal.services import installation
 from portal.services.demo import (
     accounts,
+    applications,
     desk,
     importing,
     postroom,
@@ -79,6 +80,8 @@ def build(session: Session) -> None:
             postroom.letters_on_their_way,
             records.moved,
             records.office_notes,
+            applications.lookalikes,
+            applications.in_hand,
             desk.contact_changes,
             scheme.next_cohort,
             scheme.phase_change,

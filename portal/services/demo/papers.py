@@ -1,6 +1,9 @@
-"""Small real PDF files for the demonstration: one page, one line."""
+"""Small real files for the demonstration: a PDF of one line, a picture of a page."""
 
 from __future__ import annotations
+
+import struct
+import zlib
 
 
 def small_pdf(line: str) -> bytes:
@@ -22,3 +25,16 @@ def small_pdf(line: str) -> bytes:
     start = len(out)
     out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
     return out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n" + str(start).encode() + b"\n%%EOF\n"
+
+
+def small_png() -> bytes:
+    """A page of grey lines on white, 210 × 297 pixels: what a scanner could have made."""
+    width, height = 210, 297
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    white, line = b"\x00" + b"\xff" * width, b"\x00" + b"\xff" * 25 + b"\x99" * 160 + b"\xff" * 25
+    rows = b"".join(line if 40 < y < 220 and y % 12 == 0 else white for y in range(height))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")

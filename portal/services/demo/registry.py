@@ -233,7 +233,7 @@ def _short_form(
         contact_name=person,
         contact_kana=person_kana,
         contact_postal_code="100-0001",
-        contact_address="東京都みほん区みほん4-5-6",
+        contact_address=f"東京都みほん区みほん4-5-{sum(map(ord, mail)) % 1000}",
         contact_telephone=f"03-0000-3{sum(map(ord, mail)) % 1000:03d}",
         mail_a=mail,
         disclosure_consent=True,

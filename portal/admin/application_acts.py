@@ -1,0 +1,275 @@
+"""The acts on an application, each on a page of its own: papers, correction, decision, who is in charge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import abort, flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from wtforms import BooleanField, HiddenField, RadioField
+
+from portal.admin import application_words
+from portal.admin.acts import Needed, ReasonForm, VersionForm, ask, status, submitted
+from portal.admin.application_list import ApplicationList
+from portal.admin.door import page
+from portal.admin.forms import AdminForm
+from portal.admin.offered import not_offered
+from portal.extensions import db_session
+from portal.models import RegistrationApplication
+from portal.permissions import Permission
+from portal.services import application_desk, registration
+from portal.services.near_duplicates import NearDuplicate, near_duplicates
+from portal.services.registration_data import OPEN_STATES
+from portal.web import actor
+from portal.web_text import number
+
+MOST_AT_ONCE = 100
+NOBODY = "0"
+
+
+class PapersForm(VersionForm):
+    """What of the paper has arrived in order."""
+
+    seal_received = BooleanField(_l("申請書に社印がある"))
+    consent_received = BooleanField(_l("個人情報提供の同意書（責任者印あり）を受け取った"))
+
+
+class AcceptForm(VersionForm):
+    """Acceptance; where something looks alike, it asks whether that was looked at."""
+
+    seen = HiddenField()
+    distinct = BooleanField(_l("重複でないことを確かめました"))
+
+    def looked_at(self) -> list[int]:
+        """The near-duplicates the page showed, if the tick is set."""
+        shown = (self["seen"].data or "").split()
+        return [int(one) for one in shown if _is_key(one)] if self["distinct"].data else []
+
+
+class ClerkForm(AdminForm):
+    """Who is in charge from now on."""
+
+    versions = HiddenField()
+    clerk = RadioField(_l("担当"), validators=[Needed()], validate_choice=False)
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16
+
+
+class ApplicationActs(ApplicationList):
+    """登録申請への操作."""
+
+    def _reasoned(
+        self, title: str, say: str, work: Callable[..., Any], told: str, danger: bool = False
+    ) -> Any:
+        """A page that asks for the reason, then does ``work``."""
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        form = ReasonForm(data={"version": row.version})
+        done = submitted(
+            form,
+            lambda: work(
+                db_session(), row_id, form["reason"].data, actor=actor(), version=form["version"].data
+            ),
+        )
+        if done is not None:
+            flash(told, "good")
+            return redirect(self._details(row_id))
+        return ask(self, form, self._question(self._row(), title, say=say, verb=title, danger=danger))
+
+    @page("/papers/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def papers_view(self) -> Any:
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        form = PapersForm(obj=row)
+        done = submitted(
+            form,
+            lambda: registration.record_papers(
+                db_session(),
+                row_id,
+                seal=form["seal_received"].data,
+                consent=form["consent_received"].data,
+                actor=actor(),
+                version=form["version"].data,
+            ),
+        )
+        if done is not None:
+            flash(_("書類の受領を記録しました。"), "good")
+            return redirect(self._details(row_id))
+        question = self._question(
+            self._row(),
+            _("書類の受領を記録する"),
+            say=_("届いた書類を確かめて、そろっているものを選んでください。"),
+            verb=_("受領を記録する"),
+        )
+        return ask(self, form, question)
+
+    @page("/correction/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
+    def correction_view(self) -> Any:
+        return self._reasoned(
+            _("補正を求める"),
+            _("直していただくところを、申請者に手紙で知らせます。手紙を送ることは、メールでも伝えます。"),
+            registration.ask_correction,
+            _("補正を求めました。手紙が印刷を待っています。"),
+        )
+
+    @page("/reject/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
+    def reject_view(self) -> Any:
+        return self._reasoned(
+            _("却下する"),
+            _("この申請を却下し、理由を申請者に手紙で知らせます。却下は取り消せません。"),
+            registration.reject,
+            _("却下しました。通知書が印刷を待っています。"),
+            danger=True,
+        )
+
+    @page("/withdraw/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
+    def withdraw_view(self) -> Any:
+        return self._reasoned(
+            _("取下げを記録する"),
+            _("申請者が申請を取り下げたことを記録し、申請者にメールで知らせます。記録は取り消せません。"),
+            registration.withdraw,
+            _("取下げを記録しました。"),
+            danger=True,
+        )
+
+    # ---- acceptance
+
+    @page("/accept/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
+    def accept_view(self) -> Any:
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        form = AcceptForm(data={"version": row.version})
+        accepted = submitted(
+            form,
+            lambda: registration.accept(
+                db_session(),
+                row_id,
+                actor=actor(),
+                version=form["version"].data,
+                distinct=form.looked_at(),
+            ),
+        )
+        if accepted is not None:
+            flash(_("受理しました。通知書を印刷して、担当者に送ってください。"), "good")
+            return redirect(self._details(row_id))
+        return self._acceptance(form, self._row())
+
+    def _acceptance(self, form: AcceptForm, row: RegistrationApplication) -> tuple[str, int]:
+        similar = near_duplicates(db_session(), row) if row.state in OPEN_STATES else []
+        self._ask_for_tick(form, similar)
+        question = self._question(
+            row,
+            _("申請を受理する"),
+            say=_("この申請を受理し、次のものを作ります。"),
+            verb=_("申請を受理する"),
+            facts=application_words.acceptance_facts(row),
+            makes=application_words.what_is_made(row),
+        )
+        html = self.render(
+            "admin/application/accept.html",
+            form=form,
+            question=question,
+            model=row,
+            duplicates=similar,
+            item_words=application_words.item_words,
+        )
+        return html, status()
+
+    @staticmethod
+    def _ask_for_tick(form: AcceptForm, similar: list[NearDuplicate]) -> None:
+        """The tick stands for what this page shows; if that is more than before, it is asked anew."""
+        if set(form.looked_at()) != {one.application_id for one in similar}:
+            form["distinct"].data = False
+        form["seen"].data = " ".join(str(one.application_id) for one in similar)
+        if not similar:
+            form._fields.pop("distinct")
+
+    @page("/compare/", Permission.REGISTRATION_VIEW)
+    def compare_view(self) -> Any:
+        """Two applications side by side, item by item."""
+        row, other = self._row(), self.get_one(request.args.get("other", ""))
+        if other.id == row.id or other.kind is not row.kind:
+            abort(404)
+        return self.render(
+            "admin/application/compare.html",
+            model=row,
+            title_of=self.title_of,
+            **application_words.comparison(db_session(), row, other),
+        )
+
+    # ---- who is in charge
+
+    @page("/take/", Permission.REGISTRATION_EDIT, methods=("POST",))
+    def take_view(self) -> Any:
+        row_id, form = self._row().id, VersionForm()
+        done = submitted(
+            form,
+            lambda: application_desk.take(db_session(), row_id, actor=actor(), version=form["version"].data),
+        )
+        if done is not None:
+            flash(_("担当になりました。"), "good")
+        for text in (*form.form_errors, *form["version"].errors):
+            flash(text, "bad")
+        return redirect(self._details(row_id))
+
+    @page("/clerk/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
+    def clerk_view(self) -> Any:
+        """One or many applications get somebody in charge."""
+        asked = list(dict.fromkeys(int(key) for key in request.args.getlist("id") if _is_key(key)))
+        rows = self._chosen(asked[:MOST_AT_ONCE]) or abort(404)
+        back = self._details(rows[0].id) if len(rows) == 1 else str(self.get_url(".index_view"))
+        open_ids = [row.id for row in rows if row.state in OPEN_STATES]
+        if not open_ids and request.method == "GET":
+            flash(_("この操作は、いまはできません。いまの状態は、次のとおりです。"), "warn")
+            return redirect(back)
+        form = ClerkForm(data={"versions": " ".join(f"{row.id}:{row.version}" for row in rows)})
+        form["clerk"].choices = self._clerk_choices()
+        done = submitted(form, lambda: self._assign(form, open_ids))
+        if done is not None:
+            told = ngettext(
+                "%(n)s件の担当を決めました。", "%(n)s件の担当を決めました。", done, n=number(done)
+            )
+            flash(told, "good")
+            return redirect(back)
+        html = self.render(
+            "admin/application/clerk.html",
+            form=form,
+            rows=self._chosen(asked[:MOST_AT_ONCE]),
+            loads=application_desk.loads(db_session()),
+            is_open=lambda row: row.state in OPEN_STATES,
+            title_of=self.title_of,
+            back=back,
+        )
+        return html, status()
+
+    def _chosen(self, ids: list[int]) -> list[RegistrationApplication]:
+        row = RegistrationApplication
+        query = self.scope(select(row)).where(row.id.in_(ids)).options(joinedload(row.clerk))
+        return list(db_session.scalars(query.order_by(row.received_on, row.id)))
+
+    def _clerk_choices(self) -> list[tuple[str, str]]:
+        own = actor()
+        rows = application_desk.clerks(db_session())
+        names = [(str(own.id), _("自分（%(name)s）", name=own.name))]
+        names += [(str(one.id), one.name) for one in rows if one.id != own.id]
+        return [*names, (NOBODY, _("未定に戻す"))]
+
+    def _assign(self, form: ClerkForm, ids: list[int]) -> int:
+        chosen = form["clerk"].data or ""
+        shown = (one.partition(":") for one in (form["versions"].data or "").split())
+        versions = {int(key): int(v) for key, _colon, v in shown if _is_key(key) and _is_key(v)}
+        clerk_id = None if chosen == NOBODY else int(chosen) if _is_key(chosen) else -1
+        return application_desk.assign(db_session(), ids, clerk_id, actor=actor(), versions=versions)
