@@ -48,6 +48,7 @@ ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") f
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
 WITHOUT_ROWS |= {f"contact_change.{page}_view" for page in ("accept", "decline", "details")}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
+WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
