@@ -106,7 +106,6 @@ class LetterBatchView(SecretariatView):
     """通知書のまとめ印刷."""
 
     permission_view = Permission.REGISTRATION_VIEW
-    can_export = False
     column_list = ("created_at", "created_by.name", "state", "letters", "ready_at", "fetched_at")
     column_default_sort = ("created_at", True)
     column_sortable_list = ("created_at",)

@@ -98,6 +98,10 @@ class LetterView(KeySearch, SecretariatView):
         "post_together": Permission.LETTER_PRINT,
     }
 
+    def permission_of(self, method: str) -> Permission | None:
+        # whatever is done to many letters is printing or what follows it
+        return Permission.LETTER_PRINT if method == "action_view" else super().permission_of(method)
+
     def get_query(self) -> Any:
         return super().get_query().options(joinedload(Letter.application))
 

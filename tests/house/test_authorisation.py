@@ -58,6 +58,7 @@ WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
 WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
 WITHOUT_ROWS.add("directory.details_view")
 WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
+WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
