@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.columns import choice, index, key, moment, own_id, refers, row, version
 from migrations.office_data import begin_histories, fill_likeness_keys
 from migrations.triggers import allow_changes, guard_accounts, refuse_changes, unguard_accounts
 
@@ -20,7 +21,6 @@ down_revision = "20261123_5_office"
 branch_labels = None
 depends_on = None
 
-Whole = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 GROWING = ("registration_version", "participant_note")
 KEYS = (
     "company_key",
@@ -37,54 +37,18 @@ ONE_OWNER = (
 )
 
 
-def _choice(name: str, *values: str) -> sa.Enum:
-    """Text that a CHECK holds to ``values``, in both databases."""
-    return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=40)
-
-
-def _moment(name: str, *, nullable: bool = False) -> sa.Column[object]:
-    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
-
-
-def _row(name: str, *, nullable: bool = False) -> sa.Column[object]:
-    return sa.Column(name, Whole, nullable=nullable)
-
-
-def _id() -> sa.Column[object]:
-    return sa.Column("id", Whole, autoincrement=True, nullable=False)
-
-
-def _version() -> sa.Column[object]:
-    return sa.Column("version", sa.Integer(), nullable=False)
-
-
-def _refers(table: str, **columns: str) -> list[sa.ForeignKeyConstraint]:
-    return [
-        sa.ForeignKeyConstraint([column], [f"{target}.id"], name=op.f(f"fk_{table}_{column}"))
-        for column, target in columns.items()
-    ]
-
-
-def _key(table: str) -> sa.PrimaryKeyConstraint:
-    return sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}"))
-
-
-def _index(table: str, *columns: str) -> None:
-    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns), unique=False)
-
-
 def _extend_applications() -> None:
     with op.batch_alter_table("registration_application") as table:
         for name in KEYS:
             table.add_column(sa.Column(name, sa.String(length=200), nullable=False, server_default=""))
-        table.add_column(_row("clerk_id", nullable=True))
+        table.add_column(row("clerk_id", nullable=True))
         table.create_foreign_key(op.f("fk_registration_application_clerk_id"), "user", ["clerk_id"], ["id"])
     fill_likeness_keys(op.get_bind())
     with op.batch_alter_table("registration_application") as table:
         for name in KEYS:
             table.alter_column(name, existing_type=sa.String(length=200), server_default=None)
     for name in (*KEYS, "clerk_id"):
-        _index("registration_application", name)
+        index("registration_application", name)
     op.create_index(
         "ix_registration_application_received_on", "registration_application", ["received_on", "id"]
     )
@@ -111,30 +75,30 @@ def _extend_targets() -> None:
 def _make_scans() -> None:
     op.create_table(
         "application_scan",
-        _id(),
-        _row("application_id"),
-        _row("document_id"),
+        own_id(),
+        row("application_id"),
+        row("document_id"),
         sa.Column(
             "kind",
-            _choice("scan_kind", "application", "consent", "correction", "form", "other"),
+            choice("scan_kind", "application", "consent", "correction", "form", "other"),
             nullable=False,
         ),
-        _row("created_by_id"),
-        _moment("created_at"),
-        _row("removed_by_id", nullable=True),
-        _moment("removed_at", nullable=True),
+        row("created_by_id"),
+        moment("created_at"),
+        row("removed_by_id", nullable=True),
+        moment("removed_at", nullable=True),
         sa.CheckConstraint(
             "(removed_at IS NULL) = (removed_by_id IS NULL)",
             name=op.f("ck_application_scan_remover_if_removed"),
         ),
-        *_refers(
+        *refers(
             "application_scan",
             application_id="registration_application",
             document_id="document",
             created_by_id="user",
             removed_by_id="user",
         ),
-        _key("application_scan"),
+        key("application_scan"),
     )
     op.create_index(
         "ix_application_scan_live",
@@ -143,30 +107,30 @@ def _make_scans() -> None:
         sqlite_where=sa.text("removed_at IS NULL"),
         postgresql_where=sa.text("removed_at IS NULL"),
     )
-    _index("application_scan", "document_id")
+    index("application_scan", "document_id")
 
 
 def _make_imports() -> None:
     op.create_table(
         "import",
-        _id(),
-        sa.Column("kind", _choice("import_kind", "applications", "targets"), nullable=False),
+        own_id(),
+        sa.Column("kind", choice("import_kind", "applications", "targets"), nullable=False),
         sa.Column(
             "state",
-            _choice("import_state", "uploaded", "ready", "refused", "running", "done", "failed", "discarded"),
+            choice("import_state", "uploaded", "ready", "refused", "running", "done", "failed", "discarded"),
             nullable=False,
         ),
-        _moment("state_since"),
-        _row("document_id"),
-        _row("job_id", nullable=True),
-        _row("marked_id", nullable=True),
+        moment("state_since"),
+        row("document_id"),
+        row("job_id", nullable=True),
+        row("marked_id", nullable=True),
         sa.Column("rows_total", sa.Integer(), nullable=False),
         sa.Column("rows_bad", sa.Integer(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
-        _row("created_by_id"),
-        _moment("created_at"),
-        _moment("finished_at", nullable=True),
-        _version(),
+        row("created_by_id"),
+        moment("created_at"),
+        moment("finished_at", nullable=True),
+        version(),
         sa.CheckConstraint(
             "rows_total >= 0 AND rows_bad >= 0 AND rows_bad <= rows_total",
             name=op.f("ck_import_rows_counted"),
@@ -174,15 +138,15 @@ def _make_imports() -> None:
         sa.CheckConstraint(
             "(state = 'done') = (finished_at IS NOT NULL)", name=op.f("ck_import_done_has_moment")
         ),
-        *_refers("import", document_id="document", job_id="job", marked_id="document", created_by_id="user"),
-        _key("import"),
+        *refers("import", document_id="document", job_id="job", marked_id="document", created_by_id="user"),
+        key("import"),
     )
     op.create_index("ix_import_queue", "import", ["state", "created_at"])
-    _index("import", "created_by_id")
+    index("import", "created_by_id")
     op.create_table(
         "import_row",
-        _id(),
-        _row("import_id"),
+        own_id(),
+        row("import_id"),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("sheet", sa.String(length=100), nullable=False),
         sa.Column("row_number", sa.Integer(), nullable=False),
@@ -190,49 +154,49 @@ def _make_imports() -> None:
         sa.Column("values", sa.JSON(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("similar", sa.JSON(), nullable=False),
-        _row("made_id", nullable=True),
-        *_refers("import_row", import_id="import"),
-        _key("import_row"),
+        row("made_id", nullable=True),
+        *refers("import_row", import_id="import"),
+        key("import_row"),
         sa.UniqueConstraint("import_id", "position", name=op.f("uq_import_row_import_id_position")),
     )
-    _index("import_row", "import_id")
+    index("import_row", "import_id")
 
 
 def _make_batches() -> None:
     op.create_table(
         "letter_batch",
-        _id(),
-        sa.Column("state", _choice("batch_state", "queued", "ready", "gone", "failed"), nullable=False),
+        own_id(),
+        sa.Column("state", choice("batch_state", "queued", "ready", "gone", "failed"), nullable=False),
         sa.Column("letter_ids", sa.JSON(), nullable=False),
         sa.Column("letters", sa.Integer(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("left_out", sa.JSON(), nullable=False),
-        _row("job_id", nullable=True),
-        _row("created_by_id"),
-        _moment("created_at"),
-        _moment("ready_at", nullable=True),
-        _moment("until", nullable=True),
-        _moment("fetched_at", nullable=True),
+        row("job_id", nullable=True),
+        row("created_by_id"),
+        moment("created_at"),
+        moment("ready_at", nullable=True),
+        moment("until", nullable=True),
+        moment("fetched_at", nullable=True),
         sa.Column("last_error", sa.String(length=500), nullable=True),
-        _version(),
+        version(),
         sa.CheckConstraint(
             "(state = 'ready') = (sealed IS NOT NULL)", name=op.f("ck_letter_batch_sealed_if_ready")
         ),
         sa.CheckConstraint("letters > 0", name=op.f("ck_letter_batch_letters_positive")),
-        *_refers("letter_batch", job_id="job", created_by_id="user"),
-        _key("letter_batch"),
+        *refers("letter_batch", job_id="job", created_by_id="user"),
+        key("letter_batch"),
     )
     op.create_index("ix_letter_batch_owner", "letter_batch", ["created_by_id", "created_at"])
 
 
 def _proposal_columns(table: str) -> list[sa.schema.SchemaItem]:
     return [
-        _row("proposed_by_id"),
-        _moment("proposed_at"),
-        _row("confirmed_by_id", nullable=True),
-        _moment("confirmed_at", nullable=True),
-        _version(),
+        row("proposed_by_id"),
+        moment("proposed_at"),
+        row("confirmed_by_id", nullable=True),
+        moment("confirmed_at", nullable=True),
+        version(),
         sa.CheckConstraint(
             "confirmed_by_id IS NULL OR confirmed_by_id <> proposed_by_id", name=op.f(f"ck_{table}_four_eyes")
         ),
@@ -240,8 +204,8 @@ def _proposal_columns(table: str) -> list[sa.schema.SchemaItem]:
             "(state = 'confirmed') = (confirmed_by_id IS NOT NULL)",
             name=op.f(f"ck_{table}_confirmer_if_confirmed"),
         ),
-        *_refers(table, proposed_by_id="user", confirmed_by_id="user"),
-        _key(table),
+        *refers(table, proposed_by_id="user", confirmed_by_id="user"),
+        key(table),
     ]
 
 
@@ -261,57 +225,57 @@ def _make_proposals() -> None:
     states = ("proposed", "confirmed", "withdrawn")
     op.create_table(
         "account_change",
-        _id(),
-        _row("account_id"),
-        sa.Column("action", _choice("account_action", "suspend", "resume", "close"), nullable=False),
-        sa.Column("state", _choice("proposal_state", *states), nullable=False),
+        own_id(),
+        row("account_id"),
+        sa.Column("action", choice("account_action", "suspend", "resume", "close"), nullable=False),
+        sa.Column("state", choice("proposal_state", *states), nullable=False),
         sa.Column("reason", sa.String(length=2000), nullable=False),
-        *_refers("account_change", account_id="account"),
+        *refers("account_change", account_id="account"),
         *_proposal_columns("account_change"),
     )
     _one_open("account_change", "account_id")
-    _index("account_change", "account_id")
+    index("account_change", "account_id")
     op.create_table(
         "phase_proposal",
-        _id(),
-        _row("phase_id", nullable=True),
+        own_id(),
+        row("phase_id", nullable=True),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("years", sa.JSON(), nullable=False),
         sa.Column("dates", sa.JSON(), nullable=False),
         sa.Column("reason", sa.String(length=2000), nullable=False),
-        sa.Column("state", _choice("phase_proposal_state", *states), nullable=False),
+        sa.Column("state", choice("phase_proposal_state", *states), nullable=False),
         sa.CheckConstraint("number > 0", name=op.f("ck_phase_proposal_number_positive")),
-        *_refers("phase_proposal", phase_id="phase"),
+        *refers("phase_proposal", phase_id="phase"),
         *_proposal_columns("phase_proposal"),
     )
     _one_open("phase_proposal", "number")
-    _index("phase_proposal", "phase_id")
+    index("phase_proposal", "phase_id")
 
 
-def _owned(table: str, *items: sa.schema.SchemaItem, **refers: str) -> None:
+def _owned(table: str, *items: sa.schema.SchemaItem, **others: str) -> None:
     owners = {"holder_id": "holder", "trader_id": "trader", "verifier_id": "verifier"}
     op.create_table(
         table,
-        _id(),
-        *(_row(name, nullable=True) for name in owners),
+        own_id(),
+        *(row(name, nullable=True) for name in owners),
         *items,
         sa.CheckConstraint(ONE_OWNER, name=op.f(f"ck_{table}_one_owner")),
-        *_refers(table, **owners, **refers),
-        _key(table),
+        *refers(table, **owners, **others),
+        key(table),
     )
     for name in owners:
-        _index(table, name)
+        index(table, name)
 
 
 def _make_records() -> None:
     causes = ("registered", "contact_change", "company_change", "consent", "carried_over")
     _owned(
         "registration_version",
-        _moment("valid_from"),
-        sa.Column("cause", _choice("record_cause", *causes), nullable=False),
-        _row("cause_id", nullable=True),
+        moment("valid_from"),
+        sa.Column("cause", choice("record_cause", *causes), nullable=False),
+        row("cause_id", nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
-        _row("actor_id", nullable=True),
+        row("actor_id", nullable=True),
         actor_id="user",
     )
     _owned(
@@ -322,9 +286,9 @@ def _make_records() -> None:
         sa.Column("old", sa.JSON(), nullable=False),
         sa.Column("new", sa.JSON(), nullable=False),
         sa.Column("note", sa.String(length=2000), nullable=True),
-        _row("document_id", nullable=True),
-        _row("recorded_by_id"),
-        _moment("recorded_at"),
+        row("document_id", nullable=True),
+        row("recorded_by_id"),
+        moment("recorded_at"),
         sa.CheckConstraint("seal_received", name=op.f("ck_company_change_seal_received")),
         sa.UniqueConstraint("number", name=op.f("uq_company_change_number")),
         document_id="document",
@@ -333,8 +297,8 @@ def _make_records() -> None:
     _owned(
         "participant_note",
         sa.Column("text", sa.String(length=2000), nullable=False),
-        _row("created_by_id"),
-        _moment("created_at"),
+        row("created_by_id"),
+        moment("created_at"),
         sa.CheckConstraint("length(text) > 0", name=op.f("ck_participant_note_text_given")),
         created_by_id="user",
     )
@@ -343,7 +307,7 @@ def _make_records() -> None:
 def upgrade() -> None:
     _extend_applications()
     _extend_targets()
-    op.add_column("user", _moment("locked_at", nullable=True))
+    op.add_column("user", moment("locked_at", nullable=True))
     op.create_index("ix_mail_message_recipient", "mail_message", ["recipient", "id"])
     _make_scans()
     _make_imports()

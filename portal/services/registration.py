@@ -29,7 +29,7 @@ from portal.permissions import Permission
 from portal.services import access, audit, holders, letters, once, records, transitions, verifiers, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
-from portal.services.near_duplicates import likeness_keys, near_duplicates
+from portal.services.near_duplicates import NearDuplicate, likeness_keys, near_duplicates
 from portal.services.numbers import next_number
 from portal.services.registration_checks import acceptance_problems, application_key
 from portal.services.registration_data import (
@@ -321,14 +321,7 @@ def accept(
         raise refuse(Refusal.WRONG_STATE)
     # the series' lock makes acceptances wait for each other: two may not take one name or site
     number = 0 if row.kind is ParticipantKind.VERIFIER else holders.next_account_number(session)
-    problems = acceptance_problems(session, data_of(row))
-    similar = near_duplicates(session, row)
-    seen = {one.application_id for one in similar} if distinct is True else set(distinct or ())
-    unseen = sum(one.application_id not in seen for one in similar)
-    if unseen:
-        problems.append(Problem(Refusal.DUPLICATE_UNCHECKED, "distinct", {"count": unseen}))
-    if problems:
-        raise Refused(*problems)
+    similar = _acceptable(session, row, distinct)
     made, logins = _make(session, row, number, actor)
     letter = letters.make_completion(session, row, made, logins, actor=actor)
     _decided(row, actor, None)
@@ -361,6 +354,21 @@ def accept(
         actor=actor,
     )
     return accepted
+
+
+def _acceptable(
+    session: Session, row: RegistrationApplication, distinct: bool | Collection[int]
+) -> list[NearDuplicate]:
+    """What looks like ``row`` and was seen not to be it; refuses with all that stands against acceptance."""
+    problems = acceptance_problems(session, data_of(row))
+    similar = near_duplicates(session, row)
+    seen = {one.application_id for one in similar} if distinct is True else set(distinct or ())
+    unseen = sum(one.application_id not in seen for one in similar)
+    if unseen:
+        problems.append(Problem(Refusal.DUPLICATE_UNCHECKED, "distinct", {"count": unseen}))
+    if problems:
+        raise Refused(*problems)
+    return similar
 
 
 def _make(
