@@ -139,6 +139,7 @@ def history(
     subjects: Sequence[tuple[str, Sequence[int]]],
     *,
     holder_id: int | None = None,
+    longest: int = LONGEST,
 ) -> list[tuple[datetime, str, str, bool]]:
     """The newest events about some rows, for ``macros/data.timeline``; one query.
 
@@ -156,6 +157,6 @@ def history(
         .options(joinedload(Event.actor))
         .where(or_(*wanted), Event.tag.not_in([tag.value for tag in _NOISE]))
         .order_by(Event.id.desc())
-        .limit(LONGEST)
+        .limit(longest)
     )
     return [(event.at, event_word(event.tag), _by(event), place == 0) for place, event in enumerate(events)]

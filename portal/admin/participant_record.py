@@ -25,6 +25,9 @@ from portal.services.records import Participant
 from portal.services.whole_record import WholeRecord, whole_record
 from portal.web import actor
 
+#: how many events the page of a record shows
+EVENTS = 15
+
 
 class NoteForm(KeyForm):
     """A note of the office."""
@@ -81,7 +84,8 @@ class RecordPages(PaperChangePages, HistoryPages):
             ("participant_note", [one.id for one in found.notes]),
             *more,
         ]
-        return list(history(db_session(), subjects, holder_id=holder_id))
+        # the page is long; the audit trail behind its link has all of them
+        return list(history(db_session(), subjects, holder_id=holder_id, longest=EVENTS))
 
     def _record(self, model: Participant) -> WholeRecord:
         """The record of the one participant this request shows, read once."""

@@ -210,7 +210,8 @@ def _carry_out(session: Session, work: Work) -> int:
     row.finished_at = clock.now()
     workflow.advance(session, transitions.IMPORT, row, "finish", actor=None, rows=len(made))
     count = f"{len(made):,}"
-    _tell(session, row, starter, (f"{count}件を取り込みました", f"{count} rows were imported"))
+    english = "1 row was imported" if len(made) == 1 else f"{count} rows were imported"
+    _tell(session, row, starter, (f"{count}件を取り込みました", english))
     return len(made)
 
 

@@ -24,7 +24,7 @@ from portal.services import company_papers, notes, registration
 from portal.services.records import Participant
 
 #: how many mails the page shows
-MAILS = 20
+MAILS = 10
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,12 @@ def test_an_import_makes_what_the_desk_makes(desk: Desk) -> None:
         )
     ]
     assert facts[0] == facts[3]
+    told = desk.session.execute(
+        select(MailMessage.recipient, MailMessage.recipient_name).where(
+            MailMessage.kind == "application_received"
+        )
+    ).all()
+    assert told[:3] == [(one.mail_a, one.contact_name) for one in made] and len(told) == 4
     assert (made[0].seal_received, made[0].consent_received) == (False, True)
 
 
