@@ -205,6 +205,7 @@ def test_for_a_login_that_was_locked_meanwhile_nothing_is_written(app: Flask, cl
 
 
 def test_after_a_day_it_is_gone_before_and_after_the_worker_came_by(clerk: Clerk) -> None:
+    clock.set_time(clock.now())
     before = contents(clerk)
     page, _data = written(clerk, EXCEL)
     clock.step(list_files.KEPT - timedelta(minutes=1))
@@ -259,6 +260,7 @@ def test_a_worker_that_lost_its_lease_keeps_nothing(clerk: Clerk, monkeypatch: p
 def test_a_process_without_the_application_leaves_it_for_another(
     clerk: Clerk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock.set_time(clock.now())
     page = str(press(clerk, EXCEL).location)
     with monkeypatch.context() as bare:
         bare.setattr(list_files, "_writers", [])
