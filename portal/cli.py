@@ -217,11 +217,13 @@ def _stop_on_signals(stop: Event) -> None:
 
 @portal.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due and end.")
-def work(once: bool) -> None:
+@click.pass_obj
+def work(create_app: Callable[[Settings], Any], once: bool) -> None:
     """Deliver mail and run jobs."""
     settings = _settings()
     with _database(settings) as open_session:
         _refuse_unsafe(settings)
+        create_app(settings)  # long lists are written as the application shows them
         if once:
             done = worker.one_round(open_session, transport_for(settings))
             click.echo(f"{done} done")

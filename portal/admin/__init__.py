@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 from flask_admin.base import Admin, AdminIndexView
 
+from portal.services.list_files import provide
 from portal.web import register_navigation
 
 #: the subjects of the room; each module's ``views()`` makes its screens anew for one application
@@ -36,6 +37,7 @@ MODULES: tuple[str, ...] = (
     "events",
     "demo_clock",
     "phase_proposals",
+    "list_files",
 )
 
 
@@ -54,3 +56,4 @@ def install(app: Flask) -> None:
     app.extensions["portal_admin_blueprints"] = frozenset(view.endpoint for view in views)
     navigation = import_module(f"{__name__}.navigation")
     register_navigation("admin", navigation.build)
+    provide(import_module(f"{__name__}.list_files").writer(app))

@@ -14,12 +14,10 @@ from portal.admin import formats
 from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView
 from portal.admin.filters import ChoiceFilter, ConditionFilter
-from portal.extensions import db_session
 from portal.models import Account, AccountKind, AccountState, Contact, Holder, Trader
 from portal.permissions import Permission
-from portal.services import audit, directory
+from portal.services import directory, list_files
 from portal.services.audit import EventTag
-from portal.web import actor, carry_out
 from portal.web_text import label
 
 #: where the filter stands that tells what the participants see
@@ -194,18 +192,9 @@ class DirectoryView(SecretariatView):
         """Whether the list shows what the participants see and nothing else."""
         return [one[0::2] for one in self._get_list_filter_args()] == [(_LISTED, "1")]
 
-    def exporting(self, count: int) -> None:
+    def export_event(self, count: int) -> list_files.Event:
         chosen = {_FILTERS[one[0]]: one[2] for one in self._get_list_filter_args()}
-        carry_out(
-            lambda: audit.record(
-                db_session(),
-                EventTag.DIRECTORY_EXPORTED,
-                actor(),
-                actor=actor(),
-                count=count,
-                chosen=chosen,
-            )
-        )
+        return EventTag.DIRECTORY_EXPORTED, {"count": count, "chosen": chosen}
 
 
 def views() -> list[Any]:

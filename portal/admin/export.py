@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from flask import Response
 
+from portal.services.documents import CSV
 from portal.services.exports import CHUNK, XLSX, csv_file, xlsx_file
 
 
@@ -30,7 +31,7 @@ def _portions(file: IO[bytes]) -> Iterator[bytes]:
 
 def csv_response(name: str, titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:
     """A CSV download."""
-    return _download(name, "text/csv", *csv_file(titles, rows))
+    return download(name, CSV, *csv_file(titles, rows))
 
 
 def xlsx_response(
@@ -41,11 +42,11 @@ def xlsx_response(
     figures: Collection[int] = (),
 ) -> Response:
     """An Excel download; ``figures`` are the places of the columns of figures."""
-    return _download(name, XLSX, *xlsx_file(titles, rows, sheet_name or name.rsplit("_", 1)[0], figures))
+    return download(name, XLSX, *xlsx_file(titles, rows, sheet_name or name.rsplit("_", 1)[0], figures))
 
 
-def _download(name: str, media_type: str, file: IO[bytes], size: int) -> Response:
-    """Rows go to a temporary file as they come, not into memory, and before the request's reading ends."""
+def download(name: str, media_type: str, file: IO[bytes], size: int) -> Response:
+    """A written file as a download: its rows lie in a temporary file, written before the reading ended."""
     response = Response(_portions(file), mimetype=media_type)
     response.call_on_close(file.close)
     response.headers["Content-Length"] = str(size)

@@ -6,12 +6,13 @@ details and export. Addresses carry known arguments only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
-from flask import abort, flash, redirect
+from flask import abort, flash, redirect, request
 from flask_admin.base import expose
 from flask_admin.contrib.sqla.view import ModelView
 from flask_babel import gettext as _
@@ -22,13 +23,21 @@ from sqlalchemy.sql import func
 
 from portal import clock
 from portal.admin.door import ClosedDoor
-from portal.admin.export import csv_response, xlsx_response
+from portal.admin.export import download
 from portal.admin.formats import value_of
-from portal.web_text import NOTHING
+from portal.errors import NotAllowed, NotFound, Refused
+from portal.extensions import db_session
+from portal.services import documents, list_files
+from portal.services.exports import csv_file, xlsx_file
+from portal.services.list_files import Made
+from portal.web import actor, carry_out, texts
+from portal.web_text import NOTHING, locale_name
 
 LONGEST_SEARCH = 100
 LAST_PAGE = 1_000_000
 LARGEST_KEY = 2**63 - 1
+#: rows between two words about the progress, each of which is a commit
+TOLD_EACH = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,9 @@ class RowList(ClosedDoor, ModelView):
     """A narrowed, searchable, exportable list of rows; the pages around it are ``SecretariatView``'s."""
 
     export_types = ["csv", "xlsx"]
-    export_max_rows = 100_000
+    #: beyond these rows the worker writes the file
+    export_at_once = 2_000
+    export_max_rows = 300_000
 
     def __init__(self, model: type[Any], *args: Any, **kwargs: Any) -> None:
         self._keys = sa_inspect(model).primary_key
@@ -165,10 +176,28 @@ class RowList(ClosedDoor, ModelView):
 
     # ---- export
 
-    @expose("/export/<export_type>/")
+    @expose("/export/<export_type>/", methods=("GET", "POST"))
     def export(self, export_type: str) -> Any:
+        """What is filtered now as a file: a short list at once, a long one through the worker."""
         if not self.can_export or export_type not in self.export_types:
             abort(404)
+        count, query = self._asked_rows()
+        if count > self.export_max_rows:
+            return self._no_file(
+                _(
+                    "%(n)s件を超えるため、ファイルにできません。条件を絞ってください。",
+                    n=f"{self.export_max_rows:,}",
+                )
+            )
+        if count > self.export_at_once:
+            return self._order(export_type, count)
+        event = self.export_event(count)
+        if event is not None:
+            carry_out(lambda: list_files.record(db_session(), event, actor=actor()))
+        return download(self._file_name(export_type), *self._file_of(export_type, self._export_rows(query)))
+
+    def _asked_rows(self) -> tuple[int, Any]:
+        """(how many rows, the query for them) of what the address asks for."""
         args = self._get_list_extra_args()
         sort = self._get_column_by_idx(args.sort)
         count, query = self.get_list(
@@ -180,25 +209,58 @@ class RowList(ClosedDoor, ModelView):
             execute=False,
             page_size=self.export_max_rows,
         )
-        if count is not None and count > self.export_max_rows:
-            flash(
-                _(
-                    "%(n)s件を超えるため、ファイルにできません。条件を絞ってください。",
-                    n=f"{self.export_max_rows:,}",
-                ),
-                "error",
-            )
-            return redirect(self.list_address())
-        self.exporting(int(count or 0))
-        name = f"{self.name}_{clock.today():%Y%m%d}.{export_type}"
+        return int(count or 0), query
+
+    def _no_file(self, why: str) -> Any:
+        flash(why, "error")
+        return redirect(self.list_address())
+
+    def _order(self, export_type: str, count: int) -> Any:
+        """Let the worker write the file; an address that was only opened asks first."""
+        if request.method != "POST":
+            return self.render("admin/list_file_ask.html", count=count, file=export_type)
+        asked = list_files.Asked(
+            str(self.endpoint),
+            export_type,
+            urlsplit(self.export_address(export_type)).query,
+            locale_name(),
+            self.list_address(),
+        )
+        try:
+            file_id = carry_out(lambda: list_files.order(db_session(), asked, actor=actor()))
+        except Refused as refused:
+            return self._no_file(texts(refused.problems)[0])
+        return redirect(self.get_url("list_file.index", id=file_id))
+
+    def made(self, export_type: str, tell: Callable[[int, int], None]) -> Made:
+        """The file that the request asks for, for the worker; ``tell`` hears how many rows are written.
+
+        Raises ``NotFound`` if a filter of the address is none any more: the file would hold too much.
+        """
+        if len(self._get_list_filter_args()) != sum(1 for name in request.args if name.startswith("flt")):
+            raise NotFound
+        count, query = self._asked_rows()
+        if count > self.export_max_rows:
+            raise NotAllowed
+        media_type, file, _size = self._file_of(export_type, _told(self._export_rows(query), count, tell))
+        with file:
+            name, event = self._file_name(export_type), self.export_event(count)
+            return Made(name, media_type, file.read(), count, event)
+
+    def _file_name(self, export_type: str) -> str:
+        return f"{self.name}_{clock.today():%Y%m%d}.{export_type}"
+
+    def _file_of(self, export_type: str, rows: Iterable[list[Any]]) -> tuple[str, IO[bytes], int]:
+        """(media type, temporary file, its size)."""
         titles = [title for _column, title in self._export_columns]
         if export_type == "csv":
-            return csv_response(name, titles, self._export_rows(query))
+            return documents.CSV, *csv_file(titles, rows)
         figures = [n for n, (column, _title) in enumerate(self._export_columns) if self._is_figure(column)]
-        return xlsx_response(name, titles, self._export_rows(query), str(self.name), figures)
+        return documents.XLSX, *xlsx_file(titles, rows, str(self.name), figures)
 
-    def exporting(self, count: int) -> None:
-        """Called before ``count`` rows leave as a file."""
+    def export_event(self, count: int) -> list_files.Event:
+        """What to remember when ``count`` rows leave as a file, as the request asks for them."""
+        return None
 
     def _is_raw(self, column: Any) -> bool:
         # a number that the list writes as a name (a phase, a fiscal year) is a name in the file too
@@ -208,23 +270,46 @@ class RowList(ClosedDoor, ModelView):
         return column in getattr(self, "column_figures", ())
 
     def _export_rows(self, query: Any) -> Iterator[list[Any]]:
-        names = [str(column) for column, _title in self._export_columns]
+        read = [self._reader_of(str(column)) for column, _title in self._export_columns]
         for model in query.yield_per(500):
-            yield [self.get_export_value(model, name) for name in names]
+            yield [one(model) for one in read]
 
     def get_export_value(self, model: Any, name: Any) -> Any:
         """The raw figure or date; everything else as the list shows it, undressed."""
+        return self._reader_of(name)(model)
+
+    def _reader_of(self, name: str) -> Callable[[Any], Any]:
+        """What reads a column's value from a row: what is the same for all rows is decided once."""
         own, dressed = (self.column_formatters_export or {}).get(name), self.column_formatters.get(name)
         if own is not None and own is not dressed:
-            value = own(self, None, model, name)
-            return None if value == NOTHING else value
-        raw = value_of(model, name)
-        if isinstance(raw, bool):
-            return _("はい") if raw else _("いいえ")
-        if hasattr(raw, "isoformat") or (isinstance(raw, int | float) and self._is_raw(name)):
-            return raw
-        if isinstance(raw, str) and not isinstance(raw, Enum):
-            return raw
-        shown = dressed(self, None, model, name) if dressed is not None else raw
-        text = shown.striptags() if isinstance(shown, Markup) else shown
-        return None if text == NOTHING else text
+
+            def read_own(model: Any) -> Any:
+                value = own(self, None, model, name)
+                return None if value == NOTHING else value
+
+            return read_own
+        figures, words = self._is_raw(name), {True: _("はい"), False: _("いいえ")}
+
+        def read(model: Any) -> Any:
+            raw = value_of(model, name)
+            if type(raw) is str:
+                return raw
+            if isinstance(raw, bool):
+                return words[raw]
+            if hasattr(raw, "isoformat") or (isinstance(raw, int | float) and figures):
+                return raw
+            if isinstance(raw, str) and not isinstance(raw, Enum):
+                return raw
+            shown = dressed(self, None, model, name) if dressed is not None else raw
+            text = shown.striptags() if isinstance(shown, Markup) else shown
+            return None if text == NOTHING else text
+
+        return read
+
+
+def _told(rows: Iterable[list[Any]], count: int, tell: Callable[[int, int], None]) -> Iterator[list[Any]]:
+    tell(0, count)
+    for number, row in enumerate(rows, 1):
+        if number % TOLD_EACH == 0:
+            tell(number, count)
+        yield row

@@ -138,3 +138,4 @@ class Refusal(StrEnum):
     ROWS_REFUSED = auto()
     VERIFIER_NEEDED = auto()
     OWN_ROLE = auto()
+    LIST_FILES_WAITING = auto()

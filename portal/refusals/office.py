@@ -141,4 +141,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "「{name}」が大きすぎます。1つのファイルは{limit} MBまでです。",
         "“{name}” is too large. A file may have {limit} MB at most.",
     ),
+    Refusal.LIST_FILES_WAITING: (
+        "作っているファイルが{limit}つあります。できてから、もう一度保存してください。",
+        "{limit} files are being made for you. Save again when they are there.",
+    ),
 }

@@ -19,6 +19,7 @@ from portal.errors import NotFound, Refusal, refuse
 from portal.models import Document, DocumentContent, User
 
 PDF = "application/pdf"
+CSV = "text/csv"
 PNG = "image/png"
 JPEG = "image/jpeg"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -18,12 +18,11 @@ from typing import IO, Any
 
 from markupsafe import Markup
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from portal.clock import in_tokyo
+from portal.services.sheet_file import write_sheet
 
 #: what a spreadsheet program may take for the beginning of a formula, full-width forms included
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "−", "＠")
@@ -32,6 +31,8 @@ CHUNK = 64 * 1024
 _LOOKS_LIKE_A_FIGURE = re.compile(
     r"0[0-9]+|[0-9]{16,}|[0-9]+[eE][0-9]+|[0-9]{1,4}([-/])[0-9]{1,2}(?:\1[0-9]{1,4})?"
 )
+#: what the pattern above begins with; looked at first, since a file holds a million words
+_DIGITS = frozenset("0123456789")
 #: Excel keeps no more digits than these
 _DIGITS_KEPT = 10**15
 #: rows looked at before the first is written, to know how wide the columns are
@@ -47,6 +48,8 @@ def plain_cell(value: Any) -> str | int | Decimal | None:
 
     Moments become Tokyo wall time, markup loses its tags.
     """
+    if type(value) is str:  # nearly all of them
+        return "'" + value if value.startswith(_FORMULA) and value != "−" else value
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return value
     if isinstance(value, datetime):
@@ -60,6 +63,8 @@ def plain_cell(value: Any) -> str | int | Decimal | None:
 def csv_cell(value: Any) -> str | int | Decimal | None:
     """One value for a CSV: words that Excel would make a figure or a date of get a mark, and stay words."""
     plain = plain_cell(value)
+    if type(value) is str and value[:1] not in _DIGITS:
+        return plain
     word = isinstance(value, str) and isinstance(plain, str)
     return f"'{plain}" if word and _LOOKS_LIKE_A_FIGURE.fullmatch(str(plain)) else plain
 
@@ -93,16 +98,20 @@ def csv_file(titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> tuple[IO[b
     return file, size
 
 
+_WORDS, _PLAIN, _GROUPED, _DAY, _MOMENT = "@", "General", "#,##0", "yyyy-mm-dd", "yyyy-mm-dd hh:mm"
+_FORMATS = (_WORDS, _PLAIN, _GROUPED, _DAY, _MOMENT)
+
+
 def _sheet_value(value: Any, figure: bool) -> tuple[Any, str]:
     """(value, number format) of a cell: days and moments (Tokyo wall time) stay what they are."""
     if isinstance(value, datetime):
-        return in_tokyo(value).replace(tzinfo=None), "yyyy-mm-dd hh:mm"
+        return in_tokyo(value).replace(tzinfo=None), _MOMENT
     if isinstance(value, date):
-        return value, "yyyy-mm-dd"
+        return value, _DAY
     plain: Any = plain_cell(value)
     if isinstance(plain, int | Decimal) and -_DIGITS_KEPT < plain < _DIGITS_KEPT:
-        return plain, "#,##0" if figure else "General"
-    return (None, "General") if plain is None else (ILLEGAL_CHARACTERS_RE.sub("", str(plain)), "@")
+        return plain, _GROUPED if figure else _PLAIN
+    return (None, _PLAIN) if plain is None else (str(plain), _WORDS)
 
 
 def _width(value: Any) -> int:
@@ -123,38 +132,21 @@ def xlsx_file(
     The head stays in view and filters; ``figures`` are the places of columns with thousands separators.
     The file is gone when the caller closes it.
     """
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(_SHEET_NAME.sub(" ", sheet_name)[:31])
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = _SHEET_NAME.sub(" ", sheet_name)[:31]
     heads, rest = [str(title) for title in titles], iter(rows)
     first = list(islice(rest, _LOOKED_AT))
     for place, head in enumerate(heads):
         widest = max([_width(head) + 3, *(_width(row[place]) + 2 for row in first if place < len(row))])
         column = sheet.column_dimensions[get_column_letter(place + 1)]
         column.width = min(max(widest, _NARROWEST), _WIDEST)
-    sheet.freeze_panes = "A2"
-
-    def cell(value: Any, figure: bool) -> Any:
-        plain, form = _sheet_value(value, figure)
-        made = WriteOnlyCell(sheet, value=plain)
-        if made.data_type == "f":  # belt and braces: text is never written as a formula
-            made.data_type = "s"
-        made.number_format = form
-        return made
-
-    def head_cell(head: str) -> Any:
-        made = cell(head, False)
+        made: Any = sheet.cell(1, place + 1)
+        made.value, made.number_format = _sheet_value(head, False)
+        made.data_type = "s"  # text is never written as a formula
         made.font, made.fill, made.alignment = Font(bold=True), _HEAD, Alignment(vertical="center")
-        return made
-
-    sheet.append([head_cell(head) for head in heads])
-    count = 1
-    for row in chain(first, rest):
-        sheet.append([cell(value, place in figures) for place, value in enumerate(row)])
-        count += 1
-    if heads:
-        sheet.auto_filter.ref = f"A1:{get_column_letter(len(heads))}{count}"
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    book.save(file)
-    size = file.tell()
-    file.seek(0)
-    return file, size
+    sheet.freeze_panes = "A2"
+    places = [place in figures for place in range(len(heads))]
+    return write_sheet(
+        book, chain(first, rest), lambda value, place: _sheet_value(value, places[place]), _FORMATS
+    )

@@ -42,6 +42,7 @@ def keep(
     actor: User,
     most: int = 1,
     facts: dict[str, Any] | None = None,
+    media_type: str = documents.XLSX,
 ) -> int:
     """Keep ``data`` for a day under ``name`` as one of ``actor``'s files of ``kind``; its number.
 
@@ -51,7 +52,7 @@ def keep(
     for job in earlier[: max(0, len(earlier) - most + 1)]:
         throw_away(session, job.payload)
         session.delete(job)
-    document = documents.store(session, name, data, documents.XLSX, actor=actor)
+    document = documents.store(session, name, data, media_type, actor=actor)
     payload = {"document": document.id, "sha256": document.sha256, "at": document.created_at.isoformat()}
     if facts is not None:
         payload["facts"] = facts
@@ -82,8 +83,8 @@ def find(session: Session, kind: str, kept_id: int, *, actor: User) -> Kept | No
     """A file of ``kind`` that ``actor`` brought; ``None`` for another login's, or after its day."""
     job = session.scalars(_of(kind, actor).where(Job.id == kept_id)).one_or_none()
     document = _document(session, job.payload) if job is not None else None
-    if job is None or document is None:
-        return None
+    if job is None or document is None or document.created_at + KEPT <= clock.now():
+        return None  # gone, or the worker has not come by yet
     return Kept(job.id, document, dict(job.payload.get("facts") or {}), job)
 
 

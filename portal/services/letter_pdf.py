@@ -155,6 +155,8 @@ def missing_glyphs(text: str) -> list[str]:
     White space and control characters count as present. A character with a variation selector is
     judged as a pair; what cannot be seen alone (a selector, a direction mark) is named ``U+202E``.
     """
+    if _printable().issuperset(text):  # nearly always, and long lists ask it of every item
+        return []
     present, pairs = _coverage()
     missing: list[str] = []
     for index, character in enumerate(text):
@@ -167,6 +169,12 @@ def missing_glyphs(text: str) -> list[str]:
         elif code not in present:
             missing.append(character if character.isprintable() else f"U+{code:04X}")
     return list(dict.fromkeys(missing))
+
+
+@cache
+def _printable() -> frozenset[str]:
+    """The characters that the letter font prints by themselves."""
+    return frozenset(chr(code) for code in _coverage()[0] if not _is_selector(code))
 
 
 def _is_selector(code: int) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import String
@@ -221,6 +222,7 @@ _SHAPES: dict[str, Callable[[str, str], Problem | None]] = {
 }
 
 
+@cache
 def limit_of(field: str) -> int | None:
     """How many characters a field of the form holds."""
     column = RegistrationApplication.__table__.columns.get(field)
