@@ -139,6 +139,15 @@ def _logged_out(_app: Flask, user: Any = None, **_more: Any) -> None:
     if getattr(user, "id", None) is not None:
         user_id = int(user.id)
         carry_out(lambda: logins.log_out(db_session(), actor=db_session.get_one(User, user_id)))
+    _forget_session()
+
+
+def _forget_session() -> None:
+    """Nothing that was kept for a login outlives it (the key of a sealed PDF), but for the language."""
+    language = session.get("lang")
+    session.clear()
+    if language is not None:
+        session["lang"] = language
 
 
 def _page_of_request() -> str | None:
@@ -151,13 +160,28 @@ def _page_of_request() -> str | None:
     return None
 
 
+def _ended_elsewhere() -> Response | None:
+    """The session was ended from outside (a lock, a new password): say so, and lead back after the login."""
+    _forget_session()
+    flash(
+        _(
+            "ログインが終わりました。パスワードやログインIDの状態が変わったためです。もう一度ログインしてください。"
+        ),
+        "warn",
+    )
+    if request.method in ("GET", "HEAD") or request.endpoint in ("security.login", "security.logout"):
+        return None
+    flash(_("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"), "warn")
+    return cast(Response, redirect(url_for("security.login", next=_page_of_request())))
+
+
 def _still_here(settings: Settings) -> Response | None:
     """Idle too long: log out with a word. Initial password: to the page that sets an own one."""
     if request.endpoint == "static":
         return None
     user = reader()
     if user is None:
-        return None
+        return _ended_elsewhere() if "_user_id" in session else None
     if not user.usable:
         # locking ends the sessions themselves; this is the second bolt
         logout_user()

@@ -189,7 +189,6 @@ class ApplicationForm(AdminForm):
             field = self._fields.get(item.name)
             if field is not None:
                 values[item.name] = field.data
-        values["disclosure_consent"] = bool(values.get("disclosure_consent"))
         return ApplicationData(kind=kind, joint_companies=self._joint(), **values)
 
     def sections(self) -> list[tuple[Any, list[Any]]]:

@@ -32,6 +32,10 @@ class ListFilter(BaseSQLAFilter):
     def operation(self) -> str:
         return type(self).__name__
 
+    def validate(self, value: Any) -> bool:
+        """A filter left open narrows nothing and is no mistake (the form sends every one)."""
+        return value == "" or bool(super().validate(value))
+
     def choices(self) -> Choices:
         """What may be chosen, as (value, label)."""
         return ()

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from flask import abort, flash, redirect, request
+from flask import abort, flash, g, redirect, request
 from flask_admin.base import expose
 from flask_admin.contrib.sqla.view import ModelView
 from flask_babel import gettext as _
@@ -118,8 +118,13 @@ class RowList(ClosedDoor, ModelView):
         return args
 
     def _get_list_filter_args(self) -> Any:
-        chosen = super()._get_list_filter_args() if self._filters else []
-        return [one for one in chosen or [] if one[2] != ""]
+        # read once for an address: a page asks several times, and a wrong value is told once
+        read = g.setdefault("list_filters", {})
+        address = self.endpoint, request.query_string
+        if address not in read:
+            chosen = super()._get_list_filter_args() if self._filters else []
+            read[address] = [one for one in chosen or [] if one[2] != ""]
+        return list(read[address])
 
     def get_invalid_value_msg(self, value: str, filter: Any) -> str:
         return _("「%(name)s」の条件に使えない値があったため、外しました。", name=filter.name)

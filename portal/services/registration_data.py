@@ -56,7 +56,8 @@ class ApplicationData:
     contact_fax: str | None = None
     mail_a: str = ""
     mail_b: str | None = None
-    disclosure_consent: bool = False
+    #: nobody is taken to have said no: what was not answered is asked for (verifiers are not asked)
+    disclosure_consent: bool | None = None
     phase_id: int | None = None
     site_name: str | None = None
     site_kana: str | None = None
@@ -109,7 +110,8 @@ PRINTED = (
 )
 CODES = ("contact_postal_code", "contact_telephone", "contact_fax", "mail_a", "mail_b")
 
-_NOT_KANA = re.compile(r"[^ぁ-ゖゝゞー・ \u3000]")
+#: a run of signs that are no hiragana, as it was typed (リース with its ー)
+_NOT_KANA = re.compile(r"[^ぁ-ゖゝゞー・ \u3000]+(?:ー+[^ぁ-ゖゝゞー・ \u3000]+)*")
 _POSTAL = re.compile(r"[0-9]{3}-[0-9]{4}")
 _PHONE = re.compile(r"0[0-9]{1,4}-[0-9]{1,4}-[0-9]{3,4}")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -147,6 +149,7 @@ def normalised(data: ApplicationData) -> ApplicationData:
         values["contact_company"] = values.get("contact_company") or values.get("company_name") or ""
     if data.kind is ParticipantKind.VERIFIER:
         values["account_name"] = None
+        values["disclosure_consent"] = False
     return replace(data, **values)
 
 
@@ -186,8 +189,8 @@ def data_from_json(values: dict[str, Any]) -> ApplicationData:
 
 
 def kana_problem(text: str, field: str) -> Problem | None:
-    """KANA_NOT_HIRAGANA naming the signs that are none, each once."""
-    found = "".join(dict.fromkeys(_NOT_KANA.findall(text)))[:20]
+    """KANA_NOT_HIRAGANA naming the runs that are none, as they were typed."""
+    found = "、".join(dict.fromkeys(_NOT_KANA.findall(text)))[:40]
     return Problem(Refusal.KANA_NOT_HIRAGANA, field, {"found": found}) if found else None
 
 
@@ -272,9 +275,9 @@ def form_problems(data: ApplicationData) -> list[Problem]:
     """
     required: tuple[str, ...] = REQUIRED
     if data.kind is ParticipantKind.HOLDER:
-        required = (*REQUIRED, *HOLDER_REQUIRED)
+        required = (*REQUIRED, *HOLDER_REQUIRED, "disclosure_consent")
     elif data.kind is ParticipantKind.TRADER:
-        required = (*REQUIRED, "account_name")
+        required = (*REQUIRED, "account_name", "disclosure_consent")
     problems = _field_problems(data, required)
     if data.kind is ParticipantKind.HOLDER and data.phase_id is None:
         problems.insert(0, Problem(Refusal.PHASE_NEEDED, "phase_id"))

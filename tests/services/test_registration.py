@@ -151,7 +151,7 @@ def test_the_refusal_of_kana_names_what_is_no_hiragana(session: Session) -> None
     data = make.holder_data(session, company_kana="えーびーしーリース")
     with pytest.raises(PortalError) as caught:
         registration.record_application(session, data, actor=make.office(session))
-    assert "「リス」" in caught.value.problems[0].text("ja")
+    assert "「リース」" in caught.value.problems[0].text("ja")
 
 
 def test_widths_and_blanks_are_put_right(session: Session) -> None:
