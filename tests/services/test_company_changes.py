@@ -326,6 +326,6 @@ def test_an_accepted_application_cannot_take_a_name_that_came_from_paper(session
     trader, officer = make.trader(session), make.office(session)
     recorded(session, trader, account_name="さきどり")
     row = registration.record_application(session, make.trader_data(account_name="さき どり"), actor=officer)
-    assert refused(lambda: registration.accept(session, row.id, actor=officer)) == {
+    assert refused(lambda: registration.accept(session, row.id, actor=officer, distinct=True)) == {
         "account_name": Refusal.ACCOUNT_NAME_TAKEN
     }
