@@ -262,6 +262,7 @@ def _tell(session: Session, change: CompanyChange, participant: Participant, act
         change,
         actor=actor,
         holder_id=holder.id if holder is not None else None,
+        kind=kind_of(participant).value,
         number=change.number,
         before=change.old,
         after=change.new,
