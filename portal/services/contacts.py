@@ -278,8 +278,23 @@ def accept_change(
         session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor, changes=in_words(changed_items(change))
     )
     if old.mail != new.mail:
-        _tell(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS, participant, actor, address=old.mail)
+        used = _still_used(session, old.mail)
+        _tell(
+            session,
+            MailKind.CONTACT_CHANGED_OLD_ADDRESS,
+            participant,
+            actor,
+            address=old.mail,
+            still_used=used,
+        )
     return change
+
+
+def _still_used(session: Session, address: str) -> bool:
+    """Whether some active login (B's, another participant's) goes on being told at ``address``."""
+    session.flush()
+    query = select(User.id).where(User.email == address, User.active.is_(True)).limit(1)
+    return session.scalar(query) is not None
 
 
 def _write(participant: Participant, old: ContactData, new: ContactData) -> None:
