@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import AccountAction, Event, MailMessage, ParticipantKind, User
+from portal.models import AccountAction, Event, MailMessage, ParticipantKind
 from portal.permissions import Role
 from portal.services import (
     account_life,
     colleagues,
     company_changes,
     contacts,
-    import_jobs,
     phase_proposals,
     targets,
     verifiers,
@@ -105,20 +103,6 @@ def test_the_old_address_is_not_told_that_it_gets_nothing_if_b_still_reads_there
         change = contacts.apply_for_change(session, wanted, actor=login)
         contacts.accept_change(session, change.id, actor=scheme.officer)
         assert words in mails(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS)[old]
-
-
-def test_an_import_that_fails_tells_whoever_started_it_and_names_the_file(
-    session: Session, scheme: People
-) -> None:
-    starter = session.scalars(select(User).where(User.login_id == "office04")).one()
-    row = SimpleNamespace(document=SimpleNamespace(name="申請一覧.xlsx"), created_by=scheme.officer)
-    job = SimpleNamespace(created_by_id=starter.id)
-    own = SimpleNamespace(get_one=lambda model, key: job if model is import_jobs.Job else starter)
-    found = import_jobs._starter(own, SimpleNamespace(job_id=1), row)  # type: ignore[arg-type]
-    import_jobs._tell(session, row, found, ("取り込めませんでした", "nothing was imported"))  # type: ignore[arg-type]
-    told = mails(session, MailKind.IMPORT_ENDED)
-    assert set(told) == {"office04@office.example"}
-    assert "申請一覧.xlsx" in told["office04@office.example"]
 
 
 def test_one_person_in_charge_of_two_participants_does_not_mix_their_mails(
