@@ -65,8 +65,10 @@ class ProvenForm(VersionForm):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        if is_fresh(g.settings):
-            self._fields.pop("password")
+        # whoever they are is asked last, beside the button
+        password = self._fields.pop("password")
+        if not is_fresh(g.settings):
+            self._fields["password"] = password
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Check the fields, then the password in a transaction of its own.
@@ -94,6 +96,19 @@ class ProvenForm(VersionForm):
         """Called first in the act's transaction: refuses an act whose form was not proven."""
         if "password" in self:
             raise refuse(Refusal.PASSWORD_WRONG, "password")
+
+
+class ProvenReasonForm(ProvenForm):
+    """A grave act that must say why."""
+
+    reason = ReasonForm.reason
+
+
+class ProvenKeyForm(ProvenForm):
+    """A form that makes something grave: asked as :class:`ProvenForm`, made once as :class:`KeyForm`."""
+
+    version = None  # type: ignore[assignment]
+    key = HiddenField(default=new_key)
 
 
 class KeyForm(AdminForm):

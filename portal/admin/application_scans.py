@@ -42,7 +42,10 @@ class TakeOffForm(KeyForm):
 
 
 def _sent() -> list[tuple[str, bytes]]:
-    """The files that were sent, in order; an empty field of files is none."""
+    """The files that were sent, in order; an empty field of files is none.
+
+    Read once, before the act: it may be tried again, and a stream gives its bytes only once.
+    """
     sent = request.files.getlist("files")
     return [(file.filename, file.stream.read()) for file in sent if file.filename]
 
@@ -56,13 +59,14 @@ class ApplicationScans(ApplicationList):
         row_id, number_of = row.id, row.number
         form = AttachForm()
         form["kind"].choices = [(kind.value, label(kind)) for kind in scans.KINDS]
+        sent = _sent()
         done = submitted(
             form,
             lambda: scans.attach(
                 db_session(),
                 row_id,
                 form.chosen_kind(),
-                _sent(),
+                sent,
                 actor=actor(),
                 key=form["key"].data,
                 limit_mb=g.settings.upload_limit_mb,

@@ -145,6 +145,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "account_change": AccountAction,
     "import": ImportKind,
     "registration_application": ScanKind,
+    "company_change": ParticipantKind,
 }
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 
@@ -167,7 +168,7 @@ def fact_lines(event: Event) -> list[tuple[str, str]]:
     if isinstance(after, Mapping):
         old = before if isinstance(before, Mapping) else None
         if event.subject_type == "company_change" and old is not None:
-            changes = differences(old, after, ParticipantKind.HOLDER)
+            changes = differences(old, after, _changed_kind(event))
             return lines + [
                 (name, _("%(before)s → %(after)s", before=was, after=now)) for name, was, now in changes
             ]
@@ -180,6 +181,14 @@ def fact_lines(event: Event) -> list[tuple[str, str]]:
                 shown = _("%(before)s → %(after)s", before=was, after=shown)
             lines.append((item_word(name), shown))
     return lines
+
+
+def _changed_kind(event: Event) -> ParticipantKind:
+    """Whose registration a paper changed; the event says so, each kind's form has its own words."""
+    said = event.facts.get("kind")
+    if said is not None:
+        return ParticipantKind(said)
+    return ParticipantKind.HOLDER if event.holder_id is not None else ParticipantKind.TRADER
 
 
 def plain_lines(event: Event) -> list[tuple[str, str]]:

@@ -196,7 +196,12 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
             steps.append(
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other")
             )
-        return [*steps, *consent_step(self, model), *self.record_steps(model)]
+        return [
+            *self.waiting_steps(model),
+            *steps,
+            *consent_step(self, model),
+            *self.record_steps(model),
+        ]
 
     def _on_proposal(self, target: ReductionTarget) -> list[Step]:
         amount = number(target.quantity)

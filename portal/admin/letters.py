@@ -20,7 +20,7 @@ from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.admin import formats
-from portal.admin.acts import DayForm, KeySearch, Question, VersionForm, ask, status, submitted
+from portal.admin.acts import DayForm, KeySearch, ProvenForm, Question, VersionForm, ask, status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -196,11 +196,15 @@ class LetterView(KeySearch, SecretariatView):
     def print_view(self) -> Any:
         row = self._row()
         row_id, number = row.id, row.number
-        form = VersionForm(data={"version": row.version})
-        pdf = submitted(
-            form,
-            lambda: letters.print_letter(db_session(), row_id, actor=actor(), version=form["version"].data),
-        )
+        secret = bool(from_json(row.content).logins)
+        form = (ProvenForm if secret else VersionForm)(data={"version": row.version})
+
+        def print_it() -> bytes:
+            if isinstance(form, ProvenForm):
+                form.prove()
+            return letters.print_letter(db_session(), row_id, actor=actor(), version=form["version"].data)
+
+        pdf = submitted(form, print_it)
         if pdf is not None:
             return self._pdf(pdf, number)
         row = self._row()

@@ -11,6 +11,7 @@ from wtforms import TextAreaField
 
 from portal import clock
 from portal.admin import record_words
+from portal.admin.account_words import PROPOSE
 from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
 from portal.admin.base import Step
 from portal.admin.door import page
@@ -18,9 +19,9 @@ from portal.admin.event_words import history
 from portal.admin.paper_changes import PaperChangePages, code_of
 from portal.admin.participant_history import HistoryPages
 from portal.extensions import db_session
-from portal.models import CompanyChange, ParticipantKind
+from portal.models import Account, AccountAction, CompanyChange, DecisionState, ParticipantKind, Verifier
 from portal.permissions import Permission
-from portal.services import notes
+from portal.services import account_life, notes
 from portal.services.records import Participant
 from portal.services.whole_record import WholeRecord, whole_record
 from portal.web import actor
@@ -68,7 +69,51 @@ class RecordPages(PaperChangePages, HistoryPages):
             steps.append(Step(_("登録情報変更申請書を記録する"), url, "other"))
         if view.allows(Permission.NOTE_WRITE):
             steps.append(Step(_("メモを書く"), view.get_url(".note_view", id=model.id), "other"))
+        return [*self.elsewhere_steps(model), *steps]
+
+    def waiting_steps(self, model: Participant) -> list[Step]:
+        """What waits for the office; it stands before the acts of the subject."""
+        view: Any = self
+        if not view.allows(Permission.CONTACT_CHANGE_DECIDE):
+            return []
+        return [
+            Step(_("担当者の変更申請を審査する"), view.get_url("contact_change.details_view", id=change.id))
+            for change in self._record(model).contact_changes
+            if change.state is DecisionState.APPLIED
+        ]
+
+    def elsewhere_steps(self, model: Participant) -> list[Step]:
+        """Acts on its account and its logins: their own pages ask, this one leads there."""
+        view: Any = self
+        steps = [] if isinstance(model, Verifier) else self._account_steps(model.account)
+        if not view.allows(Permission.LOGIN_LOCK):
+            return steps
+        for user in model.users:
+            if user.locked_at is not None:
+                words = _("%(login)sのロックを解く", login=user.login_id)
+                steps.append(Step(words, view.get_url("user.details_view", id=user.id), "other"))
+        usable = [user for user in model.users if user.usable]
+        if len(usable) == 1:
+            url = view.get_url("user.details_view", id=usable[0].id)
+            steps.append(Step(_("%(login)sをロックする", login=usable[0].login_id), url, "other"))
+        elif usable:
+            steps.append(Step(_("ログインIDを選んでロックする"), "#logins", "other"))
         return steps
+
+    def _account_steps(self, account: Account) -> list[Step]:
+        view: Any = self
+        session, url = db_session(), view.get_url("account.details_view", id=account.id)
+        if account_life.open_change(session, account.id) is not None:
+            may_act = view.allows(Permission.ACCOUNT_PROPOSE) or view.allows(Permission.ACCOUNT_CONFIRM)
+            return [Step(_("起案された口座の状態の変更を見る"), url, "other")] if may_act else []
+        if not view.allows(Permission.ACCOUNT_PROPOSE):
+            return []
+        standing = account_life.standing_of(session, account)
+        acts = [act for act in AccountAction if not account_life.refusals_for(standing, act)]
+        if not acts:
+            return []
+        words = _("、").join(str(PROPOSE[act]) for act in acts)
+        return [Step(_("口座の画面へ（%(acts)s）", acts=words), url, "other")]
 
     def record_history(
         self, model: Participant, *more: tuple[str, list[int]], holder_id: int | None = None

@@ -10,17 +10,16 @@ from flask_babel import lazy_gettext as _l
 from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal.admin.acts import Needed, Question, ask, submitted
-from portal.admin.forms import AdminForm
-from portal.errors import Refusal, refuse
+from portal.admin.acts import Needed, ProvenKeyForm, Question, ask, submitted
 from portal.extensions import db_session
-from portal.models import Holder, Letter, Trader, Verifier
-from portal.services import access, letters
+from portal.models import Holder, Trader, Verifier
+from portal.services import reissues
+from portal.services.reissues import Reissue
 from portal.web import actor
 from portal.web_text import label
 
 
-class ReissueForm(AdminForm):
+class ReissueForm(ProvenKeyForm):
     """Which logins get a new password."""
 
     logins = SelectMultipleField(
@@ -32,16 +31,6 @@ class ReissueForm(AdminForm):
     )
 
 
-def _write(participant: Any, chosen: list[str]) -> Letter:
-    """The letter for the chosen logins of a participant that is read anew."""
-    session = db_session()
-    row = access.get_visible(session, type(participant), participant.id, actor())
-    users = [user for user in row.users if user.login_id in chosen and user.active]
-    if not users:
-        raise refuse(Refusal.REQUIRED, "logins")
-    return letters.make_reissue(session, row, users, actor=actor())
-
-
 def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
     """The page that asks which logins, and writes the letter."""
     active = [user for user in row.users if user.active]
@@ -50,10 +39,19 @@ def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
     choices = [(user.login_id, _login_words(user)) for user in active]
     form["logins"].choices = choices
     back = view.get_url(".details_view", id=row.id)
-    made = submitted(form, lambda: _write(row, form["logins"].data or []))
+
+    def write() -> Reissue:
+        form.prove()
+        chosen = form["logins"].data or []
+        return reissues.ask(db_session(), row, chosen, actor=actor(), key=form["key"].data)
+
+    made = submitted(form, write)
     if made is not None:
-        flash(_("再発行の通知書を作りました。印刷すると、新しいパスワードになります。"), "good")
-        return redirect(view.get_url("letter.details_view", id=made.id))
+        if made.waited:
+            flash(_("同じログインIDの通知書が、まだ印刷待ちです。新しくは作りませんでした。"), "warn")
+        else:
+            flash(_("再発行の通知書を作りました。印刷すると、新しいパスワードになります。"), "good")
+        return redirect(view.get_url("letter.details_view", id=made.letter.id))
     question = Question(
         _("パスワードを再発行する"),
         [(view.name, view.get_url(".index_view")), (row.label, back)],

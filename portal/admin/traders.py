@@ -69,7 +69,7 @@ class TraderView(RecordPages, KeySearch, SecretariatView):
         if self.allows(Permission.LOGIN_REISSUE):
             url = self.get_url(".reissue_view", id=model.id)
             steps.append(Step(_("パスワードを再発行する"), url, "other"))
-        return [*steps, *consent_step(self, model), *self.record_steps(model)]
+        return [*self.waiting_steps(model), *steps, *consent_step(self, model), *self.record_steps(model)]
 
     def history_of(self, model: Trader) -> Sequence[tuple[Any, ...]]:
         return self.record_history(model, ("account", [model.account.id]))

@@ -7,20 +7,18 @@ from functools import partial
 from typing import Any
 
 from flask import flash, redirect, request
-from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
-from wtforms import SelectField, StringField
 
 from portal.admin import formats
-from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, ask, submitted
+from portal.admin.acts import ProvenReasonForm, Question, ReasonForm, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
+from portal.admin.colleagues import ColleagueForm, ColleaguePages
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
-from portal.admin.forms import AdminForm
 from portal.admin.login_states import (
     KindFilter,
     PasswordFilter,
@@ -43,38 +41,12 @@ from portal.web_text import label
 
 __all__ = ["UserView", "affiliation", "views"]
 
-_OFFICE = (Role.OFFICER, Role.APPROVER, Role.VIEWER)
-
-
-class ColleagueForm(AdminForm):
-    """A new login of the secretariat."""
-
-    login_id = StringField(
-        _l("ログインID"),
-        validators=[Needed()],
-        description=_l("半角の英小文字で始まる、英数字3～40文字"),
-    )
-    name = StringField(_l("氏名"), validators=[Needed()])
-    role = SelectField(_l("役割"), validators=[Needed()], validate_choice=False)
-    email = StringField(_l("メールアドレス"))
-
-
-class RoleForm(ReasonForm):
-    """A colleague's new role, and why."""
-
-    role = SelectField(_l("新しい役割"), validators=[Needed()], validate_choice=False)
-
-
-def _role(value: str | None) -> Role:
-    """The chosen role of the office; what is none of them the service refuses."""
-    return next((role for role in _OFFICE if role.value == value), Role.HOLDER_A)
-
 
 def _affiliation(_view: Any, _context: Any, model: User, _name: str) -> str:
     return affiliation(model)
 
 
-class UserView(SecretariatView):
+class UserView(ColleaguePages, SecretariatView):
     """利用者."""
 
     permission_view = Permission.RECORD_VIEW
@@ -206,37 +178,6 @@ class UserView(SecretariatView):
 
     # ---- acts
 
-    @expose("/new/", methods=("GET", "POST"))
-    def create_view(self) -> Any:
-        form = ColleagueForm()
-        form["role"].choices = [(role.value, label(role)) for role in _OFFICE]
-        made = submitted(
-            form,
-            lambda: users.create_secretariat_user(
-                db_session(),
-                form["login_id"].data or "",
-                form["name"].data or "",
-                _role(form["role"].data),
-                form["email"].data,
-                actor=actor(),
-            ),
-        )
-        if made is not None:
-            return self._told_once(*made)
-        back = self.get_url(".index_view")
-        question = Question(
-            self.create_label,
-            [(self.name, back)],
-            say=_("ログインIDを作ります。初期パスワードは、次の画面に1度だけ出ます。"),
-            verb=_("ログインIDを作る"),
-            back=back,
-        )
-        return ask(self, form, question)
-
-    def _told_once(self, user: User, password: str) -> Any:
-        """The page with the one-time password; nowhere else and never again."""
-        return self.render("admin/user/password.html", user=user, password=password)
-
     def _row(self) -> User:
         row: User = self.get_one(request.args.get("id", ""))
         return row
@@ -247,46 +188,31 @@ class UserView(SecretariatView):
         parents = [(self.name, self.get_url(".index_view")), (row.login_id, back)]
         return Question(title, parents, say=say, verb=title, back=back, facts=facts, danger=danger)
 
-    @page("/password/", Permission.USERS_MANAGE, methods=("GET", "POST"))
-    def password_view(self) -> Any:
-        row = self._row()
-        row_id = row.id
-        form = ProvenForm(data={"version": row.version})
-
-        def reissue() -> tuple[User, str]:
-            form.prove()
-            return users.reissue_office_password(
-                db_session(), row_id, actor=actor(), version=form["version"].data
-            )
-
-        made = submitted(form, reissue)
-        if made is not None:
-            return self._told_once(*made)
-        say = _(
-            "新しい初期パスワードを作ります。いまのパスワードは使えなくなり、ログイン中の画面は終わります。"
-        )
-        return ask(self, form, self._question(self._row(), _("パスワードを再発行する"), say))
-
     def _with_reason(
-        self, work: Callable[..., User], title: str, say: str, told: str, *, danger: bool = False
+        self,
+        work: Callable[..., User],
+        title: str,
+        say: str,
+        told: str,
+        *,
+        danger: bool = False,
+        form_class: type[VersionForm] = ReasonForm,
     ) -> Any:
         """A page that asks for a reason and then does ``work(session, id, reason=…, actor=…, version=…)``."""
         row = self._row()
         if (away := not_offered(self, row)) is not None:
             return away
         row_id = row.id
-        form = ReasonForm(data={"version": row.version})
+        form: Any = form_class(data={"version": row.version})
         form["reason"].description = _("本人へのメールと記録に、このまま載ります。")
-        done = submitted(
-            form,
-            lambda: work(
-                db_session(),
-                row_id,
-                reason=form["reason"].data or "",
-                actor=actor(),
-                version=form["version"].data,
-            ),
-        )
+
+        def act() -> User:
+            if isinstance(form, ProvenReasonForm):
+                form.prove()
+            reason, version = form["reason"].data or "", form["version"].data
+            return work(db_session(), row_id, reason=reason, actor=actor(), version=version)
+
+        done = submitted(form, act)
         if done is not None:
             flash(told, "good")
             return redirect(self.get_url(".details_view", id=row_id))
@@ -314,34 +240,6 @@ class UserView(SecretariatView):
             _("ロックを解きました。"),
         )
 
-    @page("/role/", Permission.USERS_MANAGE, methods=("GET", "POST"))
-    def role_view(self) -> Any:
-        """A colleague gets another role."""
-        row = self._row()
-        if (away := not_offered(self, row)) is not None:
-            return away
-        row_id = row.id
-        form = RoleForm(data={"version": row.version, "role": row.role.value})
-        form["role"].choices = [(role.value, label(role)) for role in _OFFICE]
-        form["reason"].description = ""
-        done = submitted(
-            form,
-            lambda: users.change_role(
-                db_session(),
-                row_id,
-                _role(form["role"].data),
-                reason=form["reason"].data or "",
-                actor=actor(),
-                version=form["version"].data,
-            ),
-        )
-        if done is not None:
-            flash(_("役割を変更しました。"), "good")
-            return redirect(self.get_url(".details_view", id=row_id))
-        say = _("この利用者の役割を変更します。ログイン中の画面は、すべて終わります。")
-        question = self._question(self._row(), _("役割を変更する"), say)
-        return ask(self, form, question)
-
     @page("/disable/", Permission.USERS_MANAGE, methods=("GET", "POST"))
     def disable_view(self) -> Any:
         return self._with_reason(
@@ -359,6 +257,7 @@ class UserView(SecretariatView):
             _("停止を解く"),
             _("このログインIDを、また使えるようにします。"),
             _("停止を解きました。"),
+            form_class=ProvenReasonForm,
         )
 
 

@@ -14,14 +14,13 @@ from sqlalchemy.orm import joinedload
 from wtforms import StringField
 
 from portal.admin import formats
-from portal.admin.acts import KeySearch, Needed, Question, ask, submitted
+from portal.admin.acts import KeySearch, Needed, ProvenKeyForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
-from portal.admin.forms import AdminForm
 from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
 from portal.extensions import db_session
-from portal.models import EmissionsReport, Holder, ParticipantKind, Verifier, VerifierAssignment
+from portal.models import EmissionsReport, Holder, Letter, ParticipantKind, User, Verifier, VerifierAssignment
 from portal.permissions import Permission
 from portal.services import verifiers
 from portal.services.verifiers import VerifierLoad
@@ -29,7 +28,7 @@ from portal.web import actor
 from portal.web_text import number
 
 
-class LoginForm(AdminForm):
+class LoginForm(ProvenKeyForm):
     """A further person of a verifier."""
 
     name = StringField(_l("氏名"), validators=[Needed()])
@@ -113,7 +112,7 @@ class VerifierView(RecordPages, KeySearch, SecretariatView):
                 Step(_("ログインを追加する"), self.get_url(".add_view", id=model.id)),
                 Step(_("パスワードを再発行する"), self.get_url(".reissue_view", id=model.id), "other"),
             ]
-        return [*steps, *self.record_steps(model)]
+        return [*self.waiting_steps(model), *steps, *self.record_steps(model)]
 
     def history_of(self, model: Verifier) -> Sequence[tuple[Any, ...]]:
         return self.record_history(model)
@@ -127,12 +126,13 @@ class VerifierView(RecordPages, KeySearch, SecretariatView):
         row: Verifier = self.get_one(request.args.get("id", ""))
         row_id = row.id
         form = LoginForm()
-        made = submitted(
-            form,
-            lambda: verifiers.add_user(
-                db_session(), row_id, form["name"].data or "", form["email"].data or "", actor=actor()
-            ),
-        )
+
+        def add() -> tuple[User, Letter]:
+            form.prove()
+            name, email = form["name"].data or "", form["email"].data or ""
+            return verifiers.add_user(db_session(), row_id, name, email, actor=actor(), key=form["key"].data)
+
+        made = submitted(form, add)
         if made is not None:
             user, letter = made
             words = _("ログイン%(login)sを作りました。通知書を印刷して送ってください。", login=user.login_id)

@@ -325,6 +325,15 @@ def withdraw(session: Session, change_id: int, *, actor: User, version: int | No
         account=change.account.code,
         kind=change.action.value,
     )
+    notify(
+        session,
+        MailKind.ACCOUNT_CHANGE_WITHDRAWN,
+        holder=change.account.holder,
+        trader=change.account.trader,
+        actor=actor,
+        account=change.account.code,
+        change=WORDS[change.action],
+    )
     return change
 
 

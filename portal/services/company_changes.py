@@ -17,7 +17,6 @@ from portal.errors import Problem, Refusal, Refused, Stale
 from portal.models import (
     Account,
     CompanyChange,
-    Contact,
     Holder,
     JointCompany,
     Organisation,
@@ -263,6 +262,7 @@ def _tell(session: Session, change: CompanyChange, participant: Participant, act
         change,
         actor=actor,
         holder_id=holder.id if holder is not None else None,
+        kind=kind_of(participant).value,
         number=change.number,
         before=change.old,
         after=change.new,
@@ -280,8 +280,8 @@ def _tell(session: Session, change: CompanyChange, participant: Participant, act
 
 def _locked(session: Session, model: type[Participant], row_id: int, actor: User) -> Participant:
     """The participant with all that a change from paper writes; other changes of it wait."""
-    participant = access.get_visible(session, model, row_id, actor, lock=True)
-    access.get_visible(session, Contact, participant.contact_id, actor, lock=True)
+    participant = access.get_visible(session, model, row_id, actor)
+    records.hold(session, participant)
     if not isinstance(participant, Verifier):
         access.get_visible(session, Account, participant.account.id, actor, lock=True)
         hold_series(session, "account")  # acceptances wait: two may not take one name or site

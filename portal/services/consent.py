@@ -67,7 +67,8 @@ def _change(
     reason: str | None = None,
 ) -> Consenting:
     content = {"kind": kind.__tablename__, "id": row_id, "agreed": agreed, "reason": reason}
-    row: Consenting = access.get_visible(session, kind, row_id, actor, lock=True)
+    row: Consenting = access.get_visible(session, kind, row_id, actor)
+    records.hold(session, row)
     if once.earlier(session, key, "consent", content, actor=actor) is not None:
         return row
     workflow.expect_version(row, version)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import ContactChange, Holder, Trader, User, Verifier
 from portal.permissions import Permission
-from portal.services import access, transitions, workflow
+from portal.services import access, records, transitions, workflow
 from portal.services.contacts import changed_items, own_participant
 from portal.services.mail import MailKind, notify
 
@@ -19,6 +19,9 @@ def withdraw_change(
     Raises ``NotFound`` for another's, ``Stale`` or WRONG_STATE if the secretariat was faster.
     """
     access.check(actor, Permission.CONTACT_CHANGE_APPLY)
+    access.get_visible(session, ContactChange, change_id, actor)
+    whose = own_participant(session, actor)
+    records.hold(session, whose)
     change = access.get_visible(session, ContactChange, change_id, actor, lock=True)
     workflow.advance(
         session,
@@ -30,7 +33,6 @@ def withdraw_change(
         holder_id=actor.holder_id,
         items=changed_items(change),
     )
-    whose = own_participant(session, actor)
     notify(
         session,
         MailKind.CONTACT_CHANGE_WITHDRAWN,

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, Stale, refuse
 from portal.models import (
-    Contact,
     ContactChange,
     DecisionState,
     Holder,
@@ -96,6 +95,14 @@ def _participant_of(session: Session, contact_id: int) -> Participant:
         session.scalars(select(Verifier).where(Verifier.contact_id == contact_id)).one_or_none(),
     )
     return _the_one(found)
+
+
+def _held(session: Session, change_id: int, actor: User) -> tuple[ContactChange, Participant]:
+    """The change and whose it is; all that a decision writes is locked, the participant first."""
+    seen = access.get_visible(session, ContactChange, change_id, actor)
+    participant = _participant_of(session, seen.contact_id)
+    records.hold(session, participant)
+    return access.get_visible(session, ContactChange, change_id, actor, lock=True), participant
 
 
 def _the_one(found: tuple[Participant | None, ...]) -> Participant:
@@ -183,17 +190,17 @@ def apply_for_change(
     made = once.earlier(session, key, "contact_change", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ContactChange, made, actor)
-    contact = access.get_visible(session, Contact, participant.contact_id, actor, lock=True)
+    records.hold(session, participant)
     problems = contact_problems(data, participant)
     if problems:
         raise Refused(*problems)
     old = asdict(present(participant))
     if old == content:
         raise refuse(Refusal.NOTHING_CHANGED)
-    if open_change(session, contact.id) is not None:
+    if open_change(session, participant.contact_id) is not None:
         raise refuse(Refusal.CHANGE_OPEN)
     change = ContactChange(
-        contact_id=contact.id,
+        contact_id=participant.contact_id,
         state=DecisionState.APPLIED,
         old=old,
         new=content,
@@ -240,10 +247,8 @@ def accept_change(
     The old mail address is told too. Raises ``Stale`` if the contact changed since the application.
     """
     access.check(actor, Permission.CONTACT_CHANGE_DECIDE)
-    change = access.get_visible(session, ContactChange, change_id, actor, lock=True)
+    change, participant = _held(session, change_id, actor)
     workflow.expect_version(change, version)
-    access.get_visible(session, Contact, change.contact_id, actor, lock=True)
-    participant = _participant_of(session, change.contact_id)
     old = ContactData(**change.old)
     new = ContactData(**change.new)
     if change.state is DecisionState.APPLIED:
@@ -273,8 +278,23 @@ def accept_change(
         session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor, changes=in_words(changed_items(change))
     )
     if old.mail != new.mail:
-        _tell(session, MailKind.CONTACT_CHANGED_OLD_ADDRESS, participant, actor, address=old.mail)
+        used = _still_used(session, old.mail)
+        _tell(
+            session,
+            MailKind.CONTACT_CHANGED_OLD_ADDRESS,
+            participant,
+            actor,
+            address=old.mail,
+            still_used=used,
+        )
     return change
+
+
+def _still_used(session: Session, address: str) -> bool:
+    """Whether some active login (B's, another participant's) goes on being told at ``address``."""
+    session.flush()
+    query = select(User.id).where(User.email == address, User.active.is_(True)).limit(1)
+    return session.scalar(query) is not None
 
 
 def _write(participant: Participant, old: ContactData, new: ContactData) -> None:
@@ -312,8 +332,7 @@ def decline_change(
 ) -> ContactChange:
     """Decline a contact change with a reason; the data stay as they are."""
     access.check(actor, Permission.CONTACT_CHANGE_DECIDE)
-    change = access.get_visible(session, ContactChange, change_id, actor, lock=True)
-    participant = _participant_of(session, change.contact_id)
+    change, participant = _held(session, change_id, actor)
     why = workflow.clean_reason(reason, needed=True)
     workflow.expect_version(change, version)
     if change.state is DecisionState.APPLIED:

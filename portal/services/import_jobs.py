@@ -166,7 +166,7 @@ def _stored(import_id: int, position: int, one: Judged) -> dict[str, Any]:
 
 
 def _tell(session: Session, row: Import, user: User, outcome: tuple[str, str]) -> None:
-    notify(session, MailKind.IMPORT_ENDED, user=user, outcome=outcome)
+    notify(session, MailKind.IMPORT_ENDED, user=user, outcome=outcome, file=row.document.name)
 
 
 # ---- carrying out
@@ -193,10 +193,7 @@ def _carry_out(session: Session, work: Work) -> int:
     row = _waits(session, work, ImportState.RUNNING)
     if row is None:
         return 0
-    actor = session.get_one(Job, work.job_id)
-    starter = (
-        session.get_one(User, actor.created_by_id) if actor.created_by_id is not None else row.created_by
-    )
+    starter = _starter(session, work, row)
     rows = list(
         session.scalars(select(ImportRow).where(ImportRow.import_id == row.id).order_by(ImportRow.position))
     )
@@ -213,6 +210,12 @@ def _carry_out(session: Session, work: Work) -> int:
     english = "1 row was imported" if len(made) == 1 else f"{count} rows were imported"
     _tell(session, row, starter, (f"{count}件を取り込みました", english))
     return len(made)
+
+
+def _starter(session: Session, work: Work, row: Import) -> User:
+    """Whoever had it carried out: not always who uploaded the file."""
+    started_by = session.get_one(Job, work.job_id).created_by_id
+    return session.get_one(User, started_by) if started_by is not None else row.created_by
 
 
 def _make_applications(session: Session, rows: Sequence[ImportRow], actor: User) -> list[int]:
@@ -260,7 +263,7 @@ def _fail(work: Work, findings: Sequence[Finding]) -> None:
         row.problems = [one.as_json() for one in findings]
         codes = [one.code for one in findings]
         workflow.advance(session, transitions.IMPORT, row, "fail", actor=None, problems=codes)
-        _tell(session, row, row.created_by, ("取り込めませんでした", "nothing was imported"))
+        _tell(session, row, _starter(session, work, row), ("取り込めませんでした", "nothing was imported"))
 
     with work.open_session() as session:
         run(session, lambda: fail(session))

@@ -72,6 +72,10 @@ class MailKind(StrEnum):
     TARGETS_TO_CONFIRM = auto()
     VERIFIER_TAKES_OVER = auto()
     CONTACT_CHANGE_WITHDRAWN = auto()
+    VERIFICATION_ENDED = auto()
+    ROLE_CHANGED = auto()
+    PROPOSAL_WITHDRAWN = auto()
+    ACCOUNT_CHANGE_WITHDRAWN = auto()
 
 
 class Topic(StrEnum):
@@ -209,7 +213,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.CONTACT_CHANGE_APPLIED: _registration(_A, _T, _V, _office(P.CONTACT_CHANGE_DECIDE)),
     MailKind.CONTACT_CHANGE_ACCEPTED: _registration(_A, _T, _V),
     MailKind.CONTACT_CHANGE_DECLINED: _registration(_A, _T, _V, facts=("reason",)),
-    MailKind.CONTACT_CHANGED_OLD_ADDRESS: _registration(Audience(R.ADDRESS)),
+    MailKind.CONTACT_CHANGED_OLD_ADDRESS: _registration(Audience(R.ADDRESS), facts=("still_used",)),
     MailKind.PASSWORD_CHANGED: _registration(Audience(R.SELF)),
     MailKind.APPLICATION_RECEIVED: _registration(Audience(R.ADDRESS), facts=("application_number",)),
     MailKind.APPLICATION_CORRECTION_ASKED: _registration(
@@ -225,7 +229,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.LOGIN_DISABLED: _registration(Audience(R.SELF)),
     MailKind.LOGIN_ENABLED: _registration(Audience(R.SELF)),
     MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True)),
-    MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome",)),
+    MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome", "file")),
     MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase",)),
     MailKind.PHASE_DATES_CHANGED: _registration(_A, facts=("phase", "changes")),
     MailKind.VERIFIER_UNASSIGNED: _report(_V, facts=("until_now",)),
@@ -239,6 +243,17 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.CONTACT_CHANGE_WITHDRAWN: _registration(
         _A, _T, _V, Audience(R.OFFICE, permission=P.CONTACT_CHANGE_DECIDE)
     ),
+    # no next verifier is named; what the verifier itself is told is VERIFIER_UNASSIGNED
+    MailKind.VERIFICATION_ENDED: _report(_A, _B, facts=("until_now",)),
+    MailKind.ROLE_CHANGED: _registration(Audience(R.SELF), facts=("role",)),
+    # what waited for another person waits no longer
+    MailKind.PROPOSAL_WITHDRAWN: Kind(
+        Topic.ALLOWANCES,
+        (Audience(R.OFFICE, permission=P.TARGET_CONFIRM),),
+        frozenset({"proposal"}),
+        frozenset({"reason"}),
+    ),
+    MailKind.ACCOUNT_CHANGE_WITHDRAWN: _account(Audience(R.OFFICE, permission=P.ACCOUNT_CONFIRM)),
 }
 
 

@@ -232,4 +232,11 @@ def withdraw_proposal(
         reason=reason,
         number=row.number,
     )
+    ja, en = phase_words.phase_fact(row.number)
+    what = (
+        (f"{ja}の開始", f"opening {en}")
+        if is_opening(row)
+        else (f"{ja}の期限の変更", f"change of the dates of {en}")
+    )
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
     return row

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.models import (
+    Contact,
     Holder,
+    JointCompany,
     RecordCause,
     RegistrationApplication,
     RegistrationVersion,
@@ -129,6 +131,25 @@ def facts_of(participant: Participant) -> dict[str, Any]:
     return facts
 
 
+def hold(session: Session, participant: Participant) -> None:
+    """Lock ``participant``, then its contact person, and read anew all that is registered about it.
+
+    Whatever changes any of it begins with this, in this order, before it locks anything else of the
+    participant's: two changes never wait for each other, and none judges or keeps what was true before.
+    """
+    session.flush()
+    model = type(participant)
+    rows: list[tuple[type[Any], int]] = [(model, participant.id), (Contact, participant.contact_id)]
+    for kind, row_id in rows:
+        query = select(kind).where(kind.id == row_id).with_for_update(of=kind)
+        session.scalars(query.execution_options(populate_existing=True)).one()
+    if isinstance(participant, Holder):
+        joint = select(JointCompany).where(JointCompany.holder_id == participant.id)
+        session.scalars(joint.execution_options(populate_existing=True)).all()
+    if not isinstance(participant, Verifier):
+        session.refresh(participant.account)
+
+
 def keep(
     session: Session,
     participant: Participant,
@@ -137,8 +158,11 @@ def keep(
     actor: User | None,
     cause_id: int | None = None,
 ) -> RegistrationVersion:
-    """Keep what is registered about ``participant`` from now on; call it last in whatever changes it."""
-    session.flush()
+    """Keep what is registered about ``participant`` from now on; call it last in whatever changes it.
+
+    The facts are those under the lock: a change that another has just committed is among them.
+    """
+    hold(session, participant)
     facts = facts_of(participant)
     _find_again(session, participant, facts)
     version = RegistrationVersion(

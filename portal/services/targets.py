@@ -338,4 +338,13 @@ def withdraw_target(
         holder_id=target.holder_id,
         quantity=target.quantity,
     )
+    what = (f"削減目標量 {target.quantity:,} t-CO2", f"reduction target of {target.quantity:,} t-CO2")
+    notify(
+        session,
+        MailKind.PROPOSAL_WITHDRAWN,
+        holder=target.holder,
+        actor=actor,
+        proposal=what,
+        reason=reason,
+    )
     return target

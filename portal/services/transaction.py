@@ -21,6 +21,8 @@ _RACES = (
     "movement.idempotency_key",
     "number_series",
     "uq_phase_proposal_open",
+    "uq_user_login_id",
+    "user.login_id",
 )
 #: PostgreSQL: serialization failure, deadlock, lock not available
 _RETRY_STATES = {"40001", "40P01", "55P03"}

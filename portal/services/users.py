@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotAllowed, NotFound, Problem, Refusal, Refused, refuse
+from portal.errors import NotFound, Problem, Refusal, Refused, refuse
 from portal.models import Holder, Trader, User, Verifier
 from portal.permissions import SECRETARIAT, Permission, Role
 from portal.services import access, audit, workflow
@@ -286,25 +286,6 @@ def create_secretariat_user(
     return user, set_initial_password(session, user, actor=actor, days=OFFICE_PASSWORD_DAYS)
 
 
-def reissue_office_password(
-    session: Session, user_id: int, *, actor: User, version: int | None = None
-) -> tuple[User, str]:
-    """A new one-time password for a colleague of the secretariat (participants get a letter).
-
-    The colleague is told by mail. Until somebody else issues one, ``actor`` confirms nothing the
-    colleague proposes (``four_eyes``).
-    """
-    access.check(actor, Permission.USERS_MANAGE)
-    user = locked(session, user_id)
-    workflow.expect_version(user, version)
-    if user.role not in SECRETARIAT:
-        raise NotAllowed
-    password = set_initial_password(session, user, actor=actor, days=OFFICE_PASSWORD_DAYS)
-    # who did not ask for it learns that somebody else now holds the key
-    notify(session, MailKind.PASSWORD_CHANGED, user=user, actor=actor)
-    return user, password
-
-
 def find_login(session: Session, login_id: str) -> User | None:
     """The login with this ID, however it is typed in width and case; inactive ones too."""
     plain = tidy_code(login_id)
@@ -350,43 +331,6 @@ def set_active(
     )
     if active:
         notify(session, MailKind.LOGIN_ENABLED, user=user, actor=actor, reason=why)
-    return user
-
-
-def change_role(
-    session: Session, user_id: int, role: Role, *, reason: str, actor: User, version: int | None = None
-) -> User:
-    """Give a colleague of the secretariat another role, with a reason (*decided*: an approver does).
-
-    Nobody changes his own, so that one who may manage users always stays. The colleague's sessions
-    end: no page shown under the old role goes on. What he proposed stays his: he never confirms it.
-    Raises ``Refused`` with OWN_ROLE, CHOICE_UNKNOWN, NOTHING_CHANGED, REASON_NEEDED; ``NotAllowed``
-    for a participant's login.
-    """
-    access.check(actor, Permission.USERS_MANAGE)
-    user = locked(session, user_id)
-    workflow.expect_version(user, version)
-    if user.role not in SECRETARIAT:
-        raise NotAllowed
-    if user.id == actor.id:
-        raise refuse(Refusal.OWN_ROLE)
-    if role not in SECRETARIAT:
-        raise refuse(Refusal.CHOICE_UNKNOWN, "role")
-    if role is user.role:
-        raise refuse(Refusal.NOTHING_CHANGED, "role")
-    why = workflow.clean_reason(reason, needed=True)
-    before, user.role = user.role, role
-    end_sessions(user)
-    audit.record(
-        session,
-        EventTag.USER_ROLE_CHANGED,
-        user,
-        actor=actor,
-        reason=why,
-        login_id=user.login_id,
-        before=before.value,
-        after=role.value,
-    )
     return user
 
 

@@ -21,7 +21,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission, Role
-from portal.services import access, audit, letters, workflow
+from portal.services import access, audit, letters, once, reissues, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import companies_of, contact_of
 from portal.services.mail import MailKind, notify
@@ -62,12 +62,21 @@ def _add_login(session: Session, verifier: Verifier, name: str, email: str, acto
 
 
 def add_user(
-    session: Session, verifier_id: int, name: str, email: str, *, actor: User
+    session: Session, verifier_id: int, name: str, email: str, *, actor: User, key: str | None = None
 ) -> tuple[User, Letter]:
-    """A further login of a verifier, and the letter that will carry its password."""
+    """A further login of a verifier, and the letter that will carry its password.
+
+    The new person is told when the letter is printed: until then there is nothing to wait for.
+    A second press with the same ``key`` gets the first login and its letter.
+    """
     access.check(actor, Permission.LOGIN_REISSUE)
     verifier = access.get_visible(session, Verifier, verifier_id, actor, lock=True)
     name, email = tidy(name), tidy_code(email)
+    content = {"verifier": verifier_id, "name": name, "email": email}
+    made = once.earlier(session, key, "add_verifier_login", content, actor=actor)
+    if made is not None:
+        user = session.get_one(User, made)
+        return user, reissues.letters_for(session, verifier, [user])[0]
     problems = [
         Problem(Refusal.REQUIRED, field) for field, value in (("name", name), ("email", email)) if not value
     ]
@@ -78,6 +87,7 @@ def add_user(
         raise Refused(*problems, *([bad_mail] if bad_mail else []))
     user = _add_login(session, verifier, name, email, actor)
     session.flush()
+    once.remember(session, key, "add_verifier_login", content, user.id, actor=actor)
     return user, letters.make_reissue(session, verifier, [user], actor=actor)
 
 
@@ -225,6 +235,9 @@ def end_assignment(
         raise refuse(Refusal.NO_VERIFIER)
     why = workflow.clean_reason(reason, needed=True)
     _end(session, report, assignment, why, actor=actor)
+    # a next verifier would be told to the holder; that there is none is told too, the reason is not
+    until_now = assignment.verifier.label
+    notify(session, MailKind.VERIFICATION_ENDED, report=report, actor=actor, until_now=until_now)
     touch(report)
     session.flush()
     return assignment

@@ -103,13 +103,17 @@ def _contact_changes(session: Session, participant: Participant) -> list[Contact
 
 
 def _mails(session: Session, users: list[int], addresses: list[str]) -> list[MailMessage]:
-    """The newest mails to the logins, wherever they lived then, and to the addresses of today.
+    """The newest mails to the logins, wherever they lived then, and those to no login at its addresses.
 
+    An address alone does not say whose mail it is: one person may be in charge of two participants.
     Each side finds its newest rows by an index; only those are put together.
     """
     newest = [
         select(MailMessage.id).where(condition).order_by(MailMessage.id.desc()).limit(MAILS).subquery()
-        for condition in (MailMessage.user_id.in_(users), MailMessage.recipient.in_(addresses))
+        for condition in (
+            MailMessage.user_id.in_(users),
+            MailMessage.user_id.is_(None) & MailMessage.recipient.in_(addresses),
+        )
     ]
     query = (
         select(MailMessage)

@@ -19,6 +19,7 @@ from portal.models import (
     CompanyChange,
     ContactChange,
     DecisionState,
+    Event,
     Holder,
     ParticipantKind,
     ParticipantNote,
@@ -102,9 +103,14 @@ def test_traders_and_verifiers_have_the_shorter_paper(
     assert 'name="site_name"' not in page and ('name="account_name"' in page) == (
         kind is ParticipantKind.TRADER
     )
-    typed = as_typed(row, representative_name="新代表 花子")
+    names = {"company_name": "新しい株式会社", "company_kana": "あたらしいかぶしきがいしゃ"}
+    typed = as_typed(row, representative_name="新代表 花子", **names)
     done = officer.send(url, {**typed, "confirmed": "1"})
     assert "変更U-0001を記録し" in done.text and "新代表 花子" in done.text
+    session.expire_all()
+    event = session.scalars(select(Event).where(Event.tag == "company_changed")).one()
+    told = officer.get(f"/admin/event/details/?id={event.id}").text
+    assert "法人名" in told and "代表事業者の法人名" not in told
     details = officer.get(f"/admin/{kind.value}/details/?id={row.id}").text
     assert "新代表 花子" in details and "U-0001" in details and "代表者氏名" in details
     code = row.code if isinstance(row, Verifier) else row.account.code

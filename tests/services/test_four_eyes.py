@@ -13,7 +13,7 @@ from portal import clock
 from portal.errors import PortalError, Refusal
 from portal.models import MailMessage, MovementState, ReportState, RevocationState, TargetState, User
 from portal.permissions import Role
-from portal.services import four_eyes, issuance, reviews, targets, users
+from portal.services import colleagues, four_eyes, issuance, reviews, targets, users
 from tests.factories import allowances, reports
 from tests.factories import registration as make
 
@@ -26,7 +26,7 @@ def refused(work: Callable[[], object]) -> list[Refusal]:
 
 def reissued(session: Session, user: User, by: User) -> User:
     """``user`` after ``by`` has issued a one-time password, replaced by one of the login's own."""
-    users.reissue_office_password(session, user.id, actor=by)
+    colleagues.reissue_password(session, user.id, actor=by)
     clock.step(timedelta(minutes=1))
     return make.with_password(user)
 
@@ -90,6 +90,6 @@ def test_a_colleague_is_told_that_the_password_was_issued_anew(session: Session)
     approver, told, without = make.office(session, Role.APPROVER), make.office(session), make.office(session)
     without.email = None
     for colleague in (told, without):
-        users.reissue_office_password(session, colleague.id, actor=approver)
+        colleagues.reissue_password(session, colleague.id, actor=approver)
     found = session.scalars(select(MailMessage.recipient).where(MailMessage.kind == "password_changed"))
     assert list(found) == [told.email]

@@ -289,11 +289,17 @@ def test_what_was_registered_since_the_preview_stops_the_whole_import(desk: Desk
     sent, other = desk.read(few(1, 2)), desk.read(few(2, 3))
     desk.start(other)
     desk.work()
-    desk.start(sent)
+    with one_transaction(desk.session):
+        starter = people.office(desk.session)
+    run(desk.session, lambda: imports.start(desk.session, sent, actor=starter))
     desk.work()
     row = make.state_of(desk.session, sent)
     assert row.state is ImportState.FAILED
     assert [one.code for one in imports.findings(row)] == [Refusal.IMPORT_OVERTAKEN.name]
+    # whoever started it is told, and of which file
+    last = desk.session.scalars(select(MailMessage).order_by(MailMessage.id.desc())).first()
+    assert last is not None and last.recipient == starter.email
+    assert "取り込めませんでした" in last.body and row.document.name in last.body
     assert desk.count(RegistrationApplication) == 2
     series = desk.session.scalars(select(NumberSeries).where(NumberSeries.name == "application:R2")).one()
     assert series.next == 3
@@ -339,7 +345,7 @@ def test_whoever_sent_it_is_told_how_it_ended_in_their_language(desk: Desk) -> N
     desk.work()
     desk.read(few(9, mail_a="nobody"))
     bodies = desk.session.scalars(select(MailMessage.body).where(MailMessage.kind == "import_ended")).all()
-    assert ["1 rows were imported" in body for body in bodies] == [True, False]
+    assert ["1 row was imported" in body for body in bodies] == [True, False]
     assert "there are problems" in bodies[1]
 
 

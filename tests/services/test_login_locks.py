@@ -13,7 +13,7 @@ from portal import clock
 from portal.errors import NotAllowed, PortalError, Refusal, Stale
 from portal.models import Event, Holder, MailMessage, User
 from portal.permissions import SECRETARIAT, Role
-from portal.services import allowances, login_locks, logins, users
+from portal.services import allowances, colleagues, login_locks, logins, users
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.users import PasswordState, password_state
@@ -135,7 +135,7 @@ def _do(session: Session, act: str, subject: User, actor: User) -> None:
         users.set_active(session, subject.id, False, reason="x", actor=actor)
         users.set_active(session, subject.id, True, reason="x", actor=actor)
     else:
-        users.change_role(session, subject.id, Role.OFFICER, reason="x", actor=actor)
+        colleagues.change_role(session, subject.id, Role.OFFICER, reason="x", actor=actor)
 
 
 def _expected(act: str, subject: Role, actor: Role) -> str:
@@ -195,7 +195,7 @@ def test_a_holder_without_an_address_b_gets_no_mail_for_b(session: Session, offi
 def test_a_colleague_gets_another_role_and_new_sessions_but_not_from_himself(session: Session) -> None:
     approver, colleague = make.office(session, Role.APPROVER), make.office(session)
     before = colleague.fs_uniquifier
-    change = lambda user, role: users.change_role(session, user.id, role, reason="異動", actor=approver)  # noqa: E731
+    change = lambda user, role: colleagues.change_role(session, user.id, role, reason="異動", actor=approver)  # noqa: E731
     change(colleague, Role.APPROVER)
     assert colleague.role is Role.APPROVER and colleague.fs_uniquifier != before
     assert refused(lambda: change(colleague, Role.APPROVER)) == [Refusal.NOTHING_CHANGED]

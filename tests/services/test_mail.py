@@ -37,6 +37,10 @@ WORDS: dict[str, Any] = {
     "until_now": "あおぞら認証株式会社",
     "account": "AST-1001",
     "count": 12,
+    "file": "申請.xlsx",
+    "role": ("事務局 承認者", "secretariat approver"),
+    "proposal": ("第2期の開始", "opening phase 2"),
+    "still_used": False,
 }
 
 

@@ -14,7 +14,7 @@ from portal import clock
 from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
 from portal.models import Event, MailMessage, Phase, PhaseProposal, PhaseRule, ProposalState, UnitClass, User
 from portal.permissions import Role, may
-from portal.services import phase_proposals, phases, transitions, users
+from portal.services import colleagues, phase_proposals, phases, transitions
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
@@ -140,7 +140,7 @@ def test_four_eyes_are_two_people(session: Session, office: Office) -> None:
         return phase_proposals.confirm_proposal(session, row.id, actor=who)
 
     assert refused(lambda: confirm(office.approver)) == [Refusal.SAME_PERSON]
-    users.reissue_office_password(session, office.approver.id, actor=office.second)
+    colleagues.reissue_password(session, office.approver.id, actor=office.second)
     assert refused(lambda: confirm(office.second)) == [Refusal.PASSWORD_ISSUER]
     third = make.office(session, Role.APPROVER)
     office.approver.active = False
