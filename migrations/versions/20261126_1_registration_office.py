@@ -133,7 +133,9 @@ def _make_imports() -> None:
             nullable=False,
         ),
         moment("state_since"),
-        row("document_id"),
+        sa.Column("file_name", sa.String(length=200), nullable=False),
+        sa.Column("file_sha256", sa.String(length=64), nullable=False),
+        row("document_id", nullable=True),
         row("job_id", nullable=True),
         row("marked_id", nullable=True),
         sa.Column("rows_total", sa.Integer(), nullable=False),
@@ -142,6 +144,7 @@ def _make_imports() -> None:
         row("created_by_id"),
         moment("created_at"),
         moment("finished_at", nullable=True),
+        moment("cleared_at", nullable=True),
         version(),
         sa.CheckConstraint(
             "rows_total >= 0 AND rows_bad >= 0 AND rows_bad <= rows_total",

@@ -126,9 +126,7 @@ class ImportFilter(ListFilter):
             .options(joinedload(Import.document))
             .limit(20)
         )
-        return [
-            (one.id, f"{one.document.name}　{moment(one.finished_at)}") for one in db_session.scalars(query)
-        ]
+        return [(one.id, f"{one.file_name}　{moment(one.finished_at)}") for one in db_session.scalars(query)]
 
     def text(self, value: str) -> Any:
         return dict((str(key), word) for key, word in self.choices()).get(str(value), value)

@@ -21,6 +21,7 @@ _RACES = (
     "movement.idempotency_key",
     "number_series",
     "uq_phase_proposal_open",
+    "fk_document_sha256",  # the same bytes stored and thrown away at one moment
 )
 #: PostgreSQL: serialization failure, deadlock, lock not available
 _RETRY_STATES = {"40001", "40P01", "55P03"}

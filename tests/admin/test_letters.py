@@ -219,4 +219,4 @@ def test_a_waiting_letter_is_voided_on_its_page_and_is_then_offered_nothing(
     shown = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
     assert "取消済" in shown
     assert "/admin/letter/print/" not in shown
-    assert clerk.get(f"/admin/letter/print/?id={waiting[0]}").status_code == 302
+    assert "この操作は、いまはできません。" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text
