@@ -16,7 +16,7 @@ from portal.models import Holder, Phase, PhaseProposal, ProposalState, User
 from portal.permissions import Permission
 from portal.services import access, audit, four_eyes, once, phase_words, phases, transitions, workflow
 from portal.services.audit import EventTag
-from portal.services.mail import MailKind, notify
+from portal.services.mail import MailKind, known_logins, notify
 from portal.services.phases import PhaseYears, RuleDates
 
 
@@ -205,12 +205,15 @@ def _tell_holders(session: Session, phase: Phase, old: RuleDates, new: RuleDates
         .order_by(Holder.id)
     )
     named = phase_words.phase_fact(phase.number)
-    for holder in holders.all():
+    told = holders.all()
+    known = known_logins(session, holders=[holder.id for holder in told])
+    for holder in told:
         notify(
             session,
             MailKind.PHASE_DATES_CHANGED,
             holder=holder,
             actor=actor,
+            known=known,
             phase=named,
             changes=changes,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from portal import clock
 from portal.errors import Problem, Refusal, Refused, refuse
@@ -24,10 +24,11 @@ from portal.permissions import Permission, Role
 from portal.services import access, audit, letters, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import companies_of, contact_of
-from portal.services.mail import MailKind, notify
+from portal.services.mail import KnownLogins, MailKind, notify
 from portal.services.numbers import next_number
 from portal.services.registration_checks import participant_key
 from portal.services.registration_data import mail_problem, tidy, tidy_code
+from portal.services.report_rules import live_assignment
 from portal.services.report_steps import touch
 from portal.services.users import add_login
 
@@ -126,7 +127,7 @@ def assign(
     against = refusal_to_assign(report.period, report.state)
     if against is not None:
         raise refuse(against)
-    before = live_assignment(session, report.id)
+    before = _live_assignment(session, report)
     if before is not None and before.verifier_id == verifier.id:
         return before
     takes_over = report.state is ReportState.VERIFICATION_REQUESTED
@@ -134,13 +135,10 @@ def assign(
     return hand_over(session, report, before, verifier, why, actor=actor)
 
 
-def live_assignment(session: Session, report_id: int) -> VerifierAssignment | None:
-    """The assignment of the report that has not ended, if any."""
-    return session.scalars(
-        select(VerifierAssignment).where(
-            VerifierAssignment.report_id == report_id, VerifierAssignment.ended_at.is_(None)
-        )
-    ).one_or_none()
+def _live_assignment(session: Session, report: EmissionsReport) -> VerifierAssignment | None:
+    """What :func:`live_assignment` says of the locked ``report``, read afresh."""
+    session.refresh(report, ["assignments"])
+    return live_assignment(report)
 
 
 def hand_over(
@@ -151,11 +149,12 @@ def hand_over(
     why: str | None,
     *,
     actor: User,
+    known: KnownLogins | None = None,
 ) -> VerifierAssignment:
     """End ``before`` and assign the locked and judged ``report`` to ``verifier``: events, mails, version."""
     now = clock.now()
     if before is not None:
-        _end(session, report, before, why, actor=actor)
+        _end(session, report, before, why, actor=actor, known=known)
     after = VerifierAssignment(
         report_id=report.id, verifier=verifier, assigned_by_id=actor.id, assigned_at=now
     )
@@ -174,7 +173,7 @@ def hand_over(
     session.flush()
     waits = report.state is ReportState.VERIFICATION_REQUESTED
     kind = MailKind.VERIFIER_TAKES_OVER if waits else MailKind.VERIFIER_ASSIGNED
-    notify(session, kind, report=report, verifier=verifier, actor=actor)
+    notify(session, kind, report=report, verifier=verifier, actor=actor, known=known)
     return after
 
 
@@ -185,6 +184,7 @@ def _end(
     why: str | None,
     *,
     actor: User,
+    known: KnownLogins | None = None,
 ) -> None:
     assignment.ended_at = clock.now()
     audit.record(
@@ -202,6 +202,7 @@ def _end(
         report=report,
         verifier=assignment.verifier,
         actor=actor,
+        known=known,
         until_now=assignment.verifier.label,
     )
 
@@ -220,7 +221,7 @@ def end_assignment(
     against = refusal_to_end(report.period, report.state)
     if against is not None:
         raise refuse(against)
-    assignment = live_assignment(session, report.id)
+    assignment = _live_assignment(session, report)
     if assignment is None:
         raise refuse(Refusal.NO_VERIFIER)
     why = workflow.clean_reason(reason, needed=True)
@@ -270,6 +271,7 @@ def load(session: Session) -> list[VerifierLoad]:
             (VerifierAssignment.verifier_id == Verifier.id) & VerifierAssignment.ended_at.is_(None),
         )
         .outerjoin(EmissionsReport, EmissionsReport.id == VerifierAssignment.report_id)
+        .options(selectinload(Verifier.organisation))
         .group_by(Verifier.id)
         .order_by(Verifier.number)
     )
