@@ -138,3 +138,6 @@ class Refusal(StrEnum):
     ROWS_REFUSED = auto()
     VERIFIER_NEEDED = auto()
     OWN_ROLE = auto()
+    RECEIVED_LATE = auto()
+    DEADLINE_PAST = auto()
+    ISSUED_BEFORE = auto()
