@@ -11,7 +11,6 @@ from portal import clock
 from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     EmissionsReport,
-    Holder,
     Letter,
     Period,
     RegistrationApplication,
@@ -229,25 +228,6 @@ def end_assignment(
     touch(report)
     session.flush()
     return assignment
-
-
-def assign_holder(
-    session: Session, holder_id: int, verifier_id: int, *, actor: User
-) -> list[VerifierAssignment]:
-    """Assign a verifier to all of a holder's verified periods that are still with the holder.
-
-    Raises ``Refused(VERIFIER_BUSY)`` if there is none such.
-    """
-    access.check(actor, Permission.VERIFIER_ASSIGN)
-    holder = access.get_visible(session, Holder, holder_id, actor)
-    open_reports = [
-        report.id
-        for report in holder.reports
-        if report.period in VERIFIED_PERIODS and report.state is ReportState.NOT_SUBMITTED
-    ]
-    if not open_reports:
-        raise refuse(Refusal.VERIFIER_BUSY)
-    return [assign(session, report_id, verifier_id, actor=actor) for report_id in open_reports]
 
 
 @dataclass(frozen=True)
