@@ -116,6 +116,7 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (LetterState.PRINTED, _l("印刷済"), "go"),
     (LetterState.POSTED, _l("発送済"), "good"),
     (LetterState.RETURNED, _l("不達で返送"), "bad"),
+    (LetterState.VOID, _l("取消済"), "off"),
     (MailState.QUEUED, _l("送信待ち"), "go"),
     (MailState.SENT, _l("送信済"), "good"),
     (MailState.FAILED, _l("送信できず"), "bad"),

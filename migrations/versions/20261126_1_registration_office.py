@@ -31,6 +31,7 @@ KEYS = (
     "mail_key",
     "account_name_key",
 )
+LETTER_STATES = ("waiting", "printed", "posted", "returned")
 ONE_OWNER = (
     "(CASE WHEN holder_id IS NULL THEN 0 ELSE 1 END) + (CASE WHEN trader_id IS NULL THEN 0 ELSE 1 END)"
     " + (CASE WHEN verifier_id IS NULL THEN 0 ELSE 1 END) = 1"
@@ -69,6 +70,17 @@ def _extend_targets() -> None:
             unique=True,
             sqlite_where=sa.text(where),
             postgresql_where=sa.text(where),
+        )
+
+
+def _letter_states(before: tuple[str, ...], after: tuple[str, ...]) -> None:
+    """The CHECK of a letter's state, with other words in it."""
+    with op.batch_alter_table("letter") as table:
+        table.alter_column(
+            "state",
+            existing_type=choice("letter_state", *before),
+            type_=choice("letter_state", *after),
+            existing_nullable=False,
         )
 
 
@@ -121,7 +133,9 @@ def _make_imports() -> None:
             nullable=False,
         ),
         moment("state_since"),
-        row("document_id"),
+        sa.Column("file_name", sa.String(length=200), nullable=False),
+        sa.Column("file_sha256", sa.String(length=64), nullable=False),
+        row("document_id", nullable=True),
         row("job_id", nullable=True),
         row("marked_id", nullable=True),
         sa.Column("rows_total", sa.Integer(), nullable=False),
@@ -130,6 +144,7 @@ def _make_imports() -> None:
         row("created_by_id"),
         moment("created_at"),
         moment("finished_at", nullable=True),
+        moment("cleared_at", nullable=True),
         version(),
         sa.CheckConstraint(
             "rows_total >= 0 AND rows_bad >= 0 AND rows_bad <= rows_total",
@@ -307,6 +322,7 @@ def _make_records() -> None:
 def upgrade() -> None:
     _extend_applications()
     _extend_targets()
+    _letter_states(LETTER_STATES, (*LETTER_STATES, "void"))
     op.add_column("user", moment("locked_at", nullable=True))
     op.create_index("ix_mail_message_recipient", "mail_message", ["recipient", "id"])
     _make_scans()
@@ -338,6 +354,9 @@ def downgrade() -> None:
     with op.batch_alter_table("user") as table:
         table.drop_column("locked_at")
     _shrink_targets()
+    # the old schema has no void letters; as come back nothing prints or posts them unless somebody asks
+    op.execute("UPDATE letter SET state = 'returned', returned_on = date(created_at) WHERE state = 'void'")
+    _letter_states((*LETTER_STATES, "void"), LETTER_STATES)
     op.drop_index("ix_registration_application_received_on", table_name="registration_application")
     for name in (*KEYS, "clerk_id"):
         op.drop_index(op.f(f"ix_registration_application_{name}"), table_name="registration_application")

@@ -24,6 +24,7 @@ CHECKS: dict[CheckCode, Any] = {
     CheckCode.CONTACT_COMPANY: _l("担当者の所属"),
     CheckCode.ACCOUNT_NAME: _l("口座名（ほかにない名称）"),
     CheckCode.SITE: _l("事業所の重複"),
+    CheckCode.RECEIVED_ON: _l("受付日（登録申請の締切）"),
 }
 RESULTS: dict[CheckResult, tuple[str, Any]] = {
     CheckResult.OK: ("ok", _l("適合")),
@@ -64,7 +65,7 @@ def check_line(check: Check) -> tuple[str, str, str, str]:
     """One check for ``macros/data.checks``: (mark, result, what, why)."""
     mark, result = RESULTS[check.result]
     why = " ".join(dict.fromkeys(texts(check.problems)))
-    if check.result is CheckResult.ASK:
+    if check.result is CheckResult.ASK and not check.problems:
         why = _("似た登録があります。下の「重複のおそれ」を確かめてください。")
     return mark, str(result), str(CHECKS[check.code]), why
 

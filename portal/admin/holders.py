@@ -32,9 +32,11 @@ from portal.models import (
     Participation,
     Period,
     ReductionTarget,
+    Verifier,
     VerifierAssignment,
 )
 from portal.permissions import Permission
+from portal.services.report_rules import live_verifier
 from portal.services.targets import facts_for, lines
 from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
 from portal.web import actor, texts
@@ -55,8 +57,8 @@ def _report_state(period: Period) -> Any:
 
 def verifier_of(report: EmissionsReport) -> str | None:
     """Who verifies the report now."""
-    live = next((one for one in report.assignments if one.ended_at is None), None)
-    return live.verifier.label if live is not None else None
+    verifier = live_verifier(report)
+    return verifier.label if verifier is not None else None
 
 
 def _verifiers(_view: Any, _context: Any, model: Holder, _name: str) -> str:
@@ -143,7 +145,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
                 joinedload(Holder.representative),
                 joinedload(Holder.phase),
                 joinedload(Holder.account),
-                reports.joinedload(VerifierAssignment.verifier),
+                reports.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
             )
         )
 

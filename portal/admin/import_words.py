@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from portal.admin.application_words import item_words
 from portal.admin.filters import ListFilter
 from portal.extensions import db_session
 from portal.models import (
@@ -26,13 +27,8 @@ from portal.models import (
 from portal.services import import_checks
 from portal.services.imports import Line
 from portal.services.registration import series_of
+from portal.services.registration_checks import application_dues, is_late
 from portal.web_text import NOTHING, label, locale_name, moment, number
-
-_ITEMS: dict[str, Any] = {
-    "company_name": _l("法人名"),
-    "company_kana": _l("法人名のふりがな"),
-    "site_address": _l("所在地"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ class RowLine:
     account: str
     #: t-CO2, of a target
     quantity: str
+    #: an application that was received after its phase's day
+    late: bool
     #: (cell, heading, found, why)
     problems: list[tuple[str, str, str, str]]
     #: (words, address)
@@ -56,9 +54,11 @@ class RowLine:
 
 def row_lines(session: Session, model: Import, lines: Sequence[Line]) -> list[RowLine]:
     """The lines of one page; what each row will become, or became."""
+    if model.kind is ImportKind.TARGETS:
+        return [_target(line) for line in lines]
     numbers = {key: phase for phase, key in import_checks.phases(session).items()}
-    make = _application if model.kind is ImportKind.APPLICATIONS else _target
-    return [make(line, numbers) for line in lines]
+    dues = application_dues(session)
+    return [_application(line, numbers, dues) for line in lines]
 
 
 def _problems(line: Line) -> list[tuple[str, str, str, str]]:
@@ -69,7 +69,7 @@ def _problems(line: Line) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _application(line: Line, phases: dict[int, int]) -> RowLine:
+def _application(line: Line, phases: dict[int, int], dues: dict[int, date]) -> RowLine:
     values = line.row.values
     kind = ParticipantKind(values["kind"])
     series = series_of(kind, phases.get(values["phase_id"] or 0))
@@ -81,6 +81,7 @@ def _application(line: Line, phases: dict[int, int]) -> RowLine:
         more=values["site_name"] or "",
         account=values["account_name"] or "",
         quantity="",
+        late=is_late(date.fromisoformat(values["received_on"]), dues.get(values["phase_id"] or 0)),
         problems=_problems(line),
         similar=[
             (_similar(one), url_for("application.details_view", id=one["id"])) for one in line.row.similar
@@ -95,11 +96,11 @@ def _similar(one: dict[str, Any]) -> str:
         number=one["number"],
         label=one["label"],
         state=label(ApplicationState(one["state"])),
-        items=_("、").join(str(_ITEMS[name]) for name in one["matches"]),
+        items=item_words(one["matches"]),
     )
 
 
-def _target(line: Line, _phases: dict[int, int]) -> RowLine:
+def _target(line: Line) -> RowLine:
     values = line.row.values
     account, quantity = values.get("account"), values.get("quantity")
     return RowLine(
@@ -109,6 +110,7 @@ def _target(line: Line, _phases: dict[int, int]) -> RowLine:
         name=values.get("company_name") or NOTHING,
         more=values.get("site_name") or "",
         account="",
+        late=False,
         quantity=number(quantity),
         problems=_problems(line),
         similar=[],
@@ -126,9 +128,7 @@ class ImportFilter(ListFilter):
             .options(joinedload(Import.document))
             .limit(20)
         )
-        return [
-            (one.id, f"{one.document.name}　{moment(one.finished_at)}") for one in db_session.scalars(query)
-        ]
+        return [(one.id, f"{one.file_name}　{moment(one.finished_at)}") for one in db_session.scalars(query)]
 
     def text(self, value: str) -> Any:
         return dict((str(key), word) for key, word in self.choices()).get(str(value), value)

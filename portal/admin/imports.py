@@ -25,7 +25,7 @@ from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Import, ImportKind, ImportState
 from portal.permissions import Permission
-from portal.services import documents, imports
+from portal.services import documents, import_retention, imports
 from portal.services.once import new_key
 from portal.web import actor, carry_out
 from portal.web_text import label, number
@@ -60,7 +60,7 @@ class ImportView(SecretariatView):
     permission_view = Permission.REGISTRATION_VIEW
     permission_edit = Permission.REGISTRATION_EDIT
     column_list: Any = (
-        "document.name",
+        "file_name",
         "kind",
         "rows_total",
         "rows_bad",
@@ -70,9 +70,9 @@ class ImportView(SecretariatView):
     )
     column_default_sort = ("created_at", True)
     column_sortable_list: Any = ("rows_total", "rows_bad", "created_at")
-    column_searchable_list: Any = ("document.name",)
+    column_searchable_list: Any = ("file_name",)
     column_labels: Any = {
-        "document.name": _l("ファイル"),
+        "file_name": _l("ファイル"),
         "kind": _l("種類"),
         "rows_total": _l("行数"),
         "rows_bad": _l("不備のある行"),
@@ -97,11 +97,7 @@ class ImportView(SecretariatView):
     details_template = "admin/import/details.html"
 
     def get_query(self) -> Any:
-        return (
-            super()
-            .get_query()
-            .options(joinedload(Import.document), joinedload(Import.created_by), joinedload(Import.job))
-        )
+        return super().get_query().options(joinedload(Import.created_by), joinedload(Import.job))
 
     def kinds(self) -> list[tuple[ImportKind, Any]]:
         """What may be imported, with the words of its button."""
@@ -111,7 +107,7 @@ class ImportView(SecretariatView):
         ]
 
     def title_of(self, model: Import) -> str:
-        return model.document.name
+        return model.file_name
 
     # ---- the row's page
 
@@ -121,6 +117,7 @@ class ImportView(SecretariatView):
         return {
             "findings": imports.findings(model),
             "shown": self._shown(model, chosen if chosen in imports.ONLY else ""),
+            "clears_on": import_retention.last_day(model),
             "similar": imports.count(session, model.id, "similar"),
             "progress": imports.progress(model),
             "at_work": model.state in imports.AT_WORK,
@@ -283,7 +280,7 @@ class ImportView(SecretariatView):
             say=say,
             verb=words,
             back=self.get_url(".details_view", id=row.id),
-            facts=[(_("ファイル"), row.document.name), (_("行数"), number(row.rows_total))],
+            facts=[(_("ファイル"), row.file_name), (_("行数"), number(row.rows_total))],
             makes=[_("すべての行をまとめて取り込みます。1件でも取り込めないときは、何も記録しません。")],
             warn=warn,
         )
@@ -291,7 +288,7 @@ class ImportView(SecretariatView):
     def _parents(self, row: Import) -> list[tuple[Any, str]]:
         return [
             (self.name, self.get_url(".index_view")),
-            (row.document.name, self.get_url(".details_view", id=row.id)),
+            (row.file_name, self.get_url(".details_view", id=row.id)),
         ]
 
     @page("/discard/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
@@ -311,10 +308,12 @@ class ImportView(SecretariatView):
         question = Question(
             _("取り込みを取りやめる"),
             self._parents(row),
-            say=_("このファイルの取り込みを取りやめます。何も記録されません。"),
+            say=_(
+                "このファイルの取り込みを取りやめます。何も記録されません。ファイルと行の内容は消去します。"
+            ),
             verb=_("取り込みを取りやめる"),
             back=self.get_url(".details_view", id=row.id),
-            facts=[(_("ファイル"), row.document.name)],
+            facts=[(_("ファイル"), row.file_name)],
         )
         return ask(self, form, question)
 

@@ -15,12 +15,23 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, HiddenField
+from wtforms import DateField, HiddenField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.admin import formats
-from portal.admin.acts import DayForm, KeySearch, ProvenForm, Question, VersionForm, ask, status, submitted
+from portal.admin.acts import (
+    DayForm,
+    KeySearch,
+    Needed,
+    ProvenForm,
+    Question,
+    ReasonForm,
+    VersionForm,
+    ask,
+    status,
+    submitted,
+)
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -160,8 +171,13 @@ class LetterView(KeySearch, SecretariatView):
             return str(self.get_url(f".{name}", id=model.id))
 
         again = Step(_("もう一度印刷する"), at("print_view"))
+        if model.state is LetterState.VOID:
+            return ()
         if model.state is LetterState.WAITING:
-            return [Step(_("通知書を印刷する"), at("print_view"))]
+            return [
+                Step(_("通知書を印刷する"), at("print_view")),
+                Step(_("通知書を取り消す"), at("void_view"), "other"),
+            ]
         if model.state is LetterState.PRINTED:
             return [Step(_("発送を記録する"), at("post_view")), again]
         if model.state is LetterState.POSTED:
@@ -195,6 +211,8 @@ class LetterView(KeySearch, SecretariatView):
     @page("/print/", Permission.LETTER_PRINT, methods=("GET", "POST"))
     def print_view(self) -> Any:
         row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
         row_id, number = row.id, row.number
         secret = bool(from_json(row.content).logins)
         form = (ProvenForm if secret else VersionForm)(data={"version": row.version})
@@ -355,6 +373,32 @@ class LetterView(KeySearch, SecretariatView):
             letters.mark_returned,
             _("返送を記録しました。"),
         )
+
+    @page("/void/", Permission.LETTER_PRINT, methods=("GET", "POST"))
+    def void_view(self) -> Any:
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        form = VoidForm(data={"version": row.version})
+        done = submitted(
+            form,
+            lambda: letters.void(
+                db_session(), row_id, form["reason"].data, actor=actor(), version=form["version"].data
+            ),
+        )
+        if done is not None:
+            flash(_("通知書を取り消しました。"), "good")
+            return redirect(self.get_url(".details_view", id=row_id))
+        title = _("通知書を取り消す")
+        say = _("この通知書を印刷待ちから外します。印刷も発送もされません。取消は元に戻せません。")
+        return ask(self, form, self._question(self._row(), title, say=say, verb=title, danger=True))
+
+
+class VoidForm(ReasonForm):
+    """Why a letter is not sent."""
+
+    reason = TextAreaField(_l("理由"), validators=[Needed()], description=_l("この通知書の記録に残ります。"))
 
 
 class TogetherForm(AdminForm):

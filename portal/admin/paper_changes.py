@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, ClassVar
 
-from flask import flash, redirect, request, send_file
+from flask import flash, g, redirect, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
@@ -107,6 +107,7 @@ class PaperChangePages:
                 row_id,
                 form.paper_data(present),
                 scan=scan,
+                limit_mb=g.settings.upload_limit_mb,
                 actor=actor(),
                 key=key,
                 version=form["version"].data or None,

@@ -9,7 +9,8 @@ import re
 from dataclasses import fields, replace
 from typing import Any
 
-from flask import request
+from flask import g, request
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, DateField, FileField, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired
@@ -61,7 +62,11 @@ class PaperForm(AdminForm):
     account_name = ApplicationForm.account_name
     other_scheme = ApplicationForm.other_scheme
     note = TextAreaField(_l("メモ"), description=_l("変更の理由など。参加者には伝わりません。"))
-    scan: Any = FileField(_l("登録情報変更申請書のスキャン"), description=_l("PDF、PNG、JPEG。20 MBまで。"))
+    scan: Any = FileField(_l("登録情報変更申請書のスキャン"))
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self["scan"].description = _("PDF、PNG、JPEG。%(limit)s MBまで。", limit=g.settings.upload_limit_mb)
 
     def joint_rows(self) -> list[tuple[Any, Any]]:
         """The rows for joint companies, as pairs of fields: the registered ones keep their places."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.models.base import Base, Key, Text100, Versioned, enum_type
+from portal.models.base import Base, Key, Text100, Text200, Versioned, enum_type
 
 if TYPE_CHECKING:
     from portal.models.document import Document
@@ -45,7 +45,11 @@ class Import(Versioned, Base):
     kind: Mapped[ImportKind] = mapped_column(enum_type(ImportKind, "import_kind"))
     state: Mapped[ImportState] = mapped_column(enum_type(ImportState, "import_state"))
     state_since: Mapped[datetime]
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
+    #: the file as it was called and what its bytes were; both outlive the file
+    file_name: Mapped[Text200]
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    #: gone when the details were thrown away
+    document_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
     #: the piece of work that reads it or carries it out now
     job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     rows_total: Mapped[int] = mapped_column(Integer, default=0)
@@ -57,8 +61,10 @@ class Import(Versioned, Base):
     created_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    #: when the file and what its rows said were thrown away
+    cleared_at: Mapped[datetime | None]
 
-    document: Mapped[Document] = relationship(foreign_keys=[document_id])
+    document: Mapped[Document | None] = relationship(foreign_keys=[document_id])
     marked: Mapped[Document | None] = relationship(foreign_keys=[marked_id])
     job: Mapped[Job | None] = relationship()
     created_by: Mapped[User] = relationship()

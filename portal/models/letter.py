@@ -30,6 +30,7 @@ class LetterState(StrEnum):
     PRINTED = "printed"  # 印刷済
     POSTED = "posted"  # 発送済
     RETURNED = "returned"  # 不達で戻った
+    VOID = "void"  # 取消済: not needed any more before it was printed
 
 
 class Letter(Versioned, Base):

@@ -139,3 +139,6 @@ class Refusal(StrEnum):
     VERIFIER_NEEDED = auto()
     OWN_ROLE = auto()
     LIST_FILES_WAITING = auto()
+    RECEIVED_LATE = auto()
+    DEADLINE_PAST = auto()
+    ISSUED_BEFORE = auto()

@@ -144,5 +144,16 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.LIST_FILES_WAITING: (
         "作っているファイルが{limit}つあります。できてから、もう一度保存してください。",
         "{limit} files are being made for you. Save again when they are there.",
+    Refusal.RECEIVED_LATE: (
+        "受付日が期限を過ぎています。期限は{due}でした。",
+        "It was received after the last day, which was {due}.",
+    ),
+    Refusal.DEADLINE_PAST: (
+        "期限を、すでに過ぎた日には変えられません。",
+        "A deadline cannot be moved to a day that has passed.",
+    ),
+    Refusal.ISSUED_BEFORE: (
+        "{day}に排出枠を発行しています。それより後の日には変えられません。",
+        "Allowances were issued on {day}. It cannot be moved behind that day.",
     ),
 }

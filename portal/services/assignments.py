@@ -12,6 +12,7 @@ from portal.errors import PortalError, Problem, Refusal, Refused, Stale
 from portal.models import EmissionsReport, Holder, ReportState, User, Verifier, VerifierAssignment
 from portal.permissions import Permission
 from portal.services import access, once, verifiers, workflow
+from portal.services.mail import known_logins
 from portal.services.report_rules import current_verification, live_assignment
 from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
 
@@ -96,8 +97,13 @@ def assign_many(
     moving = [line for line in found if not _is(line, verifier.id)]
     if not moving:
         raise Refused(Problem(Refusal.VERIFIER_SAME, "verifier"))
+    known = known_logins(
+        session,
+        holders=[line.report.holder_id for line in moving],
+        verifiers=[verifier.id, *(one.assignment.verifier_id for one in moving if one.assignment)],
+    )
     for line in moving:
-        verifiers.hand_over(session, line.report, line.assignment, verifier, why, actor=actor)
+        verifiers.hand_over(session, line.report, line.assignment, verifier, why, actor=actor, known=known)
     once.remember(session, key, "assign_many", content, len(moving), actor=actor)
     return len(moving)
 

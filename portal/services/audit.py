@@ -113,6 +113,8 @@ class EventTag(StrEnum):
     APPLICATION_FORM_REFUSED = auto()
     USER_ROLE_CHANGED = auto()
     CONTACT_CHANGE_WITHDRAWN = auto()
+    LETTER_VOIDED = auto()
+    IMPORT_CLEARED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

@@ -45,6 +45,7 @@ from portal.services.registration_checks import (
     site_problem,
 )
 from portal.services.registration_data import ApplicationData, form_problems, json_of, normalised, tidy
+from portal.settings import Settings
 
 MODELS: dict[ParticipantKind, type[Participant]] = {
     ParticipantKind.HOLDER: Holder,
@@ -67,7 +68,6 @@ CHANGEABLE: dict[ParticipantKind, tuple[str, ...]] = {
     ParticipantKind.VERIFIER: _COMPANY,
 }
 SCAN_KINDS = (documents.PDF, documents.PNG, documents.JPEG)
-SCAN_LIMIT_MB = 20
 _OF_THE_PAPER = ("received_on", "note")
 
 
@@ -111,8 +111,9 @@ def draft(
     data: ApplicationData,
     *,
     scan: tuple[str, bytes] | None = None,
+    limit_mb: int = Settings.upload_limit_mb,
 ) -> Draft:
-    """What ``data`` would change about ``participant``; nothing is written.
+    """What ``data`` would change about ``participant``; nothing is written. ``limit_mb``: of the scan.
 
     ``data.joint_companies`` keep the places of those registered: a blank pair takes the company off,
     pairs behind them are new. A contact's company named as now follows its company's new name.
@@ -136,7 +137,7 @@ def draft(
     problems += _register_problems(session, participant, after, changed)
     if not data.seal_received:
         problems.append(Problem(Refusal.PAPER_SEAL_MISSING, "seal_received"))
-    problems += _scan_problems(scan)
+    problems += _scan_problems(scan, limit_mb)
     if not changed and linked is None:
         problems.append(Problem(Refusal.NOTHING_CHANGED))
     if problems:
@@ -197,11 +198,11 @@ def _register_problems(
     return [problem for problem in found if problem is not None]
 
 
-def _scan_problems(scan: tuple[str, bytes] | None) -> list[Problem]:
+def _scan_problems(scan: tuple[str, bytes] | None, limit_mb: int) -> list[Problem]:
     if scan is None:
         return []
     try:
-        documents.check_upload(*scan, kinds=SCAN_KINDS, limit_mb=SCAN_LIMIT_MB, field="scan")
+        documents.check_upload(*scan, kinds=SCAN_KINDS, limit_mb=limit_mb, field="scan")
     except Refused as refused:
         return list(refused.problems)
     return []
@@ -214,14 +215,16 @@ def record_change(
     data: ApplicationData,
     *,
     scan: tuple[str, bytes] | None = None,
+    limit_mb: int = Settings.upload_limit_mb,
     actor: User,
     key: str | None = None,
     version: int | None = None,
 ) -> CompanyChange:
     """Record what the sealed paper changes, and change it; the participant is told by mail.
 
-    ``scan`` is (name, bytes) of the paper, ``version`` the id of the newest line of the history the
-    page showed. Raises ``Stale`` if another change was kept since, ``Refused`` as :func:`draft`.
+    ``scan`` is (name, bytes) of the paper, of at most ``limit_mb``; ``version`` the id of the newest line
+    of the history the page showed. Raises ``Stale`` if another change was kept since, ``Refused``
+    as :func:`draft`.
     """
     access.check(actor, Permission.REGISTRATION_EDIT)
     content = {**json_of(data), "participant": participant_id, "scan": _digest(scan)}
@@ -232,7 +235,7 @@ def record_change(
     last = records.latest(session, participant)
     if version is not None and last is not None and last.id != version:
         raise Stale
-    judged = draft(session, participant, data, scan=scan)
+    judged = draft(session, participant, data, scan=scan, limit_mb=limit_mb)
     change = CompanyChange(
         **records.owner(participant),
         number=f"U-{next_number(session, 'company_change'):04d}",
@@ -241,7 +244,7 @@ def record_change(
         old=judged.old,
         new=judged.new,
         note=judged.data.note,
-        document_id=_stored(session, scan, actor),
+        document_id=_stored(session, scan, limit_mb, actor),
         recorded_by_id=actor.id,
         recorded_at=clock.now(),
     )
@@ -292,10 +295,10 @@ def _digest(scan: tuple[str, bytes] | None) -> str | None:
     return hashlib.sha256(scan[1]).hexdigest() if scan is not None else None
 
 
-def _stored(session: Session, scan: tuple[str, bytes] | None, actor: User) -> int | None:
+def _stored(session: Session, scan: tuple[str, bytes] | None, limit_mb: int, actor: User) -> int | None:
     if scan is None:
         return None
-    media_type = documents.check_upload(*scan, kinds=SCAN_KINDS, limit_mb=SCAN_LIMIT_MB, field="scan")
+    media_type = documents.check_upload(*scan, kinds=SCAN_KINDS, limit_mb=limit_mb, field="scan")
     return documents.store(session, *scan, media_type, actor=actor).id
 
 

@@ -6,40 +6,34 @@ application twice) is refused, at its cell; what merely looks like another regis
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal.errors import Problem, Refusal
 from portal.models import (
     Account,
-    ApplicationState,
-    EmissionsReport,
     Holder,
     ParticipantKind,
-    Period,
     Phase,
     ReductionTarget,
     RegistrationApplication,
     TargetState,
 )
 from portal.services.import_rows import Judged
-from portal.services.likeness import company_key, site_name_key
-from portal.services.near_duplicates import likeness_keys
+from portal.services.likeness import account_name_key, company_key, site_name_key
+from portal.services.near_duplicates import alike_in_bulk, likeness_keys
 from portal.services.numbers import search_key
 from portal.services.registration_checks import OPEN_STATES, site_key
 from portal.services.registration_data import ApplicationData
 from portal.services.spreadsheets.import_words import Finding, refused
+from portal.services.targets import TargetFacts, facts_for, judge
 
 T = TypeVar("T")
 #: how many values one query asks about
 CHUNK = 250
-#: how many look-alikes are kept for a row, and asked of the database in one go
-MOST_SIMILAR = 5
-_MOST_CANDIDATES = 5_000
 
 
 def phases(session: Session) -> dict[int, int]:
@@ -109,9 +103,11 @@ def _taken_names(session: Session, told: Told) -> None:
         begins = (Account.search_key.startswith(f"|{name}|", autoescape=True) for name in names)
         for account in session.scalars(select(Account).where(or_(*begins))):
             by_name.setdefault(account.search_key.split("|")[1], account.code)
-    for texts in _chunks(data.account_name for _row, data in told if data.account_name):
+    for keys in _chunks(key for _row, data in told if (key := account_name_key(data.account_name))):
+        # by the folded, indexed key; what is refused is the name as accounts are compared, below
         query = select(RegistrationApplication.account_name, RegistrationApplication.number).where(
-            RegistrationApplication.state.in_(OPEN_STATES), RegistrationApplication.account_name.in_(texts)
+            RegistrationApplication.state.in_(OPEN_STATES),
+            RegistrationApplication.account_name_key.in_(keys),
         )
         for name, number in session.execute(query):
             by_name.setdefault(search_key(name), number)
@@ -135,46 +131,16 @@ def _taken_sites(session: Session, told: Told) -> None:
             row.wrong(refused(Problem(Refusal.SITE_TAKEN, None, {"account": taken})), "site_name")
 
 
-_LIKENESS = ("company_key", "kana_key", "address_key")
-_WORDS = {"company_key": "company_name", "kana_key": "company_kana", "address_key": "site_address"}
-
-
 def _look_alikes(session: Session, told: Told) -> None:
-    """The applications open or accepted that share name, reading or address; one that is the same refuses."""
-    keys = [(row, data, likeness_keys(data)) for row, data in told]
-    found: dict[str, dict[str, list[RegistrationApplication]]] = {
-        name: defaultdict(list) for name in _LIKENESS
-    }
-    for name in _LIKENESS:
-        for values in _chunks(each[name] for _row, _data, each in keys if each[name]):
-            for other in session.scalars(_candidates(name, values)):
-                found[name][getattr(other, name)].append(other)
-    for row, data, each in keys:
-        matches: dict[int, tuple[RegistrationApplication, list[str]]] = {}
-        for name in _LIKENESS:
-            for other in found[name].get(each[name], ()):
-                if other.kind is data.kind:
-                    matches.setdefault(other.id, (other, []))[1].append(_WORDS[name])
-        _compare(row, data, matches)
-
-
-def _candidates(name: str, values: list[str]) -> Select[RegistrationApplication]:
-    column = getattr(RegistrationApplication, name)
-    return (
-        select(RegistrationApplication)
-        .where(
-            column.in_(values),
-            RegistrationApplication.state.in_((*OPEN_STATES, ApplicationState.ACCEPTED)),
-        )
-        .order_by(RegistrationApplication.id.desc())
-        .limit(_MOST_CANDIDATES)
-    )
+    """What acceptance will show as near-duplicates, told beforehand; one that is the same refuses."""
+    asked = [(data.kind, likeness_keys(data)) for _row, data in told]
+    for (row, data), found in zip(told, alike_in_bulk(session, asked), strict=True):
+        _compare(row, data, found)
 
 
 def _compare(
-    row: Judged, data: ApplicationData, matches: Mapping[int, tuple[RegistrationApplication, list[str]]]
+    row: Judged, data: ApplicationData, ranked: Sequence[tuple[RegistrationApplication, tuple[str, ...]]]
 ) -> None:
-    ranked = sorted(matches.values(), key=lambda one: (-len(one[1]), -one[0].id))
     same = next(
         (other for other, _items in ranked if other.state in OPEN_STATES and _same(data, other)), None
     )
@@ -187,9 +153,9 @@ def _compare(
             "number": other.number,
             "label": "　".join(part for part in (other.company_name, other.site_name) if part),
             "state": other.state.value,
-            "matches": items,
+            "matches": list(items),
         }
-        for other, items in ranked[:MOST_SIMILAR]
+        for other, items in ranked
     ]
 
 
@@ -206,8 +172,9 @@ def _same(data: ApplicationData, other: RegistrationApplication) -> bool:
 def targets(session: Session, rows: Sequence[Judged]) -> None:
     """Add to ``rows`` what stands against these targets: unknown holders, targets that exist, base years."""
     holders = _holders(session, [row.account for row in rows if row.account is not None])
-    live = _with_target(session, [holder.id for holder in holders.values()])
-    bases = _bases(session, [holder.id for holder in holders.values()])
+    facts: dict[int, TargetFacts] = {}
+    for chunk in _chunks(holder.id for holder in holders.values()):
+        facts |= facts_for(session, chunk)
     first: dict[int, Judged] = {}
     for row in rows:
         if row.account is None:
@@ -220,10 +187,10 @@ def targets(session: Session, rows: Sequence[Judged]) -> None:
         if holder is None:
             row.wrong(refused(Problem(Refusal.HOLDER_UNKNOWN)), "account")
             continue
-        _judge_target(row, holder, has_one=holder.id in live, base=bases.get(holder.id))
+        _judge_target(row, holder, facts[holder.id])
 
 
-def _judge_target(row: Judged, holder: Holder, *, has_one: bool, base: int | None) -> None:
+def _judge_target(row: Judged, holder: Holder, facts: TargetFacts) -> None:
     row.label = f"{holder.account.code}　{holder.label}"[:400]
     row.values |= {"holder_id": holder.id, "phase": holder.phase.number}
     for name, theirs, key in (
@@ -233,10 +200,12 @@ def _judge_target(row: Judged, holder: Holder, *, has_one: bool, base: int | Non
         said = row.values.get(name)
         if said and key(str(said)) != key(theirs):
             row.wrong(Finding("not_the_holder", expected=theirs), name)
-    if has_one:
+    if facts.proposed is not None or facts.confirmed is not None:
+        # a confirmed one is replaced at the desk only, with a reason
         row.wrong(refused(Problem(Refusal.TARGET_EXISTS)), "quantity")
-    elif base is not None and row.quantity is not None and row.quantity >= base:
-        row.wrong(refused(Problem(Refusal.TARGET_ABOVE_BASE, None, {"base": base})), "quantity")
+    elif row.quantity is not None:
+        for problem in judge(facts, row.quantity):
+            row.wrong(refused(problem), "quantity")
 
 
 def _holders(session: Session, accounts: Iterable[int]) -> dict[int, Holder]:
@@ -250,30 +219,6 @@ def _holders(session: Session, accounts: Iterable[int]) -> dict[int, Holder]:
         )
         found |= {holder.account.id: holder for holder in session.scalars(query)}
     return found
-
-
-def _with_target(session: Session, holder_ids: Iterable[int]) -> set[int]:
-    live: set[int] = set()
-    for chunk in _chunks(holder_ids):
-        query = select(ReductionTarget.holder_id).where(
-            ReductionTarget.holder_id.in_(chunk),
-            ReductionTarget.state != TargetState.WITHDRAWN,
-            ReductionTarget.superseded_at.is_(None),
-        )
-        live |= set(session.scalars(query))
-    return live
-
-
-def _bases(session: Session, holder_ids: Iterable[int]) -> dict[int, int]:
-    bases: dict[int, int] = {}
-    for chunk in _chunks(holder_ids):
-        query = select(EmissionsReport.holder_id, EmissionsReport.confirmed_emissions).where(
-            EmissionsReport.holder_id.in_(chunk),
-            EmissionsReport.period == Period.BASE,
-            EmissionsReport.confirmed_emissions.is_not(None),
-        )
-        bases |= {holder: figure for holder, figure in session.execute(query) if figure is not None}
-    return bases
 
 
 def without_target(session: Session, phase_id: int) -> list[tuple[str, str, str]]:

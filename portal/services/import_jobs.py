@@ -67,9 +67,9 @@ def read(work: Work) -> dict[str, Any]:
     with work.open_session() as session:
         begin_reading(session)
         row = _waits(session, work, ImportState.UPLOADED)
-        if row is None:
+        if row is None or row.document is None:
             return {}
-        kind, name, data = row.kind, row.document.name, documents.read(session, row.document)
+        kind, name, data = row.kind, row.file_name, documents.read(session, row.document)
         locale = row.created_by.locale
         end_reading(session)
     try:

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.errors import NotFound, Refusal, refuse
 from portal.models import (
-    Document,
     Import,
     ImportKind,
     ImportRow,
@@ -27,7 +26,17 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, documents, import_checks, jobs, once, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    documents,
+    import_checks,
+    import_retention,
+    jobs,
+    once,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.import_jobs import CARRY_OUT, READ
 from portal.services.spreadsheets import import_blank
@@ -85,6 +94,8 @@ def upload(
         kind=kind,
         state=ImportState.UPLOADED,
         state_since=now,
+        file_name=document.name,
+        file_sha256=document.sha256,
         document_id=document.id,
         problems=[],
         created_by_id=actor.id,
@@ -119,7 +130,10 @@ def start(
 
 
 def discard(session: Session, import_id: int, *, actor: User, version: int | None = None) -> Import:
-    """Put an import aside. One whose work ended without a result is ended first."""
+    """Put an import aside; its file and what its rows say are thrown away at once.
+
+    One whose work ended without a result is ended first.
+    """
     access.check(actor, Permission.REGISTRATION_EDIT)
     row = access.get_visible(session, Import, import_id, actor, lock=True)
     workflow.expect_version(row, version)
@@ -128,6 +142,7 @@ def discard(session: Session, import_id: int, *, actor: User, version: int | Non
         row.problems = [Finding("gave_up").as_json()]
         workflow.advance(session, transitions.IMPORT, row, action, actor=None)
     workflow.advance(session, transitions.IMPORT, row, "discard", actor=actor)
+    import_retention.clear(session, row, actor=actor)
     return row
 
 
@@ -217,9 +232,8 @@ def same_file(session: Session, row: Import) -> Import | None:
     """An earlier import that was carried out from the same bytes."""
     query = (
         select(Import)
-        .join(Document, Document.id == Import.document_id)
         .where(
-            Document.sha256 == row.document.sha256,
+            Import.file_sha256 == row.file_sha256,
             Import.id != row.id,
             Import.state == ImportState.DONE,
             Import.kind == row.kind,

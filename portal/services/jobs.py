@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Table, or_, select, update
@@ -64,13 +64,19 @@ Handler = Callable[[Work], dict[str, Any]]
 HANDLERS: dict[str, Handler] = {}
 
 
-def handler(kind: str) -> Callable[[Handler], Handler]:
-    """Register the decorated function as the work of ``kind``."""
+#: the kinds that come round each night
+NIGHTLY: list[str] = []
+
+
+def handler(kind: str, *, nightly: bool = False) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the work of ``kind``, perhaps once each night."""
 
     def keep(work: Handler) -> Handler:
         if kind in HANDLERS:
             raise ValueError(f"the work {kind} has two handlers")
         HANDLERS[kind] = work
+        if nightly:
+            NIGHTLY.append(kind)
         return work
 
     return keep
@@ -210,18 +216,13 @@ def _try_again(work: Work, why: str) -> None:
 
 
 def schedule(session: Session) -> None:
-    """Queue what comes round each night: the proof of the ledger, proposals that lapse, old counters."""
+    """Queue what comes round each night: the proof of the ledger, what lapses, what is forgotten."""
     today = clock.today()
-    _nightly(session, "ledger_verify", today)
-    _nightly(session, "expire_proposals", today)
-    _nightly(session, "forget_old_attempts", today)
+    for kind in NIGHTLY:
+        enqueue(session, kind, once_key=f"{kind}:{today.isoformat()}", at=clock.at_tokyo(today, NIGHT))
 
 
-def _nightly(session: Session, kind: str, day: date) -> None:
-    enqueue(session, kind, once_key=f"{kind}:{day.isoformat()}", at=clock.at_tokyo(day, NIGHT))
-
-
-@handler("ledger_verify")
+@handler("ledger_verify", nightly=True)
 def verify_ledger(work: Work) -> dict[str, Any]:
     """Recompute every sum and balance (safety 10) on a snapshot, without standing in anybody's way."""
     with work.open_session() as session:
@@ -232,14 +233,14 @@ def verify_ledger(work: Work) -> dict[str, Any]:
     return {"transactions": report.transactions, "entries": report.entries}
 
 
-@handler("expire_proposals")
+@handler("expire_proposals", nightly=True)
 def expire_proposals(work: Work) -> dict[str, Any]:
     """Let proposals lapse that nobody confirmed in time (domain §5)."""
     with work.open_session() as session:
         return {"expired": run(session, lambda: issuance.expire_due(session))}
 
 
-@handler("forget_old_attempts")
+@handler("forget_old_attempts", nightly=True)
 def forget_old_attempts(work: Work) -> dict[str, Any]:
     """Drop the counters of failed log-ins that stop nobody any more."""
     with work.open_session() as session:

@@ -110,8 +110,16 @@ def _document(session: Session, payload: dict[str, Any]) -> Document | None:
 def throw_away(session: Session, payload: dict[str, Any]) -> None:
     """Delete the file, and its bytes unless another document has the same."""
     document = _document(session, payload)
-    if document is None:
-        return
+    if document is not None:
+        delete_document(session, document)
+
+
+def delete_document(session: Session, document: Document) -> None:
+    """Delete a document nothing refers to any more, and its bytes unless another document has the same.
+
+    Whoever stores the same bytes at this moment and this transaction may lose against each other: the
+    database refuses one of them at ``fk_document_sha256``, and its transaction is done again.
+    """
     digest = document.sha256
     session.delete(document)
     session.flush()

@@ -309,6 +309,41 @@ def mark_returned(
     return letter
 
 
+def void(
+    session: Session, letter_id: int, reason: str | None, *, actor: User, version: int | None = None
+) -> Letter:
+    """Void a letter that waits to be printed and shall not go out, with a reason; nothing prints it any more.
+
+    Raises ``Refused`` with REASON_NEEDED, or WRONG_STATE for one that was printed.
+    """
+    access.check(actor, Permission.LETTER_PRINT)
+    letter = access.get_visible(session, Letter, letter_id, actor, lock=True)
+    workflow.advance(session, transitions.LETTER, letter, "void", actor=actor, version=version, reason=reason)
+    return letter
+
+
+def void_corrections(
+    session: Session, application: RegistrationApplication, reason: str, *, actor: User
+) -> None:
+    """Void the application's requests for a correction that still wait to be printed: it is settled.
+
+    What was printed is with the applicant, or may be, and stays as it is.
+    """
+    waiting = (
+        select(Letter)
+        .where(
+            Letter.application_id == application.id,
+            Letter.kind == LetterKind.CORRECTION,
+            Letter.state == LetterState.WAITING,
+        )
+        .order_by(Letter.id)
+        .with_for_update(of=Letter)
+        .execution_options(populate_existing=True)
+    )
+    for letter in session.scalars(waiting).all():
+        workflow.advance(session, transitions.LETTER, letter, "void", actor=actor, reason=reason)
+
+
 def _check_day(field: str, day: date, earliest: date | None) -> None:
     if day > clock.today():
         raise Refused(Problem(Refusal.DATE_IN_FUTURE, field))

@@ -9,13 +9,18 @@ from portal.services.numbers import search_key
 
 #: how legal forms are written, folded by ``search_key``
 _LEGAL = re.compile(
-    r"株式会社|有限会社|合同会社|合資会社|合名会社|相互会社|一般社団法人|一般財団法人|公益社団法人|公益財団法人"
-    r"|社会福祉法人|医療法人社団|医療法人財団|医療法人|学校法人|宗教法人|独立行政法人|地方独立行政法人"
-    r"|\((?:株|有|同|資|名|社|財|学|医|福)\)"
+    r"株式会社|有限会社|合同会社|合資会社|合名会社|相互会社|(?:一般|公益)(?:社団|財団)法人|有限責任事業組合"
+    r"|社会福祉法人|(?:特定|特別)?医療法人(?:社団|財団)?|学校法人|宗教法人|(?:認定)?(?:npo|特定非営利活動)法人"
+    r"|(?:地方)?独立行政法人|国立研究開発法人|(?:国立|公立)大学法人|(?:弁護士|税理士|監査|農事組合)法人"
+    r"|(?:事業|農業|漁業|生活)?協同組合|協業組合|企業組合"
+    r"|\((?:株|有|同|資|名|相|社|財|学|医|福|宗|協|企|独|大|特非|一社|一財|公社|公財|社福|地独|生協|農)\)"
 )
 _LEGAL_KANA = re.compile(
-    r"かぶしき(?:がいしゃ|かいしゃ)|ゆうげん(?:がいしゃ|かいしゃ)|ごうどう(?:がいしゃ|かいしゃ)"
+    r"(?:かぶしき|ゆうげん|ごうどう|ごうし|ごうめい|そうご)(?:がいしゃ|かいしゃ)"
     r"|(?:いっぱん|こうえき)(?:しゃだん|ざいだん)ほうじん"
+    r"|(?:とくていひえいりかつどう|えぬぴおう?|しゃかいふくし|がっこう|しゅうきょう|(?:こくりつ|こうりつ)だいがく"
+    r"|(?:ちほう)?どくりつぎょうせい|こくりつけんきゅうかいはつ|のうじくみあい)ほうじん"
+    r"|いりょうほうじん(?:しゃだん|ざいだん)?|(?:じぎょう|のうぎょう|ぎょぎょう|せいかつ)?きょうどうくみあい"
 )
 #: old and variant kanji of names and places → the common ones
 _VARIANTS = str.maketrans(
@@ -26,10 +31,17 @@ _VARIANTS = str.maketrans(
 _GA = re.compile(r"(?<=[一-龥])[ヶケゖけ](?=[一-龥])")
 _DIGITS = {sign: value for value, sign in enumerate("〇一二三四五六七八九")}
 _KANJI_NUMBER = "[〇一二三四五六七八九十百]+"
-_NUMBERED_PLACE = re.compile(f"{_KANJI_NUMBER}(?=丁目|番|号)")
+_NUMBERED_PLACE = re.compile(f"{_KANJI_NUMBER}(?=丁目|番|号|条|線|階)")
 _NUMBERED_SITE = re.compile(f"(?<=第){_KANJI_NUMBER}")
 _HYPHENS = re.compile("[‐‑‒–—―−－]|(?<=[0-9])ー(?=[0-9])")
-_PLACES = re.compile(r"(?<=[0-9])(?:丁目|番地の|番地|番の|番|号室|号の|号|の)")
+_PLACES = re.compile(r"(?<=[0-9])(?:丁目|番地の|番地|番の|番|号室|号の|号|の|階|f(?![a-z]))")
+#: 大字 and 字 are written or not; the 字 of 十文字 is a name
+_AZA = re.compile(r"大字|小字|(?<!文)字(?=[一-龥ぁ-ゖァ-ヶ])")
+_PREFECTURE = re.compile(
+    r"^(?:北海道|東京都|京都府|大阪府|(?:青森|岩手|宮城|秋田|山形|福島|茨城|栃木|群馬|埼玉|千葉|神奈川|新潟|富山"
+    r"|石川|福井|山梨|長野|岐阜|静岡|愛知|三重|滋賀|兵庫|奈良|和歌山|鳥取|島根|岡山|広島|山口|徳島|香川|愛媛|高知"
+    r"|福岡|佐賀|長崎|熊本|大分|宮崎|鹿児島|沖縄)県)(?=.)"
+)
 _LIMIT = 200
 
 
@@ -68,10 +80,23 @@ def site_name_key(name: str | None) -> str:
 
 
 def address_key(address: str | None) -> str:
-    """An address with its numbers written alike: 三丁目2番1号 and 3-2-1 are one, 32-1 is another."""
+    """An address with its numbers written alike: 三丁目2番1号 and 3-2-1 are one, 32-1 is another.
+
+    The prefecture, 大字 and 字 are left out, for many leave them out.
+    """
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", address or "")).casefold().translate(_VARIANTS)
-    plain = _NUMBERED_PLACE.sub(lambda found: _number(found[0]), _GA.sub("が", plain))
+    plain = _AZA.sub("", _PREFECTURE.sub("", _GA.sub("が", plain)))
+    plain = _NUMBERED_PLACE.sub(lambda found: _number(found[0]), plain)
     return _PLACES.sub("-", _HYPHENS.sub("-", plain)).rstrip("-").replace("--", "-")[:_LIMIT]
+
+
+_MUNICIPALITY = re.compile(r"[^市町村]{1,4}区|.{1,8}?市(?!市)|.{1,5}?郡.{1,6}?[町村]|.{1,6}?[町村]|.{1,4}")
+
+
+def municipality(key: str) -> str:
+    """With what an address of the same municipality begins, of what :func:`address_key` made; 川口市."""
+    found = _MUNICIPALITY.match(key)
+    return found[0] if found is not None else ""
 
 
 def telephone_key(number: str | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -36,7 +36,8 @@ from portal.services import mail_words
 from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
 from portal.settings import ROOT, Settings
 
-__all__ = ["MailKind", "configure", "header", "notify", "template", "usable_address"]
+__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "template"]
+__all__ += ["usable_address"]
 
 TEMPLATES = ROOT / "templates" / "mail"
 LOCALES = ("ja", "en")
@@ -111,6 +112,7 @@ def notify(
     address: str | None = None,
     address_name: str | None = None,
     actor: User | None = None,
+    known: KnownLogins | None = None,
     **facts: Any,
 ) -> list[MailMessage]:
     """Queue the mails of ``kind`` for everybody whom ``mail_kinds.KINDS`` names; answers with them.
@@ -119,7 +121,8 @@ def notify(
     and account codes for movements, a ``reason`` where there is one). With ``report`` its holder
     and its assigned verifier are found here. ``user`` is for mail to one login, ``address`` for
     mail to an address that is no login's
-    (an applicant's, a former one), read by ``address_name``. Raises ``TypeError`` for facts that are missing
+    (an applicant's, a former one), read by ``address_name``. ``known`` are logins that were read before for
+    many mails (:func:`known_logins`). Raises ``TypeError`` for facts that are missing
     or unknown, which is the caller's mistake. Rule: domain §7.
     """
     kind = MailKind(kind)
@@ -138,7 +141,12 @@ def notify(
     made = [
         _queue(session, kind, line, to, {**values[to.locale], **_personal(to)})
         for to in _readers(
-            session, line, about, address=(address, address_name), actor=actor, side=facts.get("side")
+            _logins(session, line, about, known),
+            line,
+            about,
+            address=(address, address_name),
+            actor=actor,
+            side=facts.get("side"),
         )
     ]
     return made
@@ -186,7 +194,7 @@ def _side(given: object, actor: User | None) -> str:
 
 
 def _readers(
-    session: Session,
+    logins: list[User],
     line: Kind,
     about: _Object,
     *,
@@ -195,7 +203,6 @@ def _readers(
     side: object,
 ) -> Iterator[_To]:
     """Everybody who gets it, each address once, in the order of :class:`Reader`."""
-    logins = _logins(session, line, about)
     seen: set[str] = set()
     for audience in sorted(line.audiences, key=lambda a: list(Reader).index(a.reader)):
         if audience.sent_by is not None and audience.sent_by != side:
@@ -210,20 +217,73 @@ def _readers(
                 yield to
 
 
-def _logins(session: Session, line: Kind, about: _Object) -> list[User]:
-    """The active logins with an address that could be meant, in one query."""
-    conditions = []
-    asked = {audience.reader for audience in line.audiences}
+@dataclass(frozen=True)
+class _Whom:
+    """Whose logins could be meant, by the participants' and the logins' own numbers."""
+
+    holders: frozenset[int] = frozenset()
+    traders: frozenset[int] = frozenset()
+    verifiers: frozenset[int] = frozenset()
+    users: frozenset[int] = frozenset()
+    office: bool = False
+
+    def covers(self, other: _Whom) -> bool:
+        """Whether nobody is meant by ``other`` who is not meant here."""
+        return (
+            other.holders <= self.holders
+            and other.traders <= self.traders
+            and other.verifiers <= self.verifiers
+            and other.users <= self.users
+            and self.office >= other.office
+        )
+
+    def means(self, login: User) -> bool:
+        """The same question as the query's, of a login that is loaded."""
+        owner = login.holder_id in self.holders or login.trader_id in self.traders
+        owner = owner or login.verifier_id in self.verifiers or login.id in self.users
+        return owner or (self.office and login.role in SECRETARIAT)
+
+
+@dataclass(frozen=True)
+class KnownLogins:
+    """Logins read once for many mails of one transaction."""
+
+    whom: _Whom
+    logins: tuple[User, ...]
+
+
+def known_logins(
+    session: Session, *, holders: Iterable[int] = (), verifiers: Iterable[int | None] = ()
+) -> KnownLogins:
+    """The logins of many holders and verifiers, by their ids, in one query: for :func:`notify` in a loop."""
+    whom = _Whom(holders=frozenset(holders), verifiers=frozenset(one for one in verifiers if one is not None))
+    return KnownLogins(whom, tuple(_read_logins(session, whom)))
+
+
+def _logins(session: Session, line: Kind, about: _Object, known: KnownLogins | None) -> list[User]:
+    """The active logins with an address that could be meant, in one query unless they are known."""
     holder_id = about.holder.id if about.holder else about.user.holder_id if about.user else None
-    if holder_id is not None:
-        conditions.append(User.holder_id == holder_id)
-    if about.trader is not None:
-        conditions.append(User.trader_id == about.trader.id)
-    if about.verifier is not None:
-        conditions.append(User.verifier_id == about.verifier.id)
-    if about.user is not None:
-        conditions.append(User.id == about.user.id)
-    if Reader.OFFICE in asked:
+    whom = _Whom(
+        holders=frozenset() if holder_id is None else frozenset({holder_id}),
+        traders=frozenset({about.trader.id}) if about.trader is not None else frozenset(),
+        verifiers=frozenset({about.verifier.id}) if about.verifier is not None else frozenset(),
+        users=frozenset({about.user.id}) if about.user is not None else frozenset(),
+        office=any(audience.reader is Reader.OFFICE for audience in line.audiences),
+    )
+    if known is not None and known.whom.covers(whom):
+        return [login for login in known.logins if whom.means(login)]
+    return _read_logins(session, whom)
+
+
+def _read_logins(session: Session, whom: _Whom) -> list[User]:
+    owners: tuple[tuple[Any, frozenset[int]], ...] = (
+        (User.holder_id, whom.holders),
+        (User.trader_id, whom.traders),
+        (User.verifier_id, whom.verifiers),
+        (User.id, whom.users),
+    )
+    conditions = [column.in_(ids) for column, ids in owners if ids]
+    if whom.office:
         conditions.append(User.role.in_(SECRETARIAT))
     if not conditions:
         return []

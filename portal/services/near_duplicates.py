@@ -8,12 +8,13 @@ applications are no duplicates; an accepted one is compared as its participant i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, union
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select, union
 from sqlalchemy.orm import Session, joinedload
 
 from portal.models import (
@@ -31,8 +32,9 @@ Participant = Holder | Trader | Verifier
 
 #: what the page shows at most; the most alike come first
 SHOWN = 10
-#: how much of an address names its municipality: 埼玉県川口市
-_MUNICIPALITY = 6
+#: how many values one query of :func:`alike_in_bulk` asks about, and how many rows it answers at most
+_CHUNK = 250
+_MOST_CANDIDATES = 5_000
 #: column → the item of the form it was folded from
 ITEMS: dict[str, str] = {
     "company_key": "company_name",
@@ -79,16 +81,50 @@ def near_duplicates(
     return _alike(session, application.kind, keys, application.id, limit)
 
 
-def similar_to(session: Session, data: ApplicationData, *, limit: int = SHOWN) -> list[NearDuplicate]:
-    """The same for an application that is not recorded yet; ``data`` must be normalised."""
-    return _alike(session, data.kind, likeness_keys(data), None, limit)
+def alike_in_bulk(
+    session: Session, asked: Sequence[tuple[ParticipantKind, Mapping[str, str]]]
+) -> list[list[tuple[RegistrationApplication, tuple[str, ...]]]]:
+    """What :func:`near_duplicates` would say of many applications that are not recorded yet.
+
+    ``asked``: kind and :func:`likeness_keys` of each. Answers for each the others with the items in which
+    they are alike, the most alike first, at most :data:`SHOWN`; no query per row.
+    """
+    found: dict[tuple[str, str], list[RegistrationApplication]] = defaultdict(list)
+    for name in ITEMS:
+        for some in _chunks([keys for _kind, keys in asked if keys[name]], name):
+            query = select(RegistrationApplication).where(_condition(name, some), *_standing())
+            newest = query.order_by(RegistrationApplication.id.desc()).limit(_MOST_CANDIDATES)
+            for row in session.scalars(newest):
+                found[name, getattr(row, name)].append(row)
+    answers = []
+    for kind, keys in asked:
+        others = {row.id: row for name in ITEMS if keys[name] for row in found.get((name, keys[name]), ())}
+        same = [(row, _matches(kind, keys, row)) for row in others.values() if row.kind is kind]
+        same = [(row, items) for row, items in same if items != ("site_name",) or _is_near(keys, row)]
+        answers.append(sorted(same, key=lambda one: (-len(one[1]), -one[0].id))[:SHOWN])
+    return answers
+
+
+def _chunks(keys: Sequence[Mapping[str, str]], name: str) -> Iterator[list[Mapping[str, str]]]:
+    """``keys`` in pieces, each value of the item once (of a site: once in each municipality)."""
+    every = {(one[name], likeness.municipality(one["address_key"])): one for one in keys}
+    if name != "site_key":
+        every = {(one[name], ""): one for one in keys}
+    ordered = [every[value] for value in sorted(every)]
+    for at in range(0, len(ordered), _CHUNK):
+        yield ordered[at : at + _CHUNK]
+
+
+def _standing() -> tuple[ColumnElement[bool], ...]:
+    """Rejected and withdrawn applications are no duplicates."""
+    return (RegistrationApplication.state.in_((*OPEN_STATES, ApplicationState.ACCEPTED)),)
 
 
 def _alike(
-    session: Session, kind: ParticipantKind, keys: dict[str, str], but: int | None, limit: int
+    session: Session, kind: ParticipantKind, keys: Mapping[str, str], but: int, limit: int
 ) -> list[NearDuplicate]:
     other = RegistrationApplication
-    same = _conditions(keys)
+    same = [_condition(name, [keys]) for name, key in keys.items() if key]
     if not same:
         return []
     # one look into one index each: joined by OR under a LIMIT, a planner may walk the whole table
@@ -97,12 +133,7 @@ def _alike(
     score: ColumnElement[int] = sum(same_items, literal(0))
     rows = session.scalars(
         select(other)
-        .where(
-            other.id.in_(select(found.c.id)),
-            other.kind == kind,
-            other.state.in_((*OPEN_STATES, ApplicationState.ACCEPTED)),
-            *([other.id != but] if but is not None else []),
-        )
+        .where(other.id.in_(select(found.c.id)), other.kind == kind, *_standing(), other.id != but)
         .options(joinedload(other.phase))
         .order_by(score.desc(), other.id.desc())
         .limit(limit)
@@ -111,19 +142,26 @@ def _alike(
     return [_found(row, _matches(kind, keys, row), made.get(row.id)) for row in rows]
 
 
-def _conditions(keys: dict[str, str]) -> list[ColumnElement[bool]]:
+def _condition(name: str, asked: Sequence[Mapping[str, str]]) -> ColumnElement[bool]:
+    """Whether an application has the item of one of ``asked``; a site's name counts near its place only."""
     other = RegistrationApplication
-    same: list[ColumnElement[bool]] = [
-        getattr(other, name) == key for name, key in keys.items() if key and name != "site_key"
-    ]
-    if keys["site_key"] and keys["address_key"]:
-        municipality = func.substr(other.address_key, 1, _MUNICIPALITY)
-        near = municipality == keys["address_key"][:_MUNICIPALITY]
-        same.append(and_(other.site_key == keys["site_key"], near))
-    return same
+    if name != "site_key":
+        return getattr(other, name).in_([keys[name] for keys in asked])  # type: ignore[no-any-return]
+
+    def near(keys: Mapping[str, str]) -> ColumnElement[bool]:
+        place = likeness.municipality(keys["address_key"])
+        begins = func.substr(other.address_key, 1, len(place)) == place
+        return and_(other.site_key == keys["site_key"], begins if place else false())
+
+    return or_(*(near(keys) for keys in asked))
 
 
-def _matches(kind: ParticipantKind, keys: dict[str, str], row: RegistrationApplication) -> tuple[str, ...]:
+def _is_near(keys: Mapping[str, str], row: RegistrationApplication) -> bool:
+    place = likeness.municipality(keys["address_key"])
+    return bool(place) and row.address_key.startswith(place)
+
+
+def _matches(kind: ParticipantKind, keys: Mapping[str, str], row: RegistrationApplication) -> tuple[str, ...]:
     items = ITEMS if kind is ParticipantKind.HOLDER else {**ITEMS, "address_key": "contact_address"}
     return tuple(item for name, item in items.items() if keys[name] and keys[name] == getattr(row, name))
 

@@ -16,7 +16,7 @@ from portal.models import Holder, Phase, PhaseProposal, ProposalState, User
 from portal.permissions import Permission
 from portal.services import access, audit, four_eyes, once, phase_words, phases, transitions, workflow
 from portal.services.audit import EventTag
-from portal.services.mail import MailKind, notify
+from portal.services.mail import MailKind, known_logins, notify
 from portal.services.phases import PhaseYears, RuleDates
 
 
@@ -86,7 +86,7 @@ def propose_rule(
     """Propose ``dates`` in the place of the phase's dates in force.
 
     Raises ``Stale`` for an old page, or ``Refused`` with everything against it: NOTHING_CHANGED,
-    PHASE_PROPOSAL_OPEN, DATES_ORDER, REASON_NEEDED.
+    PHASE_PROPOSAL_OPEN, DATES_ORDER, DEADLINE_PAST, ISSUED_BEFORE, REASON_NEEDED.
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, **phases.facts(dates), "reason": reason}
@@ -96,7 +96,7 @@ def propose_rule(
     phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     workflow.expect_version(phase, version)
     now = phases.dates_of(phases.rule_in_force(session, phase))
-    problems = phases.rule_problems(dates, now)
+    problems = phases.rule_problems(dates, now) + phases.happened_problems(session, phase, dates, now)
     if open_proposal(session, phase.number) is not None:
         problems.append(Problem(Refusal.PHASE_PROPOSAL_OPEN))
     years = PhaseYears(**{name: getattr(phase, name) for name in PhaseYears.__dataclass_fields__})
@@ -161,7 +161,9 @@ def confirm_problems(session: Session, proposal: PhaseProposal, actor: User) -> 
     if is_opening(proposal):
         return found + phases.opening_problems(session, proposal.number, years_of(proposal), new)
     assert proposal.phase is not None
-    return found + phases.rule_problems(new, phases.dates_of(phases.rule_in_force(session, proposal.phase)))
+    now = phases.dates_of(phases.rule_in_force(session, proposal.phase))
+    happened = phases.happened_problems(session, proposal.phase, new, now)
+    return found + phases.rule_problems(new, now) + happened
 
 
 def confirm_proposal(session: Session, proposal_id: int, *, actor: User, version: int | None = None) -> Phase:
@@ -205,12 +207,15 @@ def _tell_holders(session: Session, phase: Phase, old: RuleDates, new: RuleDates
         .order_by(Holder.id)
     )
     named = phase_words.phase_fact(phase.number)
-    for holder in holders.all():
+    told = holders.all()
+    known = known_logins(session, holders=[holder.id for holder in told])
+    for holder in told:
         notify(
             session,
             MailKind.PHASE_DATES_CHANGED,
             holder=holder,
             actor=actor,
+            known=known,
             phase=named,
             changes=changes,
         )

@@ -8,12 +8,22 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal
-from portal.models import Phase, PhaseRule, UnitClass, UnitType, User
+from portal.models import (
+    Holder,
+    Movement,
+    MovementKind,
+    MovementState,
+    Phase,
+    PhaseRule,
+    UnitClass,
+    UnitType,
+    User,
+)
 from portal.services import audit, factors
 from portal.services.audit import EventTag
 
@@ -109,6 +119,32 @@ def rule_problems(dates: RuleDates, now: RuleDates | None = None) -> list[Proble
     return problems
 
 
+def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: RuleDates) -> list[Problem]:
+    """What of ``dates`` contradicts what has happened under ``now`` already.
+
+    Decided by safety: nobody who was in time is made late by hindsight (DEADLINE_PAST at
+    ``retirement_deadline``), and nothing was issued before its day (ISSUED_BEFORE at ``issue_from``).
+    Other days that have passed are shown to whoever confirms.
+    """
+    problems = []
+    moved = dates.retirement_deadline != now.retirement_deadline
+    if moved and dates.retirement_deadline < clock.today():
+        problems.append(Problem(Refusal.DEADLINE_PAST, "retirement_deadline"))
+    first = session.scalar(
+        select(func.min(Movement.decided_at))
+        .join(Holder, Holder.id == Movement.holder_id)
+        .where(
+            Holder.phase_id == phase.id,
+            Movement.kind == MovementKind.ISSUE,
+            Movement.state == MovementState.EXECUTED,
+        )
+    )
+    day = clock.in_tokyo(first).date() if first is not None else None
+    if day is not None and dates.issue_from != now.issue_from and dates.issue_from > day:
+        problems.append(Problem(Refusal.ISSUED_BEFORE, "issue_from", {"day": day}))
+    return problems
+
+
 def open_phase(
     session: Session, number: int, years: PhaseYears, dates: RuleDates, *, reason: str, actor: User
 ) -> Phase:
@@ -187,20 +223,6 @@ def rule_in_force(session: Session, phase: Phase) -> PhaseRule:
 def dates_of(rule: PhaseRule) -> RuleDates:
     """The values of a rule row, for a form that changes them."""
     return RuleDates(**{name: getattr(rule, name) for name in RuleDates.__dataclass_fields__})
-
-
-def rule_at(session: Session, phase: Phase, moment: datetime) -> PhaseRule | None:
-    """The rule of the phase that held at ``moment``; ``None`` before its first."""
-    return session.scalars(
-        select(PhaseRule)
-        .where(
-            PhaseRule.phase_id == phase.id,
-            PhaseRule.created_at <= moment,
-            PhaseRule.superseded_at.is_(None) | (PhaseRule.superseded_at > moment),
-        )
-        .order_by(PhaseRule.id.desc())
-        .limit(1)
-    ).one_or_none()
 
 
 def unit_class_for(session: Session, phase: Phase) -> UnitClass:

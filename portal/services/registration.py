@@ -99,6 +99,15 @@ def record_application(
     return row
 
 
+#: why a request for a correction that was not printed yet is void
+_SETTLED = {
+    "correct": "申請が補正されたため",
+    "reject": "申請が却下されたため",
+    "withdraw": "申請が取り下げられたため",
+    "accept": "申請が承認されたため",
+}
+
+
 def application_row(number: str, data: ApplicationData, *, actor: User) -> RegistrationApplication:
     """A received application that says ``data``, which was judged; it is in no session yet."""
     row = RegistrationApplication(
@@ -210,6 +219,7 @@ def change_application(
     flag_modified(row, "search_key")  # a change of the joint companies alone is a new version too
     if correcting:
         workflow.advance(session, transitions.APPLICATION, row, "correct", actor=actor, **facts)
+        letters.void_corrections(session, row, _SETTLED["correct"], actor=actor)
     else:
         audit.record(session, EventTag.APPLICATION_CHANGED, row, actor=actor, **facts)
     return row
@@ -275,6 +285,7 @@ def _decide(
     why = _printable(reason) if action == "reject" else workflow.clean_reason(reason, needed=True)
     _decided(row, actor, why)
     edge = workflow.advance(session, transitions.APPLICATION, row, action, actor=actor, reason=why)
+    letters.void_corrections(session, row, _SETTLED[action], actor=actor)
     _mail_of(session, edge, row, actor)
     return row
 
@@ -324,6 +335,7 @@ def accept(
     similar = _acceptable(session, row, distinct)
     made, logins = _make(session, row, number, actor)
     letter = letters.make_completion(session, row, made, logins, actor=actor)
+    letters.void_corrections(session, row, _SETTLED["accept"], actor=actor)
     _decided(row, actor, None)
     holder_id = made.id if isinstance(made, Holder) else None
     login_ids = [user.login_id for user in logins]

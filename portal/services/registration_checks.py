@@ -1,10 +1,11 @@
-"""The nine checks that an officer sees on an application (domain §3)."""
+"""The checks that an officer sees on an application (domain §3)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum, auto
 
 from sqlalchemy import or_, select
@@ -17,6 +18,7 @@ from portal.models import (
     Holder,
     Organisation,
     ParticipantKind,
+    PhaseRule,
     RegistrationApplication,
 )
 from portal.services.near_duplicates import NearDuplicate, near_duplicates
@@ -40,6 +42,7 @@ class CheckCode(StrEnum):
     CONTACT_COMPANY = auto()
     ACCOUNT_NAME = auto()
     SITE = auto()
+    RECEIVED_ON = auto()
 
 
 class CheckResult(StrEnum):
@@ -115,6 +118,27 @@ def site_problem(session: Session, data: ApplicationData, *, but: int | None = N
     return Problem(Refusal.SITE_TAKEN, "site_name", {"account": taken.account.code})
 
 
+def application_dues(session: Session) -> dict[int, date]:
+    """The day by which applications of each phase are due, by the phase's id, as it is in force now."""
+    query = select(PhaseRule.phase_id, PhaseRule.application_due).where(PhaseRule.superseded_at.is_(None))
+    return {phase_id: due for phase_id, due in session.execute(query)}
+
+
+def is_late(received_on: date, due: date | None) -> bool:
+    """Whether what was received on that day came after the last one."""
+    return due is not None and received_on > due
+
+
+def late_problem(session: Session, data: ApplicationData) -> Problem | None:
+    """RECEIVED_LATE, to be asked about: a holder's application received after its phase's day (domain §2)."""
+    if data.phase_id is None:
+        return None
+    due = application_dues(session).get(data.phase_id)
+    if due is None or not is_late(data.received_on, due):
+        return None
+    return Problem(Refusal.RECEIVED_LATE, "received_on", {"due": due})
+
+
 def acceptance_problems(session: Session, data: ApplicationData) -> list[Problem]:
     """Everything that stands against accepting the application, all at once."""
     register = (name_problem(session, data.account_name), site_problem(session, data))
@@ -137,7 +161,7 @@ def checks(
     application: RegistrationApplication,
     similar: Sequence[NearDuplicate] | None = None,
 ) -> list[Check]:
-    """The nine checks in the order of the page; those the kind's form does not ask are left out.
+    """The checks in the order of the page; those the kind's form does not ask are left out.
 
     A decided application is judged by its form and papers only: its own account bears the name.
     ``similar``: its near-duplicates, where the caller has them already.
@@ -161,16 +185,22 @@ def checks(
         for duplicate in near_duplicates(session, application) if similar is None else similar:
             asks |= {CheckCode.SITE}
             asks |= {CheckCode.ACCOUNT_NAME} if "account_name" in duplicate.matches else set()
+    late = late_problem(session, data)
     left_out = set()
     if application.kind is not ParticipantKind.HOLDER:
-        left_out.add(CheckCode.SITE)
+        left_out |= {CheckCode.SITE, CheckCode.RECEIVED_ON}
     if application.kind is ParticipantKind.VERIFIER:
         left_out.add(CheckCode.ACCOUNT_NAME)
-    return [
+    found_by_code = [
         Check(code, _result(code, problems, asks), tuple(problems))
         for code, problems in by_code.items()
         if code not in left_out
     ]
+    if late is None:
+        return found_by_code
+    # decided: it is asked about, not refused; the office may have had a reason to take it
+    asked = Check(CheckCode.RECEIVED_ON, CheckResult.ASK, (late,))
+    return [asked if one.code is CheckCode.RECEIVED_ON else one for one in found_by_code]
 
 
 def _result(code: CheckCode, problems: list[Problem], asks: Collection[CheckCode]) -> CheckResult:

@@ -28,7 +28,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import access, audit, four_eyes, ledger, once, transitions, workflow
 from portal.services.audit import EventTag
-from portal.services.mail import MailKind, notify
+from portal.services.mail import KnownLogins, MailKind, known_logins, notify
 from portal.services.numbers import parse_quantity
 
 #: targets confirmed with one press
@@ -265,8 +265,9 @@ def confirm_targets(session: Session, versions: Mapping[int, int], *, actor: Use
         first = {p.refusal: p for line in reversed(refused) for p in line.problems}
         named = Problem(Refusal.ROWS_REFUSED, None, {"rows": tuple(accounts)})
         raise Refused(named, *(first[one] for one in reasons))
+    known = known_logins(session, holders=[line.target.holder_id for line in found])
     for line in found:
-        _confirm(session, line, actor)
+        _confirm(session, line, actor, known)
     return [line.target for line in found]
 
 
@@ -286,7 +287,7 @@ def _locked(session: Session, versions: Mapping[int, int | None], actor: User) -
     return _lines(session, targets, actor)
 
 
-def _confirm(session: Session, line: TargetLine, actor: User) -> None:
+def _confirm(session: Session, line: TargetLine, actor: User, known: KnownLogins | None = None) -> None:
     target, old = line.target, line.facts.confirmed
     now = clock.now()
     if old is not None:
@@ -317,6 +318,7 @@ def _confirm(session: Session, line: TargetLine, actor: User) -> None:
         MailKind.TARGET_CONFIRMED,
         holder=target.holder,
         actor=actor,
+        known=known,
         quantity=target.quantity,
     )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from portal import clock
 from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     EmissionsReport,
-    Holder,
     Letter,
     Period,
     RegistrationApplication,
@@ -24,10 +23,11 @@ from portal.permissions import Permission, Role
 from portal.services import access, audit, letters, once, reissues, workflow
 from portal.services.audit import EventTag
 from portal.services.holders import companies_of, contact_of
-from portal.services.mail import MailKind, notify
+from portal.services.mail import KnownLogins, MailKind, notify
 from portal.services.numbers import next_number
 from portal.services.registration_checks import participant_key
 from portal.services.registration_data import mail_problem, tidy, tidy_code
+from portal.services.report_rules import live_assignment
 from portal.services.report_steps import touch
 from portal.services.users import add_login
 
@@ -136,7 +136,7 @@ def assign(
     against = refusal_to_assign(report.period, report.state)
     if against is not None:
         raise refuse(against)
-    before = live_assignment(session, report.id)
+    before = _live_assignment(session, report)
     if before is not None and before.verifier_id == verifier.id:
         return before
     takes_over = report.state is ReportState.VERIFICATION_REQUESTED
@@ -144,13 +144,10 @@ def assign(
     return hand_over(session, report, before, verifier, why, actor=actor)
 
 
-def live_assignment(session: Session, report_id: int) -> VerifierAssignment | None:
-    """The assignment of the report that has not ended, if any."""
-    return session.scalars(
-        select(VerifierAssignment).where(
-            VerifierAssignment.report_id == report_id, VerifierAssignment.ended_at.is_(None)
-        )
-    ).one_or_none()
+def _live_assignment(session: Session, report: EmissionsReport) -> VerifierAssignment | None:
+    """What :func:`live_assignment` says of the locked ``report``, read afresh."""
+    session.refresh(report, ["assignments"])
+    return live_assignment(report)
 
 
 def hand_over(
@@ -161,11 +158,12 @@ def hand_over(
     why: str | None,
     *,
     actor: User,
+    known: KnownLogins | None = None,
 ) -> VerifierAssignment:
     """End ``before`` and assign the locked and judged ``report`` to ``verifier``: events, mails, version."""
     now = clock.now()
     if before is not None:
-        _end(session, report, before, why, actor=actor)
+        _end(session, report, before, why, actor=actor, known=known)
     after = VerifierAssignment(
         report_id=report.id, verifier=verifier, assigned_by_id=actor.id, assigned_at=now
     )
@@ -184,7 +182,7 @@ def hand_over(
     session.flush()
     waits = report.state is ReportState.VERIFICATION_REQUESTED
     kind = MailKind.VERIFIER_TAKES_OVER if waits else MailKind.VERIFIER_ASSIGNED
-    notify(session, kind, report=report, verifier=verifier, actor=actor)
+    notify(session, kind, report=report, verifier=verifier, actor=actor, known=known)
     return after
 
 
@@ -195,6 +193,7 @@ def _end(
     why: str | None,
     *,
     actor: User,
+    known: KnownLogins | None = None,
 ) -> None:
     assignment.ended_at = clock.now()
     audit.record(
@@ -212,6 +211,7 @@ def _end(
         report=report,
         verifier=assignment.verifier,
         actor=actor,
+        known=known,
         until_now=assignment.verifier.label,
     )
 
@@ -230,7 +230,7 @@ def end_assignment(
     against = refusal_to_end(report.period, report.state)
     if against is not None:
         raise refuse(against)
-    assignment = live_assignment(session, report.id)
+    assignment = _live_assignment(session, report)
     if assignment is None:
         raise refuse(Refusal.NO_VERIFIER)
     why = workflow.clean_reason(reason, needed=True)
@@ -241,25 +241,6 @@ def end_assignment(
     touch(report)
     session.flush()
     return assignment
-
-
-def assign_holder(
-    session: Session, holder_id: int, verifier_id: int, *, actor: User
-) -> list[VerifierAssignment]:
-    """Assign a verifier to all of a holder's verified periods that are still with the holder.
-
-    Raises ``Refused(VERIFIER_BUSY)`` if there is none such.
-    """
-    access.check(actor, Permission.VERIFIER_ASSIGN)
-    holder = access.get_visible(session, Holder, holder_id, actor)
-    open_reports = [
-        report.id
-        for report in holder.reports
-        if report.period in VERIFIED_PERIODS and report.state is ReportState.NOT_SUBMITTED
-    ]
-    if not open_reports:
-        raise refuse(Refusal.VERIFIER_BUSY)
-    return [assign(session, report_id, verifier_id, actor=actor) for report_id in open_reports]
 
 
 @dataclass(frozen=True)
@@ -283,6 +264,7 @@ def load(session: Session) -> list[VerifierLoad]:
             (VerifierAssignment.verifier_id == Verifier.id) & VerifierAssignment.ended_at.is_(None),
         )
         .outerjoin(EmissionsReport, EmissionsReport.id == VerifierAssignment.report_id)
+        .options(selectinload(Verifier.organisation))
         .group_by(Verifier.id)
         .order_by(Verifier.number)
     )

@@ -9,6 +9,7 @@ from threading import Event
 from portal.services import (
     application_intake,
     import_jobs,
+    import_retention,
     installation,
     jobs,
     letter_batches,
@@ -28,7 +29,15 @@ PAUSE_SECONDS = 2.0
 LONG_PAUSE_SECONDS = 15.0
 MOST_JOBS_IN_A_ROUND = 20
 #: services that bring work of their own; knowing them here registers it
-BRING_WORK = (marked_copies, application_intake, import_jobs, letter_batches, letter_printing, list_files)
+BRING_WORK = (
+    marked_copies,
+    application_intake,
+    import_jobs,
+    import_retention,
+    letter_batches,
+    letter_printing,
+    list_files,
+)
 
 
 def one_round(open_session: OpenSession, transport: Transport, stop: Event | None = None) -> int:

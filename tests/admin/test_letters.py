@@ -205,3 +205,18 @@ def test_a_viewer_reads_but_prints_and_posts_nothing(
     assert viewer.get("/admin/letter_batch/").status_code == 200
     for url in (START, f"/admin/letter/post-together/?id={waiting[0]}"):
         assert viewer.get(url).status_code == 403
+
+
+def test_a_waiting_letter_is_voided_on_its_page_and_is_then_offered_nothing(
+    clerk: Clerk, session: Session, waiting: list[int]
+) -> None:
+    address = f"/admin/letter/void/?id={waiting[0]}"
+    assert address.replace("&", "&amp;") in clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
+    assert clerk.send(address, {"reason": ""}, follow=False).status_code == 422
+    assert clerk.send(address, {"reason": "電話で済んだ"}, follow=False).status_code == 302
+    session.expire_all()
+    assert session.get_one(Letter, waiting[0]).state is LetterState.VOID
+    shown = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
+    assert "取消済" in shown
+    assert "/admin/letter/print/" not in shown
+    assert "この操作は、いまはできません。" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.models import EmissionsReport, Holder, Period, ReportFile, ReportState, User, Verifier
 from portal.permissions import Role
-from portal.services import report_forms, reports, reviews, verification, verifiers
+from portal.services import report_forms, reports, reviews, verification
+from portal.services.demo.assigning import assign_holder
 from portal.services.spreadsheets.calculation_form import read_form
 from portal.services.spreadsheets.filled import fill_form
 from portal.services.spreadsheets.form_types import FormIdentity, FormReading
@@ -73,7 +74,7 @@ def scheme(session: Session, *, assigned: bool = True) -> Scheme:
         *(make.office(session, role) for role in (Role.OFFICER, Role.APPROVER, Role.VIEWER)),
     )
     if assigned:
-        verifiers.assign_holder(session, made.holder.id, made.verifier.id, actor=made.officer)
+        assign_holder(session, made.holder.id, made.verifier.id, actor=made.officer)
     session.flush()
     return made
 

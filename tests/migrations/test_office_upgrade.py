@@ -281,3 +281,18 @@ def test_what_was_carried_over_can_be_changed_from_then_on(filled: Engine) -> No
         site = next(one for one in records.field_history(session, holder) if one.item == "site_name")
         assert [span.value for span in site.spans] == ["みほん第二ビル", "みほん第一ビル"]
         session.rollback()
+
+
+def test_a_void_letter_goes_back_as_one_that_nothing_prints(filled: Engine) -> None:
+    go(filled, AFTER)
+    letter = (
+        "INSERT INTO letter (id, number, kind, state, application_id, addressee, content, prints,"
+        f" created_at, version) VALUES (1, '通知第0001号', 'correction', 'void', 4, '見本', '{{}}', 0,"
+        f" '{MOMENT}', 1)"
+    )
+    with filled.begin() as connection:
+        connection.execute(text(letter))
+    go(filled, BEFORE, down=True)
+    with filled.begin() as connection:
+        state, day = connection.execute(text("SELECT state, returned_on FROM letter")).one()
+    assert (state, str(day)) == ("returned", "2013-10-08")

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from portal.extensions import session_factory
 from portal.models import EmissionsReport, Period, ReportState, VerificationReport
 from portal.services import reports, reviews, verifiers
+from portal.services.demo.assigning import assign_holder
 from portal.services.transaction import one_transaction
 from tests.factories import registration
 from tests.factories import reports as make
@@ -248,7 +249,7 @@ def test_more_reports_do_not_mean_more_queries(app: Flask, session: Session, nam
         verifier = first.assignments[-1].verifier
         for _ in range(3):
             holder = registration.holder(session)
-            verifiers.assign_holder(session, holder.id, verifier.id, actor=officer)
+            assign_holder(session, holder.id, verifier.id, actor=officer)
             own = next(r for r in holder.reports if r.period is Period.BASE)
             make.register(session, own, actor=holder.users[0])
             reports.request_verification(session, own.id, actor=holder.users[0])

@@ -171,7 +171,7 @@ def test_what_only_looks_like_another_registration_is_shown_and_refuses_nothing(
     rows = compared(session, [make.plain_holder(1), make.plain_holder(5)], {0: {**other_site, **variant}})
     assert [found(row) for row in rows] == [[], []]
     assert [[(one["number"], one["matches"]) for one in row.similar] for row in rows] == [
-        [("R2-0001", ["company_name", "company_kana"])],
+        [("R2-0001", ["company_name", "company_kana", "contact_telephone", "mail_a"])],
         [],
     ]
 

@@ -24,6 +24,7 @@ WAY = {
     LetterState.PRINTED: ("print",),
     LetterState.POSTED: ("print", "post"),
     LetterState.RETURNED: ("print", "post", "return"),
+    LetterState.VOID: ("void",),
 }
 
 
@@ -58,6 +59,7 @@ def letter_acts(session: Session, letter: Letter, actor: User) -> dict[str, Call
         "print": lambda: letters.print_letter(session, row_id, actor=actor),
         "post": lambda: letters.mark_posted(session, row_id, DAY, actor=actor),
         "return": lambda: letters.mark_returned(session, row_id, DAY, actor=actor),
+        "void": lambda: letters.void(session, row_id, "誤り", actor=actor),
         "post together": lambda: letters.post_together(session, {row_id: version}, DAY, actor=actor),
     }
 

@@ -17,6 +17,7 @@ from portal.permissions import Role, may
 from portal.services import colleagues, phase_proposals, phases, transitions
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
+from tests.factories import allowances
 from tests.factories import registration as make
 from tests.services.test_races import at_once
 
@@ -71,15 +72,12 @@ def test_new_dates_are_in_force_once_another_person_has_confirmed_them(
     assert {office.approver.email, office.second.email} <= {
         one.recipient for one in mailed(session, "phase_to_confirm")
     }
-    before = clock.now()
     clock.step(timedelta(hours=1))
     phase_proposals.confirm_proposal(session, row.id, actor=office.approver, version=row.version)
     old, new = session.scalars(select(PhaseRule).order_by(PhaseRule.id)).all()
     assert (old.superseded_at, new.superseded_at) == (clock.now(), None)
     assert (old.retirement_deadline, new.retirement_deadline) == (date(2015, 11, 30), date(2015, 12, 15))
-    assert phases.rule_at(session, office.phase, before) is old
-    assert phases.rule_at(session, office.phase, clock.now()) is new
-    assert phases.rule_at(session, office.phase, before - timedelta(days=900)) is None
+    assert phases.rule_in_force(session, office.phase) is new
     assert (row.state, row.confirmed_by_id) == (S.CONFIRMED, office.approver.id)
     (told,) = mailed(session, "phase_dates_changed")
     assert told.recipient == holder.users[0].email
@@ -190,7 +188,10 @@ def test_each_state_action_and_role_as_the_table_says(
             session.rollback()
 
 
-def test_two_approvers_at_once_confirm_once(engine: Engine, session: Session) -> None:
+def test_two_approvers_at_once_confirm_once(
+    engine: Engine, session: Session, at: Callable[[str], datetime]
+) -> None:
+    at("2013-10-08 09:00")
     with one_transaction(session):
         phase = make.phase(session)
         officer = make.office(session)
@@ -225,3 +226,32 @@ def test_two_clerks_at_once_propose_the_same_phase_once(engine: Engine, session:
     answers = at_once(engine, [proposer(user_id) for user_id in ids])
     assert sum(isinstance(answer, int) for answer in answers) == 1, answers
     assert {one for one in answers if not isinstance(one, int)} == {Refusal.PHASE_PROPOSAL_OPEN}
+
+
+def test_the_retirement_deadline_is_never_moved_into_the_past(
+    session: Session, office: Office, at: Callable[[str], datetime]
+) -> None:
+    row = proposed(session, office, replace(make.DATES, retirement_deadline=date(2015, 11, 20)))
+    at("2015-11-21 00:00")
+    assert refused(lambda: proposed(session, office, replace(make.DATES, issue_from=date(2014, 1, 1)))) == [
+        Refusal.PHASE_PROPOSAL_OPEN
+    ]
+    # it was in time when it was proposed, and would be hindsight now
+    confirm = lambda: phase_proposals.confirm_proposal(session, row.id, actor=office.approver)  # noqa: E731
+    assert refused(confirm) == [Refusal.DEADLINE_PAST]
+    phase_proposals.withdraw_proposal(session, row.id, actor=office.officer)
+    past = replace(make.DATES, retirement_deadline=date(2015, 11, 20))
+    assert refused(lambda: proposed(session, office, past)) == [Refusal.DEADLINE_PAST]
+    assert proposed(session, office, LATER).state is S.PROPOSED
+    assert phases.happened_problems(session, office.phase, make.DATES, make.DATES) == []
+
+
+def test_the_first_day_of_issue_is_not_moved_behind_an_issue(session: Session) -> None:
+    market = allowances.market(session)
+    phase, day = market.holder.phase, clock.today()
+    now = phases.dates_of(phases.rule_in_force(session, phase))
+    found = [
+        phases.happened_problems(session, phase, replace(now, issue_from=day + timedelta(days=n)), now)
+        for n in (0, 1)
+    ]
+    assert [[problem.refusal for problem in some] for some in found] == [[], [Refusal.ISSUED_BEFORE]]

@@ -252,7 +252,7 @@ def test_a_correction_brings_a_letter_and_the_application_back(session: Session)
     data = replace(registration.data_of(row), contact_post="部長")
     registration.change_application(session, row.id, data, actor=officer)
     assert (row.state, row.contact_post) == (ApplicationState.RECEIVED, "部長")
-    assert tags(session)[-1] == EventTag.APPLICATION_CORRECTED
+    assert tags(session)[-2:] == [EventTag.APPLICATION_CORRECTED, EventTag.LETTER_VOIDED]
 
 
 def test_joint_companies_may_be_exchanged(session: Session) -> None:
@@ -282,7 +282,7 @@ def test_a_rejection_needs_a_reason_and_is_final(session: Session) -> None:
     assert refused(lambda: registration.accept(session, row.id, actor=officer)) == {None: Refusal.WRONG_STATE}
 
 
-def test_the_page_shows_nine_checks(session: Session) -> None:
+def test_the_page_shows_ten_checks(session: Session) -> None:
     officer = make.office(session)
     make.accepted(session, make.holder_data(session, company_name="同じ会社", contact_company="同じ会社"))
     data = make.holder_data(
@@ -290,7 +290,7 @@ def test_the_page_shows_nine_checks(session: Session) -> None:
     )
     row = registration.record_application(session, data, actor=officer)
     found = {check.code: check.result for check in checks(session, row)}
-    assert len(found) == 9
+    assert len(found) == 10
     assert found[CheckCode.CONSENT] is CheckResult.BAD
     assert found[CheckCode.SITE] is CheckResult.ASK
     assert {r for code, r in found.items() if code not in (CheckCode.CONSENT, CheckCode.SITE)} == {
@@ -298,6 +298,18 @@ def test_the_page_shows_nine_checks(session: Session) -> None:
     }
     (duplicate,) = near_duplicates(session, row)
     assert (duplicate.code, duplicate.matches) == ("AST-1001", ("company_name",))
+
+
+@pytest.mark.parametrize(("day", "late"), [(date(2013, 9, 30), False), (date(2013, 10, 1), True)])
+def test_an_application_after_its_day_is_asked_about_and_not_refused(
+    session: Session, day: date, late: bool
+) -> None:
+    officer = make.office(session)
+    row = registration.record_application(session, make.holder_data(session, received_on=day), actor=officer)
+    (check,) = [one for one in checks(session, row) if one.code is CheckCode.RECEIVED_ON]
+    assert check.result is (CheckResult.ASK if late else CheckResult.OK)
+    assert [problem.refusal for problem in check.problems] == ([Refusal.RECEIVED_LATE] if late else [])
+    assert registration.accept(session, row.id, actor=officer).holder is not None
 
 
 def test_what_a_shorter_form_does_not_ask_is_dropped(session: Session) -> None:

@@ -27,6 +27,7 @@ from portal.models import (
 )
 from portal.permissions import Role
 from portal.services import access, contacts, documents, factors, phases, targets, verifiers, workflow
+from portal.services.demo.assigning import assign_holder
 from portal.services.numbers import search_key
 from portal.services.transitions import REPORT
 from tests.factories import registration as make
@@ -130,7 +131,7 @@ def report_of(session: Session, holder_id: int, period: Period) -> EmissionsRepo
 def test_a_new_assignment_takes_the_report_from_the_old_verifier_at_once(session: Session) -> None:
     holder, officer = make.holder(session), make.office(session)
     one, other = make.verifier(session), make.verifier(session)
-    assert len(verifiers.assign_holder(session, holder.id, one.id, actor=officer)) == 2
+    assert len(assign_holder(session, holder.id, one.id, actor=officer)) == 2
     report = report_of(session, holder.id, Period.BASE)
     assert access.get_visible(session, EmissionsReport, report.id, one.users[0]) is report
     same = verifiers.assign(session, report.id, one.id, actor=officer)
@@ -147,7 +148,7 @@ def test_a_new_assignment_takes_the_report_from_the_old_verifier_at_once(session
 def test_no_change_of_verifier_while_the_report_is_under_approval(session: Session) -> None:
     holder, officer = make.holder(session), make.office(session)
     one, other = make.verifier(session), make.verifier(session)
-    verifiers.assign_holder(session, holder.id, one.id, actor=officer)
+    assign_holder(session, holder.id, one.id, actor=officer)
     report = report_of(session, holder.id, Period.BASE)
     workflow.advance(session, REPORT, report, "request_verification", actor=holder.users[0])
     assign = lambda r: lambda: verifiers.assign(session, r.id, other.id, actor=officer)  # noqa: E731
@@ -155,7 +156,7 @@ def test_no_change_of_verifier_while_the_report_is_under_approval(session: Sessi
     workflow.advance(session, REPORT, report, "request_approval", actor=one.users[0])
     assert refusal(assign(report)) is Refusal.VERIFIER_BUSY
     assert refusal(assign(report_of(session, holder.id, Period.ADJUSTMENT))) is Refusal.NO_VERIFICATION_HERE
-    (target_year,) = verifiers.assign_holder(session, holder.id, other.id, actor=officer)
+    (target_year,) = assign_holder(session, holder.id, other.id, actor=officer)
     assert target_year.report.period is Period.TARGET
 
 

@@ -14,8 +14,9 @@ from portal.errors import NotAllowed, NotFound, Refusal
 from portal.extensions import make_session
 from portal.models import Period, ReportState, User
 from portal.permissions import Role
-from portal.services import report_files, report_views, reports, reviews, verification, verifiers
+from portal.services import report_files, report_views, reports, reviews, verification
 from portal.services.audit import EventTag
+from portal.services.demo.assigning import assign_holder
 from portal.services.report_lines import ReviewStatus
 from portal.services.report_rules import Turn
 from portal.services.transaction import one_transaction
@@ -118,7 +119,7 @@ def test_review_documents_decide_whose_turn_it_is(session: Session) -> None:
 def _two_holders(session: Session) -> tuple[Scheme, Scheme]:
     first = made.scheme(session)
     second = Scheme(make.holder(session), first.verifier, first.officer, first.approver, first.viewer)
-    verifiers.assign_holder(session, second.holder.id, first.verifier.id, actor=first.officer)
+    assign_holder(session, second.holder.id, first.verifier.id, actor=first.officer)
     session.flush()
     return first, second
 

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from portal import clock
 from portal.models import ParticipantKind, Participation, SiteKind
 from portal.permissions import Role
-from portal.services import letters, phase_proposals, phases, registration, targets, users, verifiers
+from portal.services import letters, phase_proposals, phases, registration, targets, users
 from portal.services.demo import names, plan
+from portal.services.demo.assigning import assign_holder
 from portal.services.demo.stage import Stage
 from portal.services.registration_data import ApplicationData
 
@@ -258,7 +259,7 @@ def _prepare(stage: Stage, holder_id: int, target: int, number: int, when: str) 
     stage.play(targets.confirm_target, stage.session, made.id, actor=stage.approver())
     verifier_id = stage.verifiers[number % 4]
     stage.at(when, days=2, minutes=number)
-    stage.play(verifiers.assign_holder, stage.session, holder_id, verifier_id, actor=stage.officer())
+    stage.play(assign_holder, stage.session, holder_id, verifier_id, actor=stage.officer())
 
 
 def posted_letters(stage: Stage) -> None:

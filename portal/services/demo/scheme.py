@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from portal.services import phase_proposals, phases, registration, targets, verifiers
+from portal.services import phase_proposals, phases, registration, targets
 from portal.services.demo import registry
+from portal.services.demo.assigning import assign_holder
 from portal.services.demo.stage import Stage
 
 #: companies of phase 2 that take part again with another site
@@ -40,7 +41,7 @@ def next_cohort(stage: Stage) -> None:
             stage.play(targets.confirm_target, stage.session, made.id, actor=stage.approver())
         if place < 6:
             chosen = stage.verifiers[place % 4]
-            stage.play(verifiers.assign_holder, stage.session, holder_id, chosen, actor=stage.officer())
+            stage.play(assign_holder, stage.session, holder_id, chosen, actor=stage.officer())
     stage.at("2015-10-14 10:20")
     stage.play(
         targets.propose_target,
