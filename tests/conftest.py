@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 
 from portal import clock
 from portal.services import letter_pdf, letters, passwords
-from tests import databases
+from tests import databases, statements
 from tests.factories import registration
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
@@ -60,6 +60,14 @@ def letters_typeset_once() -> Iterator[None]:
     """Equal letters are equal bytes (``letter_pdf`` says so), so each is really typeset once per worker."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(letters, "render_letter", lru_cache(maxsize=None)(letter_pdf.render_letter))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Every engine of this worker knows the SQL that those of earlier tests had written."""
+    with pytest.MonkeyPatch.context() as patch:
+        statements.remember(patch)
         yield
 
 
