@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 
 from portal import clock
 from portal.services import letter_pdf, letters, passwords
-from tests import databases, statements
+from tests import databases, kept
 from tests.factories import registration
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
@@ -64,10 +64,12 @@ def letters_typeset_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def statements_compiled_once() -> Iterator[None]:
-    """Every engine of this worker knows the SQL that those of earlier tests had written."""
+def compiled_once() -> Iterator[None]:
+    """Every engine and application of this worker knows the SQL and the templates of earlier ones."""
     with pytest.MonkeyPatch.context() as patch:
-        statements.remember(patch)
+        kept.statements(patch)
+        kept.templates(patch)
+        kept.addresses(patch)
         yield
 
 
