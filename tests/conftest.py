@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from portal import clock
 from portal.services import letter_pdf, letters, passwords
 from tests import databases, kept
-from tests.factories import registration
+from tests.factories import numbers
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def database_url(
     database_kind: str, database_templates: databases.Templates, tmp_path: Path
 ) -> Iterator[str]:
     """A fresh, migrated database without a row of business."""
-    registration.start_over()
+    numbers.start_over()
     url = databases.copy(database_templates.of(database_kind), tmp_path)
     yield url
     if database_kind == "postgresql":
