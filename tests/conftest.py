@@ -70,6 +70,7 @@ def compiled_once() -> Iterator[None]:
         kept.statements(patch)
         kept.templates(patch)
         kept.addresses(patch)
+        kept.modules()
         yield
 
 

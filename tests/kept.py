@@ -6,6 +6,7 @@ statement, template and address again. None of it holds data: the same input giv
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
@@ -84,3 +85,10 @@ def addresses(patch: pytest.MonkeyPatch) -> None:
         return build
 
     patch.setattr(Rule, "_compile_builder", later)
+
+
+def modules() -> None:
+    """Look for garbage among what the tests made only: what was imported stays anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
