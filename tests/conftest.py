@@ -15,8 +15,8 @@ from hypothesis import settings as hypothesis_settings
 
 from portal import clock
 from portal.services import letter_pdf, letters, passwords
-from tests import databases
-from tests.factories import registration
+from tests import databases, kept
+from tests.factories import numbers
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
 if TYPE_CHECKING:
@@ -63,6 +63,17 @@ def letters_typeset_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Every engine and application of this worker knows the SQL and the templates of earlier ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        kept.statements(patch)
+        kept.templates(patch)
+        kept.addresses(patch)
+        kept.modules()
+        yield
+
+
 @pytest.fixture(autouse=True)
 def running_clock() -> Iterator[None]:
     """No test hands a stopped or shifted clock to the next."""
@@ -101,7 +112,7 @@ def database_url(
     database_kind: str, database_templates: databases.Templates, tmp_path: Path
 ) -> Iterator[str]:
     """A fresh, migrated database without a row of business."""
-    registration.start_over()
+    numbers.start_over()
     url = databases.copy(database_templates.of(database_kind), tmp_path)
     yield url
     if database_kind == "postgresql":

@@ -18,6 +18,7 @@ from portal.permissions import Role
 from portal.services.registration import ApplicationData
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
+from tests.factories.replayed import replayed
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 HIDDEN = re.compile(r'<input[^>]*type="hidden"[^>]*>')
@@ -69,11 +70,16 @@ class Clerk:
 def office(session: Session) -> None:
     """An officer, two approvers and a viewer, each with the factories' password, and phase 2."""
     with one_transaction(session):
-        make.office(session, Role.OFFICER, "officer")
-        make.office(session, Role.APPROVER, "approver")
-        make.office(session, Role.APPROVER, "second")
-        make.office(session, Role.VIEWER, "viewer")
-        make.phase(session)
+        _staff(session)
+
+
+@replayed
+def _staff(session: Session) -> None:
+    make.office(session, Role.OFFICER, "officer")
+    make.office(session, Role.APPROVER, "approver")
+    make.office(session, Role.APPROVER, "second")
+    make.office(session, Role.VIEWER, "viewer")
+    make.phase(session)
 
 
 def typed(data: ApplicationData) -> dict[str, str]:

@@ -46,7 +46,7 @@ from portal.settings import Settings
 from tests import databases
 from tests.admin.desk import Clerk
 from tests.conftest import PASSWORD_SALT, SECRET_KEY
-from tests.factories import allowances, registration, reports
+from tests.factories import allowances, numbers, registration, reports
 
 TAGS = re.compile(r"<[^>]+>")
 ROW = re.compile(r'<tr>\s*(?:<td><input[^>]*></td>\s*)?<th scope="row">(.*?)</th>', re.DOTALL)
@@ -91,7 +91,7 @@ def words(html: str) -> str:
 def house(
     database_templates: databases.Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
-    registration.start_over()
+    numbers.start_over()
     folder = tmp_path_factory.mktemp("lists")
     url = databases.copy(database_templates.of("sqlite"), folder)
     engine = make_engine(url)

@@ -26,6 +26,7 @@ from portal.services import account_life, allowances, issuance, targets
 from portal.services.allowances import Request
 from tests.factories import registration as make
 from tests.factories import reports
+from tests.factories.replayed import replayed
 
 
 @dataclass
@@ -56,6 +57,7 @@ def at(wall: str) -> None:
     clock.set_time(datetime.fromisoformat(wall).replace(tzinfo=clock.TOKYO))
 
 
+@replayed
 def market(session: Session, *, base: int = 10_000, target: int = 1_500, issued: bool = True) -> Market:
     """The worked example of domain §5 at its first step."""
     scheme = reports.scheme(session)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from itertools import count
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,10 +23,11 @@ from portal.services import phase_proposals, registration, users
 from portal.services.passwords import hash_password
 from portal.services.phases import PhaseYears, RuleDates
 from portal.services.registration import Accepted, ApplicationData
+from tests.factories import numbers
+from tests.factories.replayed import replayed
 
 PASSWORD = "kawa-no-nagare-wa-taezu-7"
 _hashed: list[str] = []
-_count = count(1)
 
 YEARS = PhaseYears(2013, 2014, 2015, 2016, 2010, 2012)
 DATES = RuleDates(
@@ -50,15 +50,9 @@ def kana_of(n: int) -> str:
     return "".join("おあいうえかきくけこ"[int(digit)] for digit in str(n))
 
 
-def start_over() -> None:
-    """A fresh database begins with the first names again: equal forms and letters are then made once."""
-    global _count
-    _count = count(1)
-
-
 def office(session: Session, role: Role = Role.OFFICER, login_id: str | None = None) -> User:
     """A colleague of the secretariat with :data:`PASSWORD`."""
-    name = login_id or f"{role.value}{next(_count)}"
+    name = login_id or f"{role.value}{numbers.following()}"
     user, _ = users.create_secretariat_user(
         session, name, "事務 花子", role, f"{name}@office.example", actor=None
     )
@@ -75,6 +69,7 @@ def with_password(user: User) -> User:
     return user
 
 
+@replayed
 def phase(session: Session, number: int = 2) -> Phase:
     """Phase 2 with the calendar of domain §6 (or another with the same dates)."""
     found = session.scalars(select(Phase).where(Phase.number == number)).one_or_none()
@@ -95,7 +90,7 @@ def opened(
 
 def holder_data(session: Session, **changes: object) -> ApplicationData:
     """A complete, correct application of a holder; each call is another company and site."""
-    n = next(_count)
+    n = numbers.following()
     data = ApplicationData(
         kind=ParticipantKind.HOLDER,
         phase_id=phase(session).id,
@@ -130,7 +125,7 @@ def holder_data(session: Session, **changes: object) -> ApplicationData:
 
 def trader_data(**changes: object) -> ApplicationData:
     """A complete, correct application of a trader."""
-    n = next(_count)
+    n = numbers.following()
     data = ApplicationData(
         kind=ParticipantKind.TRADER,
         received_on=date(2013, 9, 3),
@@ -156,12 +151,13 @@ def trader_data(**changes: object) -> ApplicationData:
 def verifier_data(**changes: object) -> ApplicationData:
     """A complete, correct application of a verifier."""
     data = trader_data(kind=ParticipantKind.VERIFIER, account_name=None)
-    n = next(_count)
+    n = numbers.following()
     name = f"あおぞら認証{n}株式会社"
     data = replace(data, company_name=name, contact_company=name, mail_a=f"v{n}@aozora.example")
     return replace(data, **changes)  # type: ignore[arg-type]
 
 
+@replayed
 def accepted(session: Session, data: ApplicationData, *, actor: User | None = None) -> Accepted:
     """Recorded and accepted."""
     actor = actor or office(session)
@@ -169,6 +165,7 @@ def accepted(session: Session, data: ApplicationData, *, actor: User | None = No
     return registration.accept(session, row.id, actor=actor, distinct=True)
 
 
+@replayed
 def holder(session: Session, **changes: object) -> Holder:
     """A registered holder whose logins have :data:`PASSWORD`."""
     made = accepted(session, holder_data(session, **changes)).holder
@@ -179,6 +176,7 @@ def holder(session: Session, **changes: object) -> Holder:
     return made
 
 
+@replayed
 def trader(session: Session, **changes: object) -> Trader:
     """A registered trader whose login has :data:`PASSWORD`."""
     made = accepted(session, trader_data(**changes)).trader
@@ -189,6 +187,7 @@ def trader(session: Session, **changes: object) -> Trader:
     return made
 
 
+@replayed
 def verifier(session: Session, **changes: object) -> Verifier:
     """A registered verifier whose login has :data:`PASSWORD`."""
     made = accepted(session, verifier_data(**changes)).verifier

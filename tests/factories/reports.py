@@ -18,6 +18,7 @@ from portal.services.spreadsheets.calculation_form import read_form
 from portal.services.spreadsheets.filled import fill_form
 from portal.services.spreadsheets.form_types import FormIdentity, FormReading
 from tests.factories import registration as make
+from tests.factories.replayed import replayed
 
 #: when a report of the period may be registered, by the dates of ``make.DATES``
 WHEN = {
@@ -65,6 +66,7 @@ def at(moment: str) -> None:
     clock.set_time(datetime.fromisoformat(moment).replace(tzinfo=clock.TOKYO))
 
 
+@replayed
 def scheme(session: Session, *, assigned: bool = True) -> Scheme:
     """A small scheme on 5 November 2013; its base- and target-year reports lie with its verifier."""
     at(WHEN[Period.BASE])
@@ -139,6 +141,7 @@ def _steps(
     }
 
 
+@replayed
 def bring(
     session: Session, made: Scheme, state: ReportState, period: Period | None = None, tonnes: int = 7_460
 ) -> EmissionsReport:

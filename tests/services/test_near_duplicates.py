@@ -20,6 +20,7 @@ from portal.models import ApplicationState, Event, RegistrationApplication, User
 from portal.services import contacts, likeness, near_duplicates, registration
 from portal.services.near_duplicates import Alike, compare
 from portal.services.registration_data import ApplicationData, normalised
+from tests.factories import numbers
 from tests.factories import registration as make
 
 
@@ -191,7 +192,7 @@ def others_of(session: Session, data: ApplicationData) -> list[tuple[str, tuple[
 def test_a_registration_is_found_by_another_writing(
     session: Session, names: tuple[str, str], places: tuple[str, str]
 ) -> None:
-    make.start_over()
+    numbers.start_over()
     made = make.holder_data(session, company_name=names[0], contact_company=names[0], site_address=places[0])
     # not judged: 𠮷 is no sign that letters can print, and is found all the same
     row = registration.application_row("R2-0001", normalised(made), actor=_officer(session))
