@@ -144,6 +144,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.LIST_FILES_WAITING: (
         "作っているファイルが{limit}つあります。できてから、もう一度保存してください。",
         "{limit} files are being made for you. Save again when they are there.",
+    ),
     Refusal.RECEIVED_LATE: (
         "受付日が期限を過ぎています。期限は{due}でした。",
         "It was received after the last day, which was {due}.",
