@@ -25,7 +25,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import account_life, contacts, issuance, letters, queues
+from portal.services import account_life, contacts, directory, issuance, letters, queues
 from portal.services.account_life import Ability, Standing, refusals_for
 from portal.services.audit import EventTag
 from portal.services.queues import QueueKind
@@ -233,7 +233,7 @@ def acts(session: Session, market: make.Market, account: Account) -> dict[Abilit
     to_it, from_it = (3, 2) if own is market.t else (2, 3)
 
     def listed() -> None:
-        if account.code not in [one.account for one in contacts.directory(session, other)]:
+        if account.code not in [one.account for one in directory.look(session, other).entries]:
             raise Refused
 
     def correct(transaction: int) -> Callable[[], object]:
