@@ -148,7 +148,7 @@ def example_data(stage: Stage) -> ApplicationData:
         disclosure_consent=True,
         site_name="アセット第一ビル",
         site_kana="あせっとだいいちびる",
-        site_address="埼玉県みほん市みほん町1-2-3",
+        site_address="埼玉県みほん市みほん第一1-2-3",
         site_kind=SiteKind.WORKPLACE,
         participation=Participation.SINGLE,
         other_scheme=False,
