@@ -339,7 +339,7 @@ def test_whoever_sent_it_is_told_how_it_ended_in_their_language(desk: Desk) -> N
     desk.work()
     desk.read(few(9, mail_a="nobody"))
     bodies = desk.session.scalars(select(MailMessage.body).where(MailMessage.kind == "import_ended")).all()
-    assert ["1 rows were imported" in body for body in bodies] == [True, False]
+    assert ["1 row was imported" in body for body in bodies] == [True, False]
     assert "there are problems" in bodies[1]
 
 
