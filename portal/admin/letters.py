@@ -14,28 +14,18 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
-from wtforms import DateField, HiddenField, TextAreaField
-from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.admin import formats
-from portal.admin.acts import (
-    DayForm,
-    KeySearch,
-    Needed,
-    Question,
-    ReasonForm,
-    ask,
-    submitted,
-)
+from portal.admin.acts import KeySearch, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
-from portal.admin.forms import AdminForm
 from portal.admin.letter_batches import keys_asked, pairs, shortened
 from portal.admin.letter_batches import views as batch_views
 from portal.admin.letter_formats import addressee, on_day, state_and_wait, waiting_days, with_kind
+from portal.admin.letter_forms import TogetherForm, VoidForm, day_form
 from portal.admin.letter_prints import LetterPrints
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
@@ -43,7 +33,6 @@ from portal.models import Letter, LetterBatch, LetterKind, LetterState
 from portal.permissions import Permission
 from portal.services import access, letter_batches, letter_present, letters
 from portal.services.letter_words import from_json
-from portal.services.once import new_key
 from portal.web import actor
 from portal.web_text import label
 
@@ -197,7 +186,7 @@ class LetterView(LetterPrints, KeySearch, SecretariatView):
         if (away := not_offered(self, row)) is not None:
             return away
         row_id = row.id
-        form = _day_form(field, {"version": row.version, field: clock.today()})
+        form = day_form(field, {"version": row.version, field: clock.today()})
         done = submitted(
             form,
             lambda: work(db_session(), row_id, form[field].data, actor=actor(), version=form["version"].data),
@@ -298,25 +287,6 @@ class LetterView(LetterPrints, KeySearch, SecretariatView):
         title = _("通知書を取り消す")
         say = _("この通知書を印刷待ちから外します。印刷も発送もされません。取消は元に戻せません。")
         return ask(self, form, self._question(self._row(), title, say=say, verb=title, danger=True))
-
-
-class VoidForm(ReasonForm):
-    """Why a letter is not sent."""
-
-    reason = TextAreaField(_l("理由"), validators=[Needed()], description=_l("この通知書の記録に残ります。"))
-
-
-class TogetherForm(AdminForm):
-    """The day many letters were posted; ``chosen`` says which, and what of them the page showed."""
-
-    posted_on = DateField(_l("日付"), validators=[InputRequired(_l("日付を入力してください。"))])
-    key = HiddenField(default=new_key)
-    chosen = HiddenField()
-
-
-def _day_form(field: str, data: dict[str, Any]) -> Any:
-    """A form whose day has the name by which the service refuses it."""
-    return type("DayForm", (DayForm,), {"day": None, field: DayForm.day})(data=data)
 
 
 def views() -> list[Any]:
