@@ -45,6 +45,7 @@ class Office:
     mail: str = Settings.office_mail
     phone: str = Settings.office_phone
     password_days: int = Settings.initial_password_days
+    base_url: str = Settings.base_url
 
 
 _office = Office()
@@ -53,7 +54,9 @@ _office = Office()
 def configure(settings: Settings) -> None:
     """Take the office's address and the life of initial passwords from ``settings``, at the start."""
     global _office
-    _office = Office(settings.office_mail, settings.office_phone, settings.initial_password_days)
+    _office = Office(
+        settings.office_mail, settings.office_phone, settings.initial_password_days, settings.base_url
+    )
 
 
 def password_days() -> int:
@@ -155,12 +158,23 @@ def completion(
     )
 
 
-def reissue(participant: Participant, users: list[User], number: str, written_on: date) -> LetterContent:
-    """パスワード再発行通知書 to the contact person, its passwords still black."""
+def reissue(
+    participant: Participant, users: list[User], number: str, written_on: date, *, new: bool = False
+) -> LetterContent:
+    """パスワード再発行通知書 to the contact person, its passwords still black.
+
+    ``new``: the logins have just been made for further people, whom the letter names.
+    """
+    frame = _frame(LetterKind.REISSUE, number, written_on, contact_address(participant.contact))
+    opening = "下記のログインIDの初期パスワードを再発行しました。これまでのパスワードは使えません。"
+    if new:
+        frame = replace(frame, title="ASSETシステムログインID発行通知書")
+        names = "、".join(f"{user.name} 様" for user in users)
+        opening = f"{names}がお使いになるログインIDを、下記のとおり発行しました。"
     return replace(
-        _frame(LetterKind.REISSUE, number, written_on, contact_address(participant.contact)),
+        frame,
         intro=(
-            "下記のログインIDの初期パスワードを再発行しました。これまでのパスワードは使えません。",
+            opening,
             "この通知書にはパスワードを記載しています。担当者ご本人が大切に保管してください。",
         ),
         facts=participant_facts(participant),
@@ -285,7 +299,7 @@ def login_notes(expires_on: date | None, *, with_b: bool) -> tuple[tuple[str, tu
         (
             "はじめてログインするとき",
             (
-                "ASSETシステムのログイン画面で、上のログインIDと初期パスワードを入力してください。",
+                f"{_office.base_url} を開き、上のログインIDと初期パスワードを入力してください。",
                 f"画面の案内に従って、新しいパスワード（{SHORTEST}文字以上）を設定してください。",
                 f"初期パスワードは一度しか使えません。{life}",
                 "有効期限を過ぎたときは、事務局へご連絡ください。新しい通知書をお送りします。",

@@ -134,11 +134,12 @@ def _check_reason(reason: str) -> None:
 
 
 def make_reissue(
-    session: Session, participant: Participant, logins: Sequence[User], *, actor: User
+    session: Session, participant: Participant, logins: Sequence[User], *, actor: User, new: bool = False
 ) -> Letter:
     """A letter with new initial passwords for some logins of one participant, waiting to be printed.
 
-    The present passwords work until it is printed. Raises ``NotFound`` for a login of somebody else.
+    The present passwords work until it is printed. ``new``: the logins were just made. Raises
+    ``NotFound`` for a login of somebody else.
     """
     access.check(actor, Permission.LOGIN_REISSUE)
     own = {user.id for user in participant.users}
@@ -146,7 +147,7 @@ def make_reissue(
         raise NotFound
     application = session.get_one(RegistrationApplication, participant.application_id)
     number = _number(session, application)
-    content = letter_words.reissue(participant, list(logins), number, clock.today())
+    content = letter_words.reissue(participant, list(logins), number, clock.today(), new=new)
     return _keep(session, LetterKind.REISSUE, application, content, actor)
 
 

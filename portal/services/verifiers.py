@@ -88,7 +88,7 @@ def add_user(
     user = _add_login(session, verifier, name, email, actor)
     session.flush()
     once.remember(session, key, "add_verifier_login", content, user.id, actor=actor)
-    return user, letters.make_reissue(session, verifier, [user], actor=actor)
+    return user, letters.make_reissue(session, verifier, [user], actor=actor, new=True)
 
 
 def refusal_to_assign(period: Period, state: ReportState) -> Refusal | None:

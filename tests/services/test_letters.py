@@ -252,6 +252,10 @@ def test_a_verifier_may_have_several_users(session: Session) -> None:
     verifier = make.verifier(session)
     user, letter = verifiers.add_user(session, verifier.id, "検証 三郎", "v3@aozora.example", actor=officer)
     assert user.login_id == "VRF01-2"
+    # it is no reissue: nobody has had this login before, and the contact person learns whose it is
+    content = letter_words.from_json(letter.content)
+    assert content.title == "ASSETシステムログインID発行通知書"
+    assert "検証 三郎 様" in content.intro[0] and "再発行" not in content.intro[0]
     assert len(passwords_in(letters.print_letter(session, letter.id, actor=officer))) == 1
 
 
