@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from flask import Flask
@@ -69,8 +71,9 @@ def test_dates_out_of_order_are_named_and_nothing_is_made(
 
 
 def test_new_dates_stand_beside_the_old_until_another_person_confirms(
-    app: Flask, session: Session, staffed: None
+    app: Flask, session: Session, staffed: None, at: Callable[[str], datetime]
 ) -> None:
+    at("2015-06-15 10:00")  # a deadline that has passed is moved nowhere
     first, second = desk.Clerk(app, session, "approver"), desk.Clerk(app, session, "second")
     phase_id = session.scalars(select(PhaseRule.phase_id)).one()
     url = f"/admin/phase/change/?id={phase_id}"
