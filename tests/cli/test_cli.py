@@ -108,9 +108,10 @@ def test_mails_are_delivered_listed_and_sent_again(
     done = typed("worker", "--once", url=database_url)
     assert done.exit_code == 0, done.output
     files = list((tmp_path / "instance" / "mail").glob("*.eml"))
-    assert len(files) == 5  # a phase to confirm; registration_accepted: two holders, a trader, a verifier
+    # a phase to confirm; application_received and registration_accepted: two holders, a trader, a verifier
+    assert len(files) == 9
     listed = typed("mail", "list", "--state", "sent").stdout.splitlines()
-    assert len(listed) == 5 and "registration_accepted" in listed[0]
+    assert len(listed) == 9 and "registration_accepted" in listed[0]
     with make_session(engine) as session, one_transaction(session):
         row = session.scalars(select(MailMessage).order_by(MailMessage.id)).first()
         assert row is not None
