@@ -14,9 +14,10 @@ from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from portal import clock
-from portal.services import letter_pdf, letters, passwords
+from portal.services import letter_pdf, letter_words, letters, mail, passwords
+from portal.settings import Settings
 from tests import databases, kept
-from tests.factories import numbers
+from tests.factories import numbers, replayed
 from tests.servers import MailServer, loopback_socket, mail_server, serving
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-    from portal.settings import Settings
     from tests.browsers import Pages
 
 # long enough for production's rules, and told apart from every default
@@ -79,6 +79,20 @@ def running_clock() -> Iterator[None]:
     """No test hands a stopped or shifted clock to the next."""
     yield
     clock.set_shift(timedelta(0))
+
+
+@pytest.fixture(autouse=True)
+def own_addresses() -> Iterator[None]:
+    """No test hands the addresses that its mails and letters named to the next."""
+    yield
+    mail.configure(Settings())
+    letter_words.configure(Settings())
+
+
+@pytest.fixture(autouse=True)
+def own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a factory made while a test had changed something is not played again elsewhere."""
+    replayed.patches = monkeypatch
 
 
 @pytest.fixture
@@ -137,17 +151,18 @@ def bound_socket() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def settings(database_url: str, bound_socket: socket.socket, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Settings:
     """The portal's settings for one test. Another one: ``dataclasses.replace(settings, …)``."""
-    from portal.settings import Settings
-
+    # letters and mails name the address: only a test that serves the portal needs one of its own
+    served = "bound_socket" in request.fixturenames
+    port = request.getfixturevalue("bound_socket").getsockname()[1] if served else None
     return Settings(
         environment="test",
         secret_key=SECRET_KEY,
         password_salt=PASSWORD_SALT,
         database_url=database_url,
         instance=tmp_path / "instance",
-        base_url=f"http://127.0.0.1:{bound_socket.getsockname()[1]}",
+        base_url=f"http://127.0.0.1:{port}" if served else Settings.base_url,
     )
 
 

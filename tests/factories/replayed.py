@@ -18,11 +18,13 @@ from enum import Enum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import pytest
 from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Base
+from portal.services import letter_words, mail
 from tests.factories import numbers
 
 P = ParamSpec("P")
@@ -30,6 +32,10 @@ R = TypeVar("R")
 #: how many calls are remembered; the files of letters and forms in them are kept elsewhere too
 MOST = 300
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
+
+
+#: what the present test changed in the program
+patches: pytest.MonkeyPatch | None = None
 
 
 class _Untold(Exception):
@@ -63,7 +69,7 @@ def replayed(make: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate
         except _Untold:
             numbers.remember(None)
             return make(session, *args, **options)
-        key = (asked, numbers.made, numbers.peek(), clock._fixed, _state(session))
+        key = (asked, numbers.made, numbers.peek(), clock._fixed, _addresses(), _patched(), _state(session))
         tape = _tapes.get(key)
         if tape is not None:
             _tapes.move_to_end(key)
@@ -134,6 +140,36 @@ def _state(session: Session) -> tuple[Any, ...]:
         parts = (f"SELECT '{name}', max(rowid) FROM \"{name}\"" for name in sorted(Base.metadata.tables))
         query = " UNION ALL ".join(parts)
     return connection.dialect.name, *(tuple(row) for row in connection.execute(text(query)))
+
+
+def _addresses() -> tuple[Any, ...]:
+    """What mails and letters name of the settings."""
+    return mail._letterhead, letter_words._office
+
+
+class _Same:
+    """A thing in a key: equal to itself only, or to a plain value like it."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same):
+            return False
+        plain = isinstance(self.thing, (str, int)) and type(self.thing) is type(other.thing)
+        return self.thing is other.thing or (plain and self.thing == other.thing)
+
+    def __hash__(self) -> int:
+        return hash(type(self.thing))
+
+
+def _patched() -> tuple[Any, ...]:
+    """What the test put in whose place."""
+    if patches is None:
+        return ()
+    attributes = [(_Same(one), name, _Same(getattr(one, name, None))) for one, name, _ in patches._setattr]
+    items = [(_Same(one), name, _Same(one.get(name))) for one, name, _ in patches._setitem]  # type: ignore[attr-defined]
+    return *attributes, *items
 
 
 def _told(value: Any) -> Any:
