@@ -67,6 +67,8 @@ class Permission(StrEnum):
     TARGET_PROPOSE = "target_propose"  # reduction targets, phases and their dates
     TARGET_CONFIRM = "target_confirm"
     RECORD_VIEW = "record_view"  # secretariat: holders, phases, mails, events
+    PUBLICATION_PROPOSE = "publication_propose"  # secretariat: tables for the public
+    PUBLICATION_CONFIRM = "publication_confirm"
     MAIL_RESEND = "mail_resend"  # secretariat: a mail that failed goes again
     USERS_MANAGE = "users_manage"
 
@@ -98,6 +100,7 @@ _OFFICE = _VIEWER | {
     Permission.TARGET_PROPOSE,
     Permission.REVOCATION_PROPOSE,
     Permission.MOVEMENT_PROPOSE,
+    Permission.PUBLICATION_PROPOSE,
 }
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -135,6 +138,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.TARGET_CONFIRM,
         Permission.MOVEMENT_CONFIRM,
         Permission.ACCOUNT_CONFIRM,
+        Permission.PUBLICATION_CONFIRM,
         Permission.USERS_MANAGE,
     },
 }

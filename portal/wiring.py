@@ -27,6 +27,13 @@ DOMAINS = (
     "accounts",
     "record",
     "people",
+    "reporting",
+    "factors",
+    "reading",
+    "verifying",
+    "publishing",
+    "reminding",
+    "reviewing",
 )
 
 

@@ -114,6 +114,20 @@ WORDS: dict[EventTag, Any] = {
     EventTag.DIRECTORY_EXPORTED: _l("担当者リストをファイルにしました"),
     EventTag.USER_ROLE_CHANGED: _l("役割を変更しました"),
     EventTag.CONTACT_CHANGE_WITHDRAWN: _l("担当者の変更申請を取り下げました"),
+    EventTag.REPORT_CLERK_CHOSEN: _l("報告書の事務局の担当者を決めました"),
+    EventTag.VERIFICATION_CHARGE_CHOSEN: _l("検証の担当者を決めました"),
+    EventTag.VERIFICATION_DRAFT_SAVED: _l("検証の記録を下書き保存しました"),
+    EventTag.FACTORS_PROPOSED: _l("排出係数の変更を起案しました"),
+    EventTag.FACTORS_CONFIRMED: _l("排出係数の変更を確定しました"),
+    EventTag.FACTORS_WITHDRAWN: _l("排出係数の変更の起案を取り下げました"),
+    EventTag.REMINDER_SENT: _l("期限のお知らせを送りました"),
+    EventTag.PUBLICATION_PROPOSED: _l("公表を起案しました"),
+    EventTag.PUBLICATION_RELEASED: _l("公表しました"),
+    EventTag.PUBLICATION_WITHDRAWN: _l("公表の起案を取り下げました"),
+    EventTag.PUBLICATION_REPLACED: _l("公表の内容を差し替えました"),
+    EventTag.PUBLICATION_ENDED: _l("公表を終えました"),
+    EventTag.FILE_INFECTED: _l("ウイルスを検出したファイルを受け付けませんでした"),
+    EventTag.CASE_FILE_MADE: _l("報告書の一件書類をPDFにしました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

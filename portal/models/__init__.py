@@ -62,6 +62,15 @@ from portal.models.report import (
     VerificationReport,
     VerifierAssignment,
 )
+from portal.models.reporting import (
+    FactorProposal,
+    Publication,
+    PublicationState,
+    PublicationSubject,
+    Reminder,
+    ReminderSubject,
+    VerificationDraft,
+)
 from portal.models.user import LoginAttempts, NumberSeries, User
 
 __all__ = [
@@ -95,6 +104,7 @@ __all__ = [
     "EmissionFactor",
     "EmissionsReport",
     "Event",
+    "FactorProposal",
     "FileKind",
     "Holder",
     "Holding",
@@ -130,10 +140,15 @@ __all__ = [
     "PhaseRule",
     "PortalState",
     "ProposalState",
+    "Publication",
+    "PublicationState",
+    "PublicationSubject",
     "RecordCause",
     "ReductionTarget",
     "RegistrationApplication",
     "RegistrationVersion",
+    "Reminder",
+    "ReminderSubject",
     "ReportFile",
     "ReportState",
     "RequestAnswer",
@@ -148,6 +163,7 @@ __all__ = [
     "UnitClass",
     "UnitType",
     "User",
+    "VerificationDraft",
     "VerificationReport",
     "Verifier",
     "VerifierAssignment",

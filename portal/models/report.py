@@ -68,6 +68,8 @@ class EmissionsReport(Versioned, Base):
     returned_reason: Mapped[str | None] = mapped_column(String(2000))
     returned_at: Mapped[datetime | None]
     returned_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    #: who in the office is in charge of it: a promise, no right
+    clerk_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
 
     holder: Mapped[Holder] = relationship(back_populates="reports")
     files: Mapped[list[ReportFile]] = relationship(
@@ -75,6 +77,7 @@ class EmissionsReport(Versioned, Base):
     )
     current_file: Mapped[ReportFile | None] = relationship(foreign_keys=[current_file_id], post_update=True)
     returned_by: Mapped[User | None] = relationship(foreign_keys=[returned_by_id])
+    clerk: Mapped[User | None] = relationship(foreign_keys=[clerk_id])
     assignments: Mapped[list[VerifierAssignment]] = relationship(
         back_populates="report", order_by="VerifierAssignment.id"
     )
@@ -139,9 +142,12 @@ class VerifierAssignment(Base):
     assigned_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     assigned_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    #: which of the verifier's users is in charge of it: a promise, no right
+    in_charge_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
 
     report: Mapped[EmissionsReport] = relationship(back_populates="assignments")
     verifier: Mapped[Verifier] = relationship()
+    in_charge: Mapped[User | None] = relationship(foreign_keys=[in_charge_id])
 
 
 class Opinion(StrEnum):
@@ -167,6 +173,9 @@ class VerificationReport(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
     opinion: Mapped[Opinion] = mapped_column(enum_type(Opinion, "opinion"))
     verified_emissions: Mapped[int]
+    #: item of the checklist → its answer and remark; empty for those registered before there was one
+    checklist: Mapped[dict[str, Any] | None]
+    findings: Mapped[str | None] = mapped_column(String(4000))
     registered_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     registered_at: Mapped[datetime]
 

@@ -75,4 +75,56 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "査読書類のファイルか本文を入力してください。",
         "Give a file or a text for the review document.",
     ),
+    Refusal.FILE_INFECTED: (
+        "このファイルからウイルス（{name}）が見つかったため、受け付けませんでした。お使いのパソコンを点検してください。",
+        "A virus ({name}) was found in this file, so it was not accepted. Have your computer checked.",
+    ),
+    Refusal.SCANNER_AWAY: (
+        "ウイルスの検査ができないため、いまはファイルを受け付けられません。しばらくしてから、もう一度送ってください。",
+        "Files cannot be checked for viruses just now, so none is accepted. Send it again in a while.",
+    ),
+    Refusal.CHECKLIST_OPEN: (
+        "確認していない項目が{count}件あります。すべての項目に答えてください。",
+        "{count} items of the checklist are not answered. Answer all of them.",
+    ),
+    Refusal.FINDINGS_NEEDED: (
+        "この意見には、指摘事項の記入が必要です。",
+        "This opinion needs findings. Write what was found.",
+    ),
+    Refusal.ONE_BY_ONE: (
+        "承認は1件ずつ行います。報告書を開いて、内容を確かめてから承認してください。",
+        "Reports are approved one at a time. Open each report, look at it, then approve it.",
+    ),
+    Refusal.FACTOR_PROPOSAL_OPEN: (
+        "{year}年度の排出係数には、確認を待つ起案がすでにあります。",
+        "A change of the factors of FY{year} already waits to be confirmed.",
+    ),
+    Refusal.FACTOR_NUMBER: (
+        "0より大きい数を、小数点以下{decimals}桁までで入力してください。",
+        "Give a number above 0 with at most {decimals} decimals.",
+    ),
+    Refusal.FACTOR_CODE: (
+        "記号は、半角の英小文字と数字、下線で入力してください（例：other_gas）。",
+        "A code has small Latin letters, digits and underscores only, such as other_gas.",
+    ),
+    Refusal.FACTOR_CODE_TAKEN: (
+        "記号または名称が、ほかの行と重なっています。",
+        "Another row has this code or name.",
+    ),
+    Refusal.FACTOR_ROWS_FULL: (
+        "排出係数は{limit}行までです。",
+        "A factor table has at most {limit} rows.",
+    ),
+    Refusal.PUBLICATION_OPEN: (
+        "この期の公表には、確認を待つ起案がすでにあります。",
+        "A publication of this phase already waits to be confirmed.",
+    ),
+    Refusal.PUBLICATION_EMPTY: (
+        "公表できる内容がまだありません。",
+        "There is nothing to publish yet.",
+    ),
+    Refusal.PUBLICATION_OUTDATED: (
+        "起案のあとで記録が変わりました。取り下げて、新しい内容で起案し直してください。",
+        "The record has changed since this was proposed. Withdraw it and propose it anew.",
+    ),
 }

@@ -76,6 +76,14 @@ class MailKind(StrEnum):
     ROLE_CHANGED = auto()
     PROPOSAL_WITHDRAWN = auto()
     ACCOUNT_CHANGE_WITHDRAWN = auto()
+    REPORT_DUE = auto()
+    REPORT_OVERDUE = auto()
+    VERIFICATION_DUE = auto()
+    VERIFICATION_HANDED_OVER = auto()
+    FACTORS_TO_CONFIRM = auto()
+    FACTORS_CHANGED = auto()
+    PUBLICATION_TO_CONFIRM = auto()
+    PUBLICATION_RELEASED = auto()
 
 
 class Topic(StrEnum):
@@ -254,6 +262,16 @@ KINDS: dict[MailKind, Kind] = {
         frozenset({"reason"}),
     ),
     MailKind.ACCOUNT_CHANGE_WITHDRAWN: _account(Audience(R.OFFICE, permission=P.ACCOUNT_CONFIRM)),
+    MailKind.REPORT_DUE: _report(_A_ACTS, _B_ACTS, facts=("due", "days")),
+    MailKind.REPORT_OVERDUE: _report(_A_ACTS, _B_ACTS, facts=("due",)),
+    MailKind.VERIFICATION_DUE: _report(_V_ACTS, facts=("due", "days")),
+    MailKind.VERIFICATION_HANDED_OVER: _report(_V, facts=("name",)),
+    MailKind.FACTORS_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("year",)),
+    MailKind.FACTORS_CHANGED: _report(_A_ACTS, _B_ACTS, facts=("year",)),
+    MailKind.PUBLICATION_TO_CONFIRM: _registration(
+        _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
+    ),
+    MailKind.PUBLICATION_RELEASED: _registration(_A, facts=("phase", "subject")),
 }
 
 

@@ -20,10 +20,12 @@ from portal.services.office_transitions import (
     LETTER_BATCH,
     PHASE_PROPOSAL,
 )
+from portal.services.reporting_transitions import FACTOR_PROPOSAL, PUBLICATION
 from portal.services.workflow import Edge, Workflow
 
 __all__ = ["ACCOUNT", "ACCOUNT_CHANGE", "ALL", "APPLICATION", "BANKING", "CONTACT_CHANGE", "IMPORT", "LETTER"]
 __all__ += ["LETTER_BATCH", "MOVEMENT", "PHASE_PROPOSAL", "REPORT", "REVOCATION", "TARGET"]
+__all__ += ["FACTOR_PROPOSAL", "PUBLICATION"]
 
 _A, _R, _M, _D = ApplicationState, ReportState, MovementState, DecisionState
 
@@ -305,4 +307,6 @@ ALL = (
     ACCOUNT,
     IMPORT,
     LETTER_BATCH,
+    FACTOR_PROPOSAL,
+    PUBLICATION,
 )

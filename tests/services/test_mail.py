@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import date
 from typing import Any
 
 import pytest
@@ -41,6 +42,11 @@ WORDS: dict[str, Any] = {
     "role": ("事務局 承認者", "secretariat approver"),
     "proposal": ("第2期の開始", "opening phase 2"),
     "still_used": False,
+    "due": date(2013, 7, 31),
+    "days": 7,
+    "name": "みほん 検子",
+    "year": "2014",
+    "subject": ("検証済排出量", "verified emissions"),
 }
 
 
