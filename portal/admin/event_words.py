@@ -121,6 +121,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.FACTORS_CONFIRMED: _l("排出係数の変更を確定しました"),
     EventTag.FACTORS_WITHDRAWN: _l("排出係数の変更の起案を取り下げました"),
     EventTag.REMINDER_SENT: _l("期限のお知らせを送りました"),
+    EventTag.RETIREMENT_REMINDED: _l("償却期限のお知らせを送りました"),
     EventTag.PUBLICATION_PROPOSED: _l("公表を起案しました"),
     EventTag.PUBLICATION_RELEASED: _l("公表しました"),
     EventTag.PUBLICATION_WITHDRAWN: _l("公表の起案を取り下げました"),

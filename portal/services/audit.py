@@ -122,6 +122,7 @@ class EventTag(StrEnum):
     FACTORS_CONFIRMED = auto()
     FACTORS_WITHDRAWN = auto()
     REMINDER_SENT = auto()
+    RETIREMENT_REMINDED = auto()
     PUBLICATION_PROPOSED = auto()
     PUBLICATION_RELEASED = auto()
     PUBLICATION_WITHDRAWN = auto()
@@ -154,6 +155,7 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.ACCOUNT_SUSPENDED,
         EventTag.ACCOUNT_RESUMED,
         EventTag.ACCOUNT_CLOSED,
+        EventTag.RETIREMENT_REMINDED,
     }
 )
 

@@ -33,10 +33,15 @@ _MAGIC = ((b"%PDF-", PDF), (b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG))
 _NAME_LIMIT = 200
 
 
-def insert_if_absent(session: Session, table: Table, **values: Any) -> None:
-    """Insert a row unless its key is there: two writers of the same key do not disturb each other."""
+def insert_if_absent(session: Session, table: Table, **values: Any) -> bool:
+    """Insert a row unless its key is there: two writers of the same key do not disturb each other.
+
+    Returns whether this call put it there.
+    """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(table).values(**values).on_conflict_do_nothing())
+    # the row comes back only if it was put in; a count of rows is not told by every driver
+    put = insert(table).values(**values).on_conflict_do_nothing().returning(*table.primary_key.columns)
+    return session.execute(put).first() is not None
 
 
 def store(session: Session, name: str, data: bytes, media_type: str, *, actor: User | None) -> Document:

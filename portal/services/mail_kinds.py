@@ -84,6 +84,8 @@ class MailKind(StrEnum):
     FACTORS_CHANGED = auto()
     PUBLICATION_TO_CONFIRM = auto()
     PUBLICATION_RELEASED = auto()
+    RETIREMENT_DUE = auto()
+    COMPLIANCE_FROZEN = auto()
 
 
 class Topic(StrEnum):
@@ -272,6 +274,12 @@ KINDS: dict[MailKind, Kind] = {
         _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
     ),
     MailKind.PUBLICATION_RELEASED: _registration(_A, facts=("phase", "subject")),
+    MailKind.RETIREMENT_DUE: Kind(
+        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days"}), frozenset({"quantity", "until"})
+    ),
+    MailKind.COMPLIANCE_FROZEN: Kind(
+        Topic.ALLOWANCES, (_A,), frozenset({"due", "status"}), frozenset({"quantity"})
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from portal.services import (
     list_files,
     marked_copies,
     outbox,
+    reminders,
 )
 from portal.services.outbox import OpenSession
 from portal.services.transaction import run
@@ -37,6 +38,7 @@ BRING_WORK = (
     letter_batches,
     letter_printing,
     list_files,
+    reminders,
 )
 
 

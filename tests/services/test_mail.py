@@ -47,6 +47,7 @@ WORDS: dict[str, Any] = {
     "name": "みほん 検子",
     "year": "2014",
     "subject": ("検証済排出量", "verified emissions"),
+    "status": ("遵守", "met"),
 }
 
 
