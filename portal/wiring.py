@@ -34,6 +34,12 @@ DOMAINS = (
     "publishing",
     "reminding",
     "reviewing",
+    "settlement",
+    "books",
+    "moving",
+    "closing",
+    "standing",
+    "posting",
 )
 
 

@@ -71,6 +71,7 @@ from portal.models.reporting import (
     ReminderSubject,
     VerificationDraft,
 )
+from portal.models.settlement import BookCheck, IssueBatch, IssueBatchState, PhaseClosing
 from portal.models.user import LoginAttempts, NumberSeries, User
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "BankingApplication",
     "Base",
     "BatchState",
+    "BookCheck",
     "CompanyChange",
     "ComplianceSnapshot",
     "Contact",
@@ -112,6 +114,8 @@ __all__ = [
     "ImportKind",
     "ImportRow",
     "ImportState",
+    "IssueBatch",
+    "IssueBatchState",
     "Job",
     "JobState",
     "JointCompany",
@@ -136,6 +140,7 @@ __all__ = [
     "Participation",
     "Period",
     "Phase",
+    "PhaseClosing",
     "PhaseProposal",
     "PhaseRule",
     "PortalState",

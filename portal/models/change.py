@@ -106,5 +106,10 @@ class ComplianceSnapshot(Base):
     target_emissions: Mapped[int | None]
     retired: Mapped[Quantity]
     missing: Mapped[Quantity | None]
+    #: t-CO2 and units at the deadline; empty in records frozen before these were kept
+    base_emissions: Mapped[Quantity | None]
+    reduction_target: Mapped[Quantity | None]
+    issued: Mapped[Quantity | None]
+    held: Mapped[Quantity | None]
 
     holder: Mapped[Holder] = relationship()

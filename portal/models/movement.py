@@ -15,6 +15,7 @@ from portal.models.base import MAX_QUANTITY, Base, Key, Quantity, Versioned, enu
 if TYPE_CHECKING:
     from portal.models.ledger import LedgerTransaction
     from portal.models.organisation import Holder
+    from portal.models.settlement import IssueBatch
     from portal.models.user import User
 
 
@@ -97,12 +98,15 @@ class Movement(Versioned, Base):
     expires_at: Mapped[datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     decided_at: Mapped[datetime | None]
+    #: one of many that are proposed and executed together
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("issue_batch.id"), index=True)
 
     source: Mapped[Account] = relationship(foreign_keys=[source_id])
     target: Mapped[Account] = relationship(foreign_keys=[target_id])
     unit_class: Mapped[UnitClass] = relationship(foreign_keys=[unit_class_id])
     target_class: Mapped[UnitClass | None] = relationship(foreign_keys=[target_class_id])
     holder: Mapped[Holder | None] = relationship()
+    batch: Mapped[IssueBatch | None] = relationship(back_populates="movements")
     proposed_by: Mapped[User] = relationship(foreign_keys=[proposed_by_id])
     decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
     transaction: Mapped[LedgerTransaction | None] = relationship(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.models.base import Base, Key, Text200, Versioned
+from portal.models.base import Base, Key, Quantity, Text200, Versioned
 
 
 class Phase(Versioned, Base):
@@ -31,6 +31,8 @@ class Phase(Versioned, Base):
     base_first_year: Mapped[int] = mapped_column(Integer)
     base_last_year: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
+    #: since when its units never move again
+    closed_at: Mapped[datetime | None]
 
     rules: Mapped[list[PhaseRule]] = relationship(back_populates="phase", order_by="PhaseRule.id")
 
@@ -49,6 +51,7 @@ class PhaseRule(Base):
         ),
         CheckConstraint("banking_from <= banking_until", "banking_in_order"),
         CheckConstraint("proposal_days > 0", "proposal_days_positive"),
+        CheckConstraint("issue_cap IS NULL OR issue_cap > 0", "cap_positive"),
     )
     id: Mapped[Key]
     phase_id: Mapped[int] = mapped_column(ForeignKey("phase.id"), index=True)
@@ -68,6 +71,8 @@ class PhaseRule(Base):
     jver_counts_for_reserve: Mapped[bool] = mapped_column(default=False)
     jver_counts_for_compliance: Mapped[bool] = mapped_column(default=True)
     proposal_days: Mapped[int] = mapped_column(Integer, default=14)
+    #: the most JAA that may be issued in the phase, in units; none: no cap
+    issue_cap: Mapped[Quantity | None]
     reason: Mapped[Text200]
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))

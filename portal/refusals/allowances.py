@@ -101,4 +101,60 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "削減目標量は、すでに起案または確定されています。",
         "A reduction target is already proposed or confirmed.",
     ),
+    Refusal.CAP_REACHED: (
+        "この期に発行できるのは{cap} JAAまでです。発行済みは{issued} JAAで、残りは{left} JAAです。",
+        "At most {cap} JAA may be issued in this phase; {issued} JAA are issued, so {left} JAA are left.",
+    ),
+    Refusal.PHASE_CLOSED: (
+        "この期は締められたため、{unit_class}はもう動かせません。",
+        "This phase is closed, so {unit_class} cannot be moved any more.",
+    ),
+    Refusal.BOOKS_DISAGREE: (
+        "台帳の照合で不一致が見つかったため、いまは排出枠を動かせません。事務局が確認しています。",
+        "The check of the ledger found a disagreement. Nothing can be moved until it is cleared up.",
+    ),
+    Refusal.ISSUE_BATCH_OPEN: (
+        "この期の一括発行は、すでに起案されています。",
+        "The issue to this whole phase is already proposed.",
+    ),
+    Refusal.ISSUE_BATCH_EMPTY: (
+        "発行できる目標保有者がいません。",
+        "There is no holder to whom allowances can be issued.",
+    ),
+    Refusal.ISSUE_BATCH_CHANGED: (
+        "起案のあとで{accounts}の発行できる量が変わりました。取り下げて、起案し直してください。",
+        "What can be issued to {accounts} has changed since. Withdraw the proposal and make a new one.",
+    ),
+    Refusal.CLOSING_OPEN: (
+        "この期の締めは、すでに起案されています。",
+        "The closing of this phase is already proposed.",
+    ),
+    Refusal.CLOSING_TOO_EARLY: (
+        "{day}を過ぎるまで、この期は締められません。",
+        "This phase cannot be closed until {day} has passed.",
+    ),
+    Refusal.CLOSING_PENDING: (
+        "確認を待つ手続きが{count}件残っているため、この期は締められません。",
+        "{count} proposals or applications still wait, so this phase cannot be closed.",
+    ),
+    Refusal.CLOSING_NOT_FROZEN: (
+        "償却期限時点の記録が確定していない目標保有者が{count}者います。",
+        "The deadline record of {count} holders is not closed yet.",
+    ),
+    Refusal.BANKING_OPEN: (
+        "審査を待つバンキングの申請が、すでにあります。",
+        "A banking application already waits to be decided.",
+    ),
+    Refusal.BANKING_NO_NEXT: (
+        "次の期がまだ始まっていないため、バンキングはできません。",
+        "The next phase has not been opened yet, so banking is not possible.",
+    ),
+    Refusal.BANKING_PENDING: (
+        "この申請のバンキングは、すでに起案されています。",
+        "The carry-over of this application is already proposed.",
+    ),
+    Refusal.EXACT_NEEDS_FIGURE: (
+        "削減目標年度の排出量が確定していないため、必要な量を計算できません。数量を入力してください。",
+        "The target-year emissions are not confirmed, so the exact amount is unknown. Give a quantity.",
+    ),
 }

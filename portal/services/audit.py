@@ -130,6 +130,18 @@ class EventTag(StrEnum):
     PUBLICATION_ENDED = auto()
     FILE_INFECTED = auto()
     CASE_FILE_MADE = auto()
+    ISSUE_BATCH_PROPOSED = auto()
+    ISSUE_BATCH_EXECUTED = auto()
+    ISSUE_BATCH_WITHDRAWN = auto()
+    ISSUE_BATCH_EXPIRED = auto()
+    PHASE_CLOSING_PROPOSED = auto()
+    PHASE_CLOSED = auto()
+    PHASE_CLOSING_WITHDRAWN = auto()
+    BOOKS_COMPARED = auto()
+    BOOKS_DISAGREED = auto()
+    BANKING_WITHDRAWN = auto()
+    BANKING_PROPOSED = auto()
+    STATEMENT_MADE = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -156,6 +168,18 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.ACCOUNT_RESUMED,
         EventTag.ACCOUNT_CLOSED,
         EventTag.RETIREMENT_REMINDED,
+        EventTag.ISSUE_BATCH_PROPOSED,
+        EventTag.ISSUE_BATCH_EXECUTED,
+        EventTag.ISSUE_BATCH_WITHDRAWN,
+        EventTag.ISSUE_BATCH_EXPIRED,
+        EventTag.PHASE_CLOSING_PROPOSED,
+        EventTag.PHASE_CLOSED,
+        EventTag.PHASE_CLOSING_WITHDRAWN,
+        EventTag.BOOKS_COMPARED,
+        EventTag.BOOKS_DISAGREED,
+        EventTag.BANKING_WITHDRAWN,
+        EventTag.BANKING_PROPOSED,
+        EventTag.STATEMENT_MADE,
     }
 )
 

@@ -86,6 +86,11 @@ class MailKind(StrEnum):
     PUBLICATION_RELEASED = auto()
     RETIREMENT_DUE = auto()
     COMPLIANCE_FROZEN = auto()
+    ISSUE_BATCH_TO_CONFIRM = auto()
+    PHASE_CLOSING_TO_CONFIRM = auto()
+    PHASE_CLOSED = auto()
+    BOOKS_DISAGREED = auto()
+    BANKING_WITHDRAWN = auto()
 
 
 class Topic(StrEnum):
@@ -279,6 +284,15 @@ KINDS: dict[MailKind, Kind] = {
     ),
     MailKind.COMPLIANCE_FROZEN: Kind(
         Topic.ALLOWANCES, (_A,), frozenset({"due", "status"}), frozenset({"quantity"})
+    ),
+    MailKind.ISSUE_BATCH_TO_CONFIRM: _allowance(
+        _office(P.MOVEMENT_CONFIRM), facts=("phase", "count", "quantity")
+    ),
+    MailKind.PHASE_CLOSING_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("phase",)),
+    MailKind.PHASE_CLOSED: _allowance(_A, _T, facts=("phase",)),
+    MailKind.BOOKS_DISAGREED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("problem",)),
+    MailKind.BANKING_WITHDRAWN: _allowance(
+        _A, Audience(R.OFFICE, permission=P.BANKING_DECIDE), facts=("quantity",)
     ),
 }
 

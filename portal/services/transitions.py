@@ -21,11 +21,12 @@ from portal.services.office_transitions import (
     PHASE_PROPOSAL,
 )
 from portal.services.reporting_transitions import FACTOR_PROPOSAL, PUBLICATION
+from portal.services.settlement_transitions import ISSUE_BATCH, PHASE_CLOSING
 from portal.services.workflow import Edge, Workflow
 
 __all__ = ["ACCOUNT", "ACCOUNT_CHANGE", "ALL", "APPLICATION", "BANKING", "CONTACT_CHANGE", "IMPORT", "LETTER"]
 __all__ += ["LETTER_BATCH", "MOVEMENT", "PHASE_PROPOSAL", "REPORT", "REVOCATION", "TARGET"]
-__all__ += ["FACTOR_PROPOSAL", "PUBLICATION"]
+__all__ += ["FACTOR_PROPOSAL", "ISSUE_BATCH", "PHASE_CLOSING", "PUBLICATION"]
 
 _A, _R, _M, _D = ApplicationState, ReportState, MovementState, DecisionState
 
@@ -290,6 +291,14 @@ BANKING = Workflow(
             mail="banking_declined",
             reason=True,
         ),
+        Edge(
+            _D.APPLIED,
+            "withdraw",
+            _D.WITHDRAWN,
+            P.BANKING_APPLY,
+            T.BANKING_WITHDRAWN,
+            mail="banking_withdrawn",
+        ),
     ),
 )
 
@@ -309,4 +318,6 @@ ALL = (
     LETTER_BATCH,
     FACTOR_PROPOSAL,
     PUBLICATION,
+    ISSUE_BATCH,
+    PHASE_CLOSING,
 )

@@ -48,6 +48,7 @@ WORDS: dict[str, Any] = {
     "year": "2014",
     "subject": ("検証済排出量", "verified emissions"),
     "status": ("遵守", "met"),
+    "problem": "T-000012 differs",
 }
 
 
