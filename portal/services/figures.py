@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal import clock
@@ -34,20 +34,18 @@ def figures_of(session: Session, holder: Holder) -> Figures:
     return figures_for(session, [holder.id])[holder.id]
 
 
-def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figures]:
-    """The figures of several holders, by holder id. Six queries, however many holders."""
+def figures_for(
+    session: Session, holder_ids: Collection[int], *, at: datetime | None = None
+) -> dict[int, Figures]:
+    """The figures of several holders, by holder id. Six queries, however many holders.
+
+    With ``at`` they are what stood just before that moment: what was approved, confirmed and posted by
+    then. Promises are not kept over time, so that ``promised`` is 0 there.
+    """
     ids = list(holder_ids)
-    confirmed = _confirmed(session, ids)
-    targets = dict(
-        session.execute(
-            select(ReductionTarget.holder_id, ReductionTarget.quantity).where(
-                ReductionTarget.holder_id.in_(ids),
-                ReductionTarget.state == TargetState.CONFIRMED,
-                ReductionTarget.superseded_at.is_(None),
-            )
-        ).all()
-    )
-    held = _held(session, ids)
+    confirmed = _confirmed(session, ids, at)
+    targets = _targets(session, ids, at)
+    held = _held(session, ids) if at is None else _held_at(session, ids, at)
     rules = {
         holder_id: rule
         for holder_id, rule in session.execute(
@@ -58,7 +56,7 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
     }
     if any(holder_id not in rules for holder_id in ids):
         raise NotFound
-    flows = _flows(session, ids, {rule.phase_id: rule.retirement_deadline for rule in rules.values()})
+    flows = _flows(session, ids, {rule.phase_id: rule.retirement_deadline for rule in rules.values()}, at)
     return {
         holder_id: Figures(
             base_emissions=confirmed.get((holder_id, Period.BASE)),
@@ -83,17 +81,30 @@ def figures_for(session: Session, holder_ids: Collection[int]) -> dict[int, Figu
     }
 
 
-def _confirmed(session: Session, ids: list[int]) -> dict[tuple[int, Period], int]:
-    rows = session.execute(
-        select(EmissionsReport.holder_id, EmissionsReport.period, EmissionsReport.confirmed_emissions).where(
-            EmissionsReport.holder_id.in_(ids), EmissionsReport.confirmed_emissions.is_not(None)
-        )
+def _targets(session: Session, ids: list[int], at: datetime | None) -> dict[int, int]:
+    query = select(ReductionTarget.holder_id, ReductionTarget.quantity).where(
+        ReductionTarget.holder_id.in_(ids), ReductionTarget.state == TargetState.CONFIRMED
     )
+    until = ReductionTarget.superseded_at
+    if at is None:
+        query = query.where(until.is_(None))
+    else:
+        query = query.where(ReductionTarget.confirmed_at < at, or_(until.is_(None), until >= at))
+    return {holder_id: quantity for holder_id, quantity in session.execute(query)}
+
+
+def _confirmed(session: Session, ids: list[int], at: datetime | None) -> dict[tuple[int, Period], int]:
+    query = select(
+        EmissionsReport.holder_id, EmissionsReport.period, EmissionsReport.confirmed_emissions
+    ).where(EmissionsReport.holder_id.in_(ids), EmissionsReport.confirmed_emissions.is_not(None))
+    if at is not None:
+        query = query.where(EmissionsReport.confirmed_at < at)
+    rows = session.execute(query)
     return {(holder_id, period): figure for holder_id, period, figure in rows if figure is not None}
 
 
 def _flows(
-    session: Session, ids: list[int], deadlines: dict[int, date]
+    session: Session, ids: list[int], deadlines: dict[int, date], at: datetime | None
 ) -> dict[tuple[int, str, UnitType], tuple[int, int]]:
     """(all, the part after the phase's deadline) of the units issued to and retired from the accounts.
 
@@ -110,8 +121,7 @@ def _flows(
             for phase_id, deadline in deadlines.items()
         ),
     )
-    own_units = (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
-    rows = session.execute(
+    query = (
         select(
             Holder.id,
             effective,
@@ -127,15 +137,40 @@ def _flows(
         .outerjoin(original, original.id == LedgerTransaction.reverses_id)
         .where(
             Holder.id.in_(ids),
-            own_units,
+            _own_units(),
             effective.in_([MovementKind.ISSUE, MovementKind.RETIRE]),
         )
         .group_by(Holder.id, effective, UnitClass.unit_type)
     )
+    if at is not None:
+        query = query.where(LedgerTransaction.posted_at < at)
     flows: dict[tuple[int, str, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for holder_id, kind, unit_type, quantity, after in rows:
+    for holder_id, kind, unit_type, quantity, after in session.execute(query):
         flows[(holder_id, str(getattr(kind, "value", kind)), unit_type)] = (int(quantity), int(after))
     return flows
+
+
+def _own_units() -> ColumnElement[bool]:
+    """JAA of the holder's own phase and jVER, which serve in any."""
+    return (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
+
+
+def _held_at(session: Session, ids: list[int], at: datetime) -> dict[tuple[int, UnitType], tuple[int, int]]:
+    """(held, 0) of the same units, summed from what was posted before ``at``."""
+    rows = session.execute(
+        select(Holder.id, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
+        .select_from(LedgerEntry)
+        .join(Account, Account.id == LedgerEntry.account_id)
+        .join(Holder, Holder.id == Account.holder_id)
+        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .where(Holder.id.in_(ids), _own_units(), LedgerTransaction.posted_at < at)
+        .group_by(Holder.id, UnitClass.unit_type)
+    )
+    held: dict[tuple[int, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for holder_id, unit_type, quantity in rows:
+        held[(holder_id, unit_type)] = (int(quantity), 0)
+    return held
 
 
 def _held(session: Session, ids: list[int]) -> dict[tuple[int, UnitType], tuple[int, int]]:
@@ -148,7 +183,7 @@ def _held(session: Session, ids: list[int]) -> dict[tuple[int, UnitType], tuple[
         .join(UnitClass, UnitClass.id == Holding.unit_class_id)
         .where(
             Holder.id.in_(ids),
-            (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER),
+            _own_units(),
         )
     )
     held: dict[tuple[int, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
