@@ -372,8 +372,6 @@ def install(app: Flask, settings: Settings) -> None:
         refuse_nul()
         installation.show_time(db_session())
 
-    app.before_request(guard)
-    app.before_request(remember_language)
     app.context_processor(frame)
     app.after_request(secure_headers)
     app.register_error_handler(PortalError, _portal_error)
@@ -385,6 +383,12 @@ def install(app: Flask, settings: Settings) -> None:
     @app.teardown_appcontext
     def _end(_error: BaseException | None) -> None:
         db_session.remove()
+
+
+def shut(app: Flask) -> None:
+    """The door itself, after whoever comes was asked whether the login still stands (``web_login``)."""
+    app.before_request(guard)
+    app.before_request(remember_language)
 
 
 def done(sentence: str) -> None:
