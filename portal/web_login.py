@@ -215,6 +215,9 @@ def _still_here(settings: Settings) -> Response | None:
             return cast(Response, redirect(url_for("security.login")))
         return _to_login()
     session[_SEEN] = now.timestamp()
+    if request.endpoint == "security.login" and (page := web_refill.page_asked_for()) is not None:
+        # logged in meanwhile, in another tab of this browser
+        return cast(Response, redirect(page))
     if user.must_change_password and request.endpoint not in BEFORE_CHANGE:
         return cast(Response, redirect(url_for("account_password.first")))
     return None

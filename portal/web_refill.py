@@ -32,15 +32,16 @@ SECRET = frozenset({"password", "current", "new", "repeat"})
 _SILENT = frozenset({TOKEN, "version", "versions", "key"})
 #: where the layout leaves room for the sentence
 MARK = Markup("<!-- what was put back -->")
-_WHO, _LEFT, _LEFT_TOKEN, _KEY = "who", "left", "left_csrf", "kept_forms"
+_WHO, _LEFT, _KEY = "who", "left", "kept_forms"
 
 
 def logged_in(user: User) -> None:
-    """A session begins: if it is the login that ended here, its open pages are good again."""
-    left, token, key = (session.pop(name, None) for name in (_LEFT, _LEFT_TOKEN, _KEY))
+    """A session begins: if it is the login that ended here, its open pages are good again, or else void."""
+    left = session.pop(_LEFT, None)
     session[_WHO] = user.id
-    if left == user.id and token and key:
-        session[TOKEN], session[_KEY] = token, key
+    if left is not None and left != user.id:
+        session.pop(TOKEN, None)
+        session.pop(_KEY, None)
 
 
 def ended() -> dict[str, object]:
@@ -49,7 +50,7 @@ def ended() -> dict[str, object]:
     if who is None or token is None:
         return {}
     key = session.get(_KEY) or b64encode(sealed.new_private_key()).decode()
-    return {_LEFT: who, _LEFT_TOKEN: token, _KEY: key}
+    return {_LEFT: who, TOKEN: token, _KEY: key}
 
 
 def left_behind() -> bool:
@@ -67,7 +68,7 @@ def keep() -> tuple[str | None, bool]:
     if page is None or typed is None or not left_behind():
         return page, False
     try:
-        validate_csrf(request.form.get(TOKEN), token_key=_LEFT_TOKEN)
+        validate_csrf(request.form.get(TOKEN))
     except ValidationError:
         return page, False
     who, key = int(session[_LEFT]), b64decode(session[_KEY])
@@ -90,6 +91,14 @@ def page_of_request() -> str | None:
     if routes is not None and asked.netloc == request.host and routes.test(asked.path, method="GET"):
         return _without(f"{asked.path}?{asked.query}" if asked.query else asked.path)
     return None
+
+
+def page_asked_for() -> str | None:
+    """The page of this portal that a log-in's address leads to; ``None`` for anything else."""
+    page, routes = request.args.get("next", ""), current_app.create_url_adapter(request)
+    if not page.startswith("/") or page.startswith("//") or "\\" in page or routes is None:
+        return None
+    return page if routes.test(urlsplit(page).path, method="GET") else None
 
 
 def _address(path: str, arguments: MultiDict[str, str]) -> str:

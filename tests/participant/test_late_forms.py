@@ -121,8 +121,11 @@ def test_two_open_pages_are_both_kept_and_good_again(clerk: Clerk, session: Sess
     first, second = paper(session, clerk), paper(session, clerk, company_name="二枚目株式会社")
     doors = [late(clerk, NEW, first), clerk.post(NEW, second).location]
     assert all("kept" in door for door in doors)
+    login = {**values(clerk.get(doors[0])), "login_id": "officer", "password": make.PASSWORD}
     page = clerk.client.get(log_in(clerk.client, doors[1], "officer").location)
     assert values(page)["company_name"] == "二枚目株式会社"
+    # the log-in that stands in the other tab leads on too
+    assert clerk.client.get(clerk.post(doors[0], login).location).text.count(first["company_name"])
     # the page that was left open in the other tab can be sent as it is
     assert clerk.post(NEW, first).status_code == 302
     assert session.scalars(select(RegistrationApplication.company_name)).all() == [first["company_name"]]
@@ -160,7 +163,7 @@ def test_a_text_written_while_the_login_was_locked_is_there_after_unlocking(
         boss = session.scalars(select(User).where(User.login_id == "officer")).one()
         version = session.get_one(User, user_id).version
         login_locks.lock(session, user_id, reason="郵便が戻った", actor=boss, version=version)
-    answer = trader.post("/registration/contact", {**form, "contact_name": "直した 名前"})
+    answer = trader.post("/registration/contact", {**form, "name": "直した 名前"})
     assert "kept" in answer.location
     said = words(trader.get(answer.location))
     assert "ログインIDの状態が変わった" in said and "もう一度表示します" in said
@@ -169,7 +172,7 @@ def test_a_text_written_while_the_login_was_locked_is_there_after_unlocking(
         boss = session.scalars(select(User).where(User.login_id == "officer")).one()
         login_locks.unlock(session, user_id, reason="届いた", actor=boss, version=version)
     page = trader.client.get(log_in(trader.client, answer.location, login_id).location)
-    assert values(page, "/registration/contact")["contact_name"] == "直した 名前"
+    assert values(page, "/registration/contact")["name"] == "直した 名前"
 
 
 def test_what_was_kept_goes_after_its_hour(session: Session) -> None:
