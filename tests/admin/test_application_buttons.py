@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import ApplicationState, RegistrationApplication, User
-from portal.services import registration
+from portal.services import letters, registration
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.admin.desk import typed as as_typed
@@ -114,3 +115,27 @@ def test_each_button_on_each_page_works_and_no_other_is_offered(app: Flask, sess
         for act in {"accept", "correction", "papers", "reject", "withdraw"} - OFFERED[state]:
             answer = clerks["officer"].get(f"{PAGE}{act}/?id={row_id}")
             assert "いまはできません" in answer.text, (state, act)
+
+
+def test_a_decided_application_leads_to_its_letter_until_that_is_posted(app: Flask, session: Session) -> None:
+    office(session)
+    with one_transaction(session):
+        told = [recorded(session, state) for state in (S.CORRECTION_ASKED, S.ACCEPTED, S.REJECTED)]
+        quiet = recorded(session, S.WITHDRAWN)
+    officer, viewer = Clerk(app, session, "officer"), Clerk(app, session, "viewer")
+
+    def letter_acts(clerk: Clerk, row_id: int) -> list[str]:
+        page = clerk.get(f"{PAGE}details/?id={row_id}").text.split('id="do"')[1].split("</section>")[0]
+        return re.findall(r'href="/admin/letter/([a-z]+)/', page)
+
+    for row_id in told:
+        assert letter_acts(officer, row_id) == ["print"] and letter_acts(viewer, row_id) == []
+        with one_transaction(session):
+            letter = registration.letters_of(session, row_id)[0]
+            user = session.scalars(select(User).where(User.login_id == "officer")).one()
+            letters.print_letter(session, letter.id, actor=user, version=letter.version)
+        assert letter_acts(officer, row_id) == ["post"]
+        with one_transaction(session):
+            letters.mark_posted(session, letter.id, clock.today(), actor=user)
+        assert letter_acts(officer, row_id) == []
+    assert letter_acts(officer, quiet) == []
