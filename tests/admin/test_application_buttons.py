@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import ApplicationState, RegistrationApplication, User
+from portal.models import ApplicationState, PhaseRule, RegistrationApplication, User
 from portal.services import letters, registration
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
@@ -139,3 +139,20 @@ def test_a_decided_application_leads_to_its_letter_until_that_is_posted(app: Fla
             letters.mark_posted(session, letter.id, clock.today(), actor=user)
         assert letter_acts(officer, row_id) == []
     assert letter_acts(officer, quiet) == []
+
+
+def test_whoever_accepts_a_late_application_is_told_so_once_more(app: Flask, session: Session) -> None:
+    office(session)
+    with one_transaction(session):
+        user = session.scalars(select(User).where(User.login_id == "officer")).one()
+        due = session.scalars(select(PhaseRule.application_due)).one()
+        row_ids = [
+            registration.record_application(
+                session, make.holder_data(session, received_on=due + timedelta(days=days)), actor=user
+            ).id
+            for days in (1, 0)
+        ]
+    clerk = Clerk(app, session, "officer")
+    late, punctual = (clerk.get(f"{PAGE}accept/?id={row_id}").text for row_id in row_ids)
+    assert "期限のあとに届いた申請を受理してよいこと" in late and "期限のあと" not in punctual
+    assert late.count("受付日が期限を過ぎています。") == 1
