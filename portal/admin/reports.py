@@ -7,8 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from flask import g, redirect, request, url_for
-from flask_admin.base import expose
+from flask import g, redirect, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -23,6 +22,7 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.report_review import ReportActs
+from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
 from portal.models import (
     ApprovalRevocation,
@@ -140,8 +140,11 @@ def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
 
 
-class ReportView(KeySearch, ReportActs):
+class ReportView(KeySearch, WaitingFirst, ReportActs):
     """報告書."""
+
+    waiting_filter = (_STATE, HERE)
+    waiting_label = _l("事務局の番")
 
     column_list = ("holder.account.code", "period", "state", "verifier", "emissions", "state_since")
     column_details_list: Any = ("id",)
@@ -197,17 +200,6 @@ class ReportView(KeySearch, ReportActs):
                 assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
             )
         )
-
-    @expose("/")
-    def index_view(self) -> Any:
-        if not request.args:
-            return redirect(self.list_address(filters=[(_STATE, "", HERE)]))
-        return super().index_view()
-
-    def _get_list_url(self, view_args: Any) -> str:
-        # the bare address shows what waits; without any filter the address says so
-        url = str(super()._get_list_url(view_args))
-        return url if "?" in url else f"{url}?page=0"
 
     @staticmethod
     def exact(value: Decimal | Fraction) -> str:
