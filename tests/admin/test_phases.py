@@ -70,6 +70,20 @@ def test_dates_out_of_order_are_named_and_nothing_is_made(
     assert session.scalars(select(PhaseProposal).where(PhaseProposal.number == 3)).one_or_none() is None
 
 
+def test_a_form_half_filled_in_is_told_everything_else_too(
+    app: Flask, session: Session, staffed: None
+) -> None:
+    clerk = desk.Clerk(app, session, "officer")
+    url = f"/admin/phase/change/?id={session.scalars(select(PhaseRule.phase_id)).one()}"
+    values = suggested(clerk.get(url).text)
+    wrong = {**values, "issue_from": "", "target_report_due": "2015-12-24", "proposal_days": "0"}
+    page = clerk.post(url, wrong).text
+    for field in ("issue_from", "target_report_due", "proposal_days"):
+        assert f'id="{field}-error"' in page, field
+    assert "償却期限（2015年11月30日）までにしてください" in page and "1以上366以下の数" in page
+    assert 'value="2015-12-24"' in page
+
+
 def test_new_dates_stand_beside_the_old_until_another_person_confirms(
     app: Flask, session: Session, staffed: None, at: Callable[[str], datetime]
 ) -> None:
