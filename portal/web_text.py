@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from flask import Flask
@@ -183,6 +186,20 @@ def number(value: int | None) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+def three_places(value: Decimal | Fraction) -> str:
+    """A tonnage to three places, cut down like every total of the scheme, never rounded up: 971.635.
+
+    The one way an exact figure is shortened on screen (domain §4): all readers see the same digits.
+    """
+    thousandths = floor(Fraction(value) * 1000)
+    return f"{thousandths // 1000:,}.{thousandths % 1000:03d}"
+
+
+def as_entered(value: Decimal | str) -> str:
+    """An activity with every digit that the form holds: 1,234.5."""
+    return f"{Decimal(value):,f}"
+
+
 def signed(value: int | None) -> str:
     """+1,234 or −1,234: the change a movement makes."""
     if value is None:
@@ -289,6 +306,8 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         number=number,
         signed=signed,
+        three_places=three_places,
+        as_entered=as_entered,
         date=day,
         day=short_day,
         datetime=moment,

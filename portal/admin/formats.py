@@ -58,6 +58,14 @@ def word(_view: Any, _context: Any, model: Any, name: str) -> Any:
     return web_text.label(value_of(model, name))
 
 
+def phase(_view: Any, _context: Any, model: Any, name: str) -> Any:
+    """The number of a phase as its name, 第2期, never broken over two lines; in files too."""
+    value = value_of(model, name)
+    if value is None:
+        return web_text.NOTHING
+    return Markup('<span class="as-nb">{}</span>').format(web_text.phase_name(value))
+
+
 def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], Any]:
     """A number or a short name of the row, never broken over two lines."""
     return lambda _view, _context, model, _name: Markup('<span class="as-nb">{}</span>').format(

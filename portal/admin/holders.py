@@ -40,7 +40,7 @@ from portal.permissions import Permission
 from portal.services.report_rules import live_verifier
 from portal.services.targets import facts_for
 from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
-from portal.web_text import badge, label, phase_name
+from portal.web_text import badge, label
 
 
 def _report_of(holder: Holder, period: Period) -> EmissionsReport | None:
@@ -116,7 +116,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
     column_formatters: Any = {
         "account.id": formats.unbroken(lambda m: m.account.code),
         "representative.name": formats.two_lines("site_name"),
-        "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
+        "phase.number": formats.phase,
         "base": _report_state(Period.BASE),
         "target": _report_state(Period.TARGET),
         "verifier": _verifiers,

@@ -103,7 +103,7 @@ class PhaseProposalView(ProposalView):
         "confirmed_at": _l("確定"),
     }
     column_formatters: Any = {
-        "number": lambda _v, _c, m, _n: phase_name(m.number),
+        "number": formats.phase,
         "dates": lambda _v, _c, m, _n: kind_of(m),
         "state": formats.state,
     }

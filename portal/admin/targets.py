@@ -11,7 +11,6 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import StringField, TextAreaField
 
@@ -20,7 +19,7 @@ from portal.admin.acts import KeyForm, KeySearch, Needed, Question, ask, submitt
 from portal.admin.application_list import phase_choices
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
+from portal.admin.filters import ChoiceFilter, HolderPhaseFilter
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.admin.target_bulk import confirm_many_page
 from portal.errors import Problem
@@ -51,13 +50,6 @@ class ReplaceForm(QuantityForm):
     """Another target in the place of the confirmed one, and why."""
 
     reason = TextAreaField(_l("理由"), validators=[Needed()])
-
-
-class PhaseFilter(ChoiceFilter):
-    """Targets of the holders of one phase."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        return query.filter(ReductionTarget.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
 
 
 class StateFilter(ChoiceFilter):
@@ -146,6 +138,7 @@ class TargetView(KeySearch, ProposalView):
     column_units = {"quantity": "t-CO2"}
     column_formatters: Any = {
         "id": formats.unbroken(lambda m: m.holder.account.code),
+        "holder.phase.number": formats.phase,
         "holder.representative.name": formats.two_lines("holder.site_name"),
         "quantity": formats.figure,
         "state": lambda _v, _c, m, _n: state_word(m),
@@ -171,7 +164,7 @@ class TargetView(KeySearch, ProposalView):
     )
     column_filters: Any = (
         StateFilter(ReductionTarget.state, _l("状態"), _states),
-        PhaseFilter(Holder.phase_id, _l("期"), phase_choices),
+        HolderPhaseFilter(ReductionTarget.holder_id, _l("期"), phase_choices),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
     action_permissions = {"confirm": Permission.TARGET_CONFIRM}
