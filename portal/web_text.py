@@ -145,7 +145,7 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (ImportState.RUNNING, _l("取り込み中"), "go"),
     (ImportState.DONE, _l("取り込み済"), "good"),
     (ImportState.FAILED, _l("取り込めず"), "bad"),
-    (ImportState.DISCARDED, _l("取りやめ"), "off"),
+    (ImportState.DISCARDED, _l("破棄済"), "off"),
     (BatchState.QUEUED, _l("作成中"), "go"),
     (BatchState.READY, _l("ダウンロードできます"), "warn"),
     (BatchState.GONE, _l("消去済"), "off"),

@@ -168,7 +168,7 @@ def history_file(file: str) -> Any:
     """The narrowed history as a file, written while the reader waits: so it has its bounds."""
     session = db_session()
     account = own_account(session, actor())
-    if statements.count_lines(session, account, _filters()) > MOST_IN_A_FILE:
+    if statements.history(session, account, _filters()).total > MOST_IN_A_FILE:
         most = number(MOST_IN_A_FILE)
         flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
         return redirect(url_for("participant.balance", **_kept()) + "#history")

@@ -155,3 +155,4 @@ class Refusal(StrEnum):
     TARGET_REPORTS_AFTER_DEADLINE = auto()
     BANKING_BEFORE_DEADLINE = auto()
     ADJUSTMENT_BEFORE_TARGET_REPORTS = auto()
+    CHOICE_NEEDED = auto()

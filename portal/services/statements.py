@@ -191,21 +191,11 @@ def history(session: Session, account: Account, filters: Filters, page: int = 1)
     """A page of the account's history, newest first; ``page`` counts from 1 and is kept in bounds."""
     query, (inner, other) = _source_and_lines(account)
     query = query.where(*_conditions(filters, inner, other))
-    total = _count(session, query)
+    total = session.scalar(query.with_only_columns(func.count()).order_by(None)) or 0
     last = max(1, -(-total // PER_PAGE))
     page = min(max(1, page), last)
     rows = session.execute(query.order_by(inner.c.id.desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE))
     return Page([_line(row, account) for row in rows], total, page)
-
-
-def count_lines(session: Session, account: Account, filters: Filters) -> int:
-    """How many lines the narrowed history has."""
-    query, (inner, other) = _source_and_lines(account)
-    return _count(session, query.where(*_conditions(filters, inner, other)))
-
-
-def _count(session: Session, query: Select[Any]) -> int:
-    return session.scalar(query.with_only_columns(func.count()).order_by(None)) or 0
 
 
 def all_lines(session: Session, account: Account, filters: Filters) -> Iterator[Line]:
