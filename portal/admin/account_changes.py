@@ -56,8 +56,12 @@ class AccountChangeView(KeySearch, ProposalView):
         "account.id": formats.unbroken(lambda m: m.account.code),
         "action": formats.word,
         "state": formats.state,
+        "proposed_at": formats.moment_and("proposed_by.name"),
     }
-    column_formatters_export = {"account.id": lambda _v, _c, m, _n: m.account.code}
+    column_formatters_export = {
+        "account.id": lambda _v, _c, m, _n: m.account.code,
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+    }
     column_filters = (
         ChoiceFilter(AccountChange.state, _l("状態"), lambda: [(s, label(s)) for s in ProposalState]),
         ChoiceFilter(AccountChange.action, _l("内容"), lambda: [(a, label(a)) for a in AccountAction]),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from portal import web_text
 
@@ -73,12 +73,27 @@ def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], An
     )
 
 
+def moment_and(who: str) -> Callable[[Any, Any, Any, str], Any]:
+    """When it was, with the name of who did it in small letters under it."""
+
+    def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
+        at, person = value_of(model, name), value_of(model, who)
+        if at is None:
+            return web_text.NOTHING
+        said = Markup('<span class="as-nb">{}</span>').format(web_text.moment(at))
+        return said + Markup('<span class="as-table__more">{}</span>').format(person) if person else said
+
+    return show
+
+
 def two_lines(second: str) -> Callable[[Any, Any, Any, str], Any]:
     """The column's value with another of the row's values in small letters under it."""
 
     def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
         more = value_of(model, second)
-        first = escape(value_of(model, name) or web_text.NOTHING)
+        first = Markup('<span class="as-table__name">{}</span>').format(
+            value_of(model, name) or web_text.NOTHING
+        )
         return Markup('{}<span class="as-table__more">{}</span>').format(first, more) if more else first
 
     return show

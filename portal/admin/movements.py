@@ -28,7 +28,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import issuance
 from portal.web import actor
-from portal.web_text import label, moment, number, phase_name, unit_name
+from portal.web_text import label, number, phase_name, unit_name
 
 WAITING = "waiting"
 
@@ -85,12 +85,6 @@ def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
 
 
-def _proposed(_view: Any, _context: Any, model: Movement, _name: str) -> Any:
-    return Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>').format(
-        moment(model.proposed_at), model.proposed_by.name
-    )
-
-
 #: what the second person's pages know of it
 PROPOSALS = Proposals(
     endpoint="movement",
@@ -131,7 +125,7 @@ class MovementView(KeySearch, ProposalView):
         "unit_class": lambda _v, _c, m, _n: unit_name(m.unit_class),
         "source": _account,
         "target": _account,
-        "proposed_at": _proposed,
+        "proposed_at": formats.moment_and("proposed_by.name"),
         "state": formats.state,
     }
     column_formatters_export = {

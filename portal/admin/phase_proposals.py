@@ -90,7 +90,16 @@ class PhaseProposalView(ProposalView):
     waiting_filter = (0, ProposalState.PROPOSED.value)
     withdrawal_says = _l("この起案を取り下げます。期も期限も変わりません。")
     withdrawal_told = _l("起案を取り下げました。期も期限も変わっていません。")
-    column_list: Any = ("number", "dates", "proposed_by.name", "proposed_at", "state", "confirmed_at")
+    column_list: Any = ("number", "dates", "proposed_at", "state", "confirmed_at")
+    column_export_list: Any = (
+        "number",
+        "dates",
+        "proposed_by.name",
+        "proposed_at",
+        "state",
+        "confirmed_by.name",
+        "confirmed_at",
+    )
     column_default_sort = ("id", True)
     column_sortable_list: Any = ("number", "proposed_at", "confirmed_at")
     column_details_list: Any = ("number",)
@@ -100,14 +109,21 @@ class PhaseProposalView(ProposalView):
         "proposed_by.name": _l("起案者"),
         "proposed_at": _l("起案"),
         "state": _l("状態"),
+        "confirmed_by.name": _l("確定した人"),
         "confirmed_at": _l("確定"),
     }
     column_formatters: Any = {
         "number": formats.phase,
         "dates": lambda _v, _c, m, _n: kind_of(m),
         "state": formats.state,
+        "proposed_at": formats.moment_and("proposed_by.name"),
+        "confirmed_at": formats.moment_and("confirmed_by.name"),
     }
-    column_formatters_export: Any = {"dates": lambda _v, _c, m, _n: kind_of(m)}
+    column_formatters_export: Any = {
+        "dates": lambda _v, _c, m, _n: kind_of(m),
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+        "confirmed_at": lambda _v, _c, m, _n: m.confirmed_at,
+    }
     column_filters: Any = (
         ChoiceFilter(PhaseProposal.state, _l("状態"), lambda: [(s, label(s)) for s in ProposalState]),
     )

@@ -97,7 +97,8 @@ def _verifiers() -> list[tuple[int, str]]:
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
     more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
-    return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
+    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more">{}</span>')
+    return shown.format(holder.representative.name, more)
 
 
 def _years(model: EmissionsReport) -> str:

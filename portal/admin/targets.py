@@ -101,7 +101,6 @@ class TargetView(KeySearch, ProposalView):
         "holder.representative.name",
         "quantity",
         "state",
-        "proposed_by.name",
         "proposed_at",
         "confirmed_at",
     )
@@ -142,10 +141,14 @@ class TargetView(KeySearch, ProposalView):
         "holder.representative.name": formats.two_lines("holder.site_name"),
         "quantity": formats.figure,
         "state": lambda _v, _c, m, _n: state_word(m),
+        "proposed_at": formats.moment_and("proposed_by.name"),
+        "confirmed_at": formats.moment_and("confirmed_by.name"),
     }
     column_formatters_export: Any = {
         "id": lambda _v, _c, m, _n: m.holder.account.code,
         "holder.representative.name": lambda _v, _c, m, _n: m.holder.label,
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+        "confirmed_at": lambda _v, _c, m, _n: m.confirmed_at,
     }
     column_formatters_detail: Any = {
         **column_formatters,

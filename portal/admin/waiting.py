@@ -22,7 +22,7 @@ class WaitingFirst(SecretariatView):
 
     @expose("/")
     def index_view(self) -> Any:
-        if not request.args:
+        if not set(request.args) - {"lang"}:  # the language was chosen, nothing of the list
             return redirect(self.waiting_address())
         return super().index_view()
 
