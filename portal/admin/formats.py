@@ -74,14 +74,15 @@ def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], An
 
 
 def moment_and(who: str) -> Callable[[Any, Any, Any, str], Any]:
-    """When it was, with the name of who did it in small letters under it."""
+    """The day, with the time and the name of who did it in small letters under it."""
 
     def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
         at, person = value_of(model, name), value_of(model, who)
         if at is None:
             return web_text.NOTHING
-        said = Markup('<span class="as-nb">{}</span>').format(web_text.moment(at))
-        return said + Markup('<span class="as-table__more">{}</span>').format(person) if person else said
+        more = f"{web_text.time_of(at)}\u3000{person}" if person else web_text.time_of(at)
+        shown = Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>')
+        return shown.format(web_text.day(at), more)
 
     return show
 

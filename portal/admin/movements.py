@@ -82,7 +82,8 @@ def says(movement: Movement) -> str:
 
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     account = getattr(model, name)
-    return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
+    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more as-nb">{}</span>')
+    return shown.format(account.name, account.code)
 
 
 #: what the second person's pages know of it
