@@ -38,6 +38,7 @@ from portal.permissions import SECRETARIAT, Permission, Role, may
 from portal.services import installation, users
 from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
+from portal.web_forms import said_at
 from portal.web_intake import RowNumber, refuse_nul, widen
 from portal.web_text import label, locale_name, note_language
 
@@ -139,12 +140,11 @@ def show_problems(error: PortalError, form: Form | None = None) -> None:
     """Write each reason next to its field; what belongs to no field becomes a banner."""
     loose: list[str] = []
     for problem in error.problems:
-        text = problem.text(locale_name())
         target = form._fields.get(problem.field) if form is not None and problem.field else None
         if target is None:
-            loose.append(text)
+            loose.append(problem.text(locale_name()))
         else:
-            target.errors = [*target.errors, text]
+            target.errors = [*target.errors, said_at(problem, target, locale_name())]
     for text in loose:
         flash(text, "bad")
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload
 from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.account_changes import confirm_step, waits_for
+from portal.admin.account_changes import PROPOSALS
 from portal.admin.account_words import ABILITIES, LEADS_TO, PROPOSE, means, says
 from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
@@ -179,7 +179,7 @@ class AccountView(KeySearch, SecretariatView):
         session = db_session()
         waiting = account_life.open_change(session, model.id)
         if waiting is not None:
-            steps += confirm_step(self, waiting)
+            steps += PROPOSALS.steps(self, waiting)
         elif self.allows(Permission.ACCOUNT_PROPOSE):
             standing = account_life.standing_of(session, model)
             steps += [
@@ -203,7 +203,7 @@ class AccountView(KeySearch, SecretariatView):
         session = db_session()
         waiting = account_life.open_change(session, model.id)
         if waiting is not None:
-            return waits_for(self, waiting)
+            return PROPOSALS.later(self, waiting)
         if model.state is AccountState.CLOSED:
             return _("閉鎖された口座です"), _("状態を元に戻すことはできません。")
         if not self.allows(Permission.ACCOUNT_PROPOSE):

@@ -5,69 +5,37 @@ Shape only: what is required, well-formed or taken is said by the service, all a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
-from flask import request
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from wtforms import BooleanField, DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from portal import clock, web_refill
+from portal import clock
 from portal.admin.acts import Needed
-from portal.admin.forms import AdminForm, VersionField
+from portal.admin.forms import VersionField
+from portal.admin.joint_rows import JointRowsForm, Sections, row_count, row_fields, row_values, rows_wanted
 from portal.extensions import db_session
 from portal.models import ParticipantKind, Participation, Phase, RegistrationApplication, SiteKind
 from portal.services.once import new_key
 from portal.services.registration import ApplicationData, data_of
+from portal.services.registration_data import COMPANY_ITEMS, CONTACT_ITEMS, SITE_ITEMS
 from portal.web_handout import blank_forms
 from portal.web_text import label, phase_name
 
 #: blank rows for joint companies; a button asks for more
 ROWS = 5
-MOST_ROWS = 60
-_JOINT = re.compile(r"joint_companies-([0-9]{1,3})-(?:name|kana)")
 
-#: the parts of the page: (heading, fields)
-SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+#: the parts of the page: (heading, fields); the joint companies are rows of their own
+SECTIONS: Sections = (
     (_l("受付"), ("phase_id", "received_on", "seal_received", "consent_received")),
-    (
-        _l("事業者"),
-        ("company_name", "company_kana", "representative_name", "representative_kana"),
-    ),
-    (
-        _l("担当者"),
-        (
-            "contact_company",
-            "contact_department",
-            "contact_post",
-            "contact_name",
-            "contact_kana",
-            "contact_postal_code",
-            "contact_address",
-            "contact_telephone",
-            "contact_fax",
-            "mail_a",
-            "mail_b",
-            "disclosure_consent",
-        ),
-    ),
-    (
-        _l("事業所と口座"),
-        (
-            "site_name",
-            "site_kana",
-            "site_address",
-            "site_kind",
-            "participation",
-            "account_name",
-            "other_scheme",
-        ),
-    ),
+    (_l("事業者"), COMPANY_ITEMS),
+    (_l("担当者"), CONTACT_ITEMS),
+    (_l("事業所と口座"), SITE_ITEMS),
     (_l("事務局のメモ"), ("note",)),
 )
 #: the character widths of the inputs; the others take the whole line
@@ -112,7 +80,7 @@ def _radio(name: Any, choices: list[tuple[str, Any]], coerce: Callable[[Any], An
 _HIRAGANA = _l("ひらがな")
 
 
-class ApplicationForm(AdminForm):
+class ApplicationForm(JointRowsForm):
     """A holder's application, all items."""
 
     key = HiddenField(default=new_key)
@@ -168,11 +136,6 @@ class ApplicationForm(AdminForm):
     )
     note = TextAreaField(_l("メモ"))
 
-    def joint_rows(self) -> list[tuple[Any, Any]]:
-        """The rows for joint companies, as pairs of fields."""
-        indexes = sorted({int(found[1]) for name in self._fields if (found := _JOINT.fullmatch(name))})
-        return [(self[f"joint_companies-{n}-name"], self[f"joint_companies-{n}-kana"]) for n in indexes]
-
     def _joint(self) -> tuple[tuple[str, str], ...]:
         """The companies that were typed; the rows move up, so that a reason meets its row again."""
         rows = self.joint_rows()
@@ -191,17 +154,8 @@ class ApplicationForm(AdminForm):
                 values[item.name] = field.data
         return ApplicationData(kind=kind, joint_companies=self._joint(), **values)
 
-    def sections(self) -> list[tuple[Any, list[Any]]]:
-        """The parts of the page with the fields that this kind's form has."""
-        found = [(head, [self[name] for name in names if name in self._fields]) for head, names in SECTIONS]
-        return [(head, some) for head, some in found if some]
-
-    def in_order(self) -> list[Any]:
-        """All fields as the page shows them; the rows of joint companies end the second part."""
-        parts = [some for _head, some in self.sections()]
-        rows = [field for pair in self.joint_rows() for field in pair]
-        shown = [field for some in (*parts[:2], rows, *parts[2:]) for field in some]
-        return shown + [field for field in self if all(field is not one for one in shown)]
+    def parts(self) -> Sections:
+        return SECTIONS
 
 
 class TraderForm(ApplicationForm):
@@ -234,26 +188,11 @@ _FORMS: dict[ParticipantKind, type[ApplicationForm]] = {
 }
 
 
-def _rows_asked() -> int:
-    """How many rows the form sent, and some more if its button asked for them."""
-    named = [*request.form, *web_refill.shown()]
-    sent = [int(found[1]) + 1 for name in named if (found := _JOINT.fullmatch(name))]
-    more = ROWS if "more_rows" in request.form else 0
-    return max(sent, default=0) + more
-
-
-def _with_rows(form: type[ApplicationForm], rows: int, more: dict[str, Any]) -> type[ApplicationForm]:
-    items: dict[str, Any] = dict(more)
-    for number in range(min(max(rows, ROWS), MOST_ROWS)):
-        items[f"joint_companies-{number}-name"] = _text(_l("法人名"), needed=False)
-        items[f"joint_companies-{number}-kana"] = _text(_l("ふりがな"), needed=False)
-    return type(form.__name__, (form,), items)
-
-
 def _made(kind: ParticipantKind, rows: int, more: dict[str, Any], data: dict[str, Any]) -> ApplicationForm:
     made = _FORMS[kind]
     if kind is ParticipantKind.HOLDER:
-        made = _with_rows(made, max(rows, _rows_asked()), more)
+        rows = rows_wanted(max(rows, ROWS), ROWS)
+        made = type(made.__name__, (made,), {**more, **row_fields(rows)})
     elif more:
         made = type(made.__name__, (made,), more)
     form = made(data=data)
@@ -265,17 +204,14 @@ def _made(kind: ParticipantKind, rows: int, more: dict[str, Any], data: dict[str
 
 def new_form(kind: ParticipantKind, read: dict[str, Any] | None = None) -> ApplicationForm:
     """A blank form for an application of ``kind``, filled with what was ``read``, or what was just sent."""
-    joint = 1 + max((int(found[1]) for name in read or {} if (found := _JOINT.fullmatch(name))), default=-1)
-    return _made(kind, max(ROWS, joint), {}, read or {})
+    return _made(kind, row_count(read or {}), {}, read or {})
 
 
 def change_form(row: RegistrationApplication) -> ApplicationForm:
     """The form of a recorded application with its present items and version, or what was just sent."""
     stored = data_of(row)
     data: dict[str, Any] = {item.name: getattr(stored, item.name) for item in fields(stored)}
-    for number, (name, kana) in enumerate(data.pop("joint_companies")):
-        data[f"joint_companies-{number}-name"] = name
-        data[f"joint_companies-{number}-kana"] = kana
+    data |= row_values(data.pop("joint_companies"))
     data["version"] = row.version
     # kind and phase stay as recorded: the number names them
     more = {"version": VersionField(), "phase_id": None, "key": None}

@@ -166,6 +166,7 @@ class ApplicationList(KeySearch, SecretariatView):
         "number": formats.unbroken(lambda model: str(model.number)),
         "company_name": formats.two_lines("site_name"),
         "kind": _kind,
+        "phase.number": formats.phase,
         "received_on": _received,
         "state": formats.state,
         "bad": lambda _v, _c, m, _n: NOTHING if _bad(m) is None else str(_bad(m)),

@@ -15,16 +15,16 @@ from portal.services.registration_checks import Check, CheckCode, CheckResult
 from portal.web import texts
 
 CHECKS: dict[CheckCode, Any] = {
-    CheckCode.SEAL: _l("申請書の社印"),
-    CheckCode.CONSENT: _l("同意書の責任者印"),
-    CheckCode.KANA: _l("ふりがな（すべてひらがな）"),
-    CheckCode.POSTAL_CODE: _l("郵便番号"),
-    CheckCode.TELEPHONE: _l("電話番号・FAX番号"),
-    CheckCode.MAIL: _l("メールアドレス"),
-    CheckCode.CONTACT_COMPANY: _l("担当者の所属"),
-    CheckCode.ACCOUNT_NAME: _l("口座名（ほかにない名称）"),
-    CheckCode.SITE: _l("事業所の重複"),
-    CheckCode.RECEIVED_ON: _l("受付日（登録申請の締切）"),
+    CheckCode.SEAL: _l("申請書に社印がある"),
+    CheckCode.CONSENT: _l("同意書に責任者印がある"),
+    CheckCode.KANA: _l("ふりがながすべてひらがな"),
+    CheckCode.POSTAL_CODE: _l("郵便番号の形"),
+    CheckCode.TELEPHONE: _l("電話番号・FAX番号の形"),
+    CheckCode.MAIL: _l("メールアドレスの形"),
+    CheckCode.CONTACT_COMPANY: _l("担当者の所属が申請した法人"),
+    CheckCode.ACCOUNT_NAME: _l("口座名がほかにない"),
+    CheckCode.SITE: _l("事業所がほかの登録と重ならない"),
+    CheckCode.RECEIVED_ON: _l("受付日が登録申請の締切まで"),
 }
 RESULTS: dict[CheckResult, tuple[str, Any]] = {
     CheckResult.OK: ("ok", _l("適合")),

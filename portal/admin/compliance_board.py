@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 from flask import abort, request
 from flask_babel import gettext as _
@@ -11,13 +11,23 @@ from flask_babel import lazy_gettext as _l
 
 from portal import clock
 from portal.admin.door import SecretariatPage, page
-from portal.admin.export import csv_response, xlsx_response
+from portal.admin.export import download
+from portal.admin.file_orders import MakesFiles
+from portal.admin.listing import told
+from portal.errors import NotFound
 from portal.extensions import db_session
 from portal.models import Phase
 from portal.permissions import Permission
 from portal.services import boards
 from portal.services.boards import Outlook, PhaseBoard, Standing
+from portal.services.documents import CSV
+from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.list_files import Made
 from portal.web_text import fiscal, label
+
+_KINDS = ("csv", "xlsx")
+#: rows on the page, the most endangered first; the file has all
+MOST_SHOWN = 500
 
 #: outlook → (word, fill in the picture, tone of its badge)
 OUTLOOKS: dict[Outlook, tuple[Any, str, str]] = {
@@ -67,39 +77,85 @@ def _rows(board: PhaseBoard) -> Iterator[list[Any]]:
         ]
 
 
-def chosen_board() -> tuple[list[Phase], PhaseBoard | None]:
-    """All phases, and the board of the one the address names (``?phase=2``), or of the present one."""
-    found = boards.phases(db_session())
+def chosen_phase(found: list[Phase]) -> Phase | None:
+    """The phase the address names (``?phase=2``), or the present one. Raises ``NotFound``."""
     wanted = request.args.get("phase")
     if wanted is None:
-        chosen = boards.present_phase(found)
-    else:
-        chosen = next((one for one in found if str(one.number) == wanted), None) or abort(404)
+        return boards.present_phase(found)
+    for one in found:
+        if str(one.number) == wanted:
+            return one
+    raise NotFound
+
+
+def chosen_board() -> tuple[list[Phase], PhaseBoard | None]:
+    """All phases, and the board of the one :func:`chosen_phase` says."""
+    found = boards.phases(db_session())
+    chosen = chosen_phase(found)
     return found, boards.phase_board(db_session(), chosen) if chosen is not None else None
 
 
-class ComplianceBoard(SecretariatPage):
+class ComplianceBoard(MakesFiles, SecretariatPage):
     """期限の見通し."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
+
+    def _phase(self) -> Phase:
+        chosen = chosen_phase(boards.phases(db_session()))
+        if chosen is None:
+            raise NotFound
+        return chosen
 
     @page("/", Permission.ALLOWANCE_ALL_VIEW)
     def index(self) -> Any:
         found, board = chosen_board()
         if board is None:
             abort(404)
-        return self.render("admin/board/index.html", phases=found, board=board, outlook_word=outlook_word)
+        return self.render(
+            "admin/board/index.html",
+            phases=found,
+            board=board,
+            shown=board.standings[:MOST_SHOWN],
+            outlook_word=outlook_word,
+            long=len(board.standings) > self.export_at_once,
+        )
 
-    @page("/export/<kind>/", Permission.ALLOWANCE_ALL_VIEW)
+    # ---- as a file
+
+    def list_address(self, **changes: Any) -> str:
+        return str(self.get_url(".index", phase=self._phase().number))
+
+    def export_address(self, kind: str) -> str:
+        return str(self.get_url(".export", kind=kind, phase=self._phase().number))
+
+    @page("/export/<kind>/", Permission.ALLOWANCE_ALL_VIEW, methods=("GET", "POST"))
     def export(self, kind: str) -> Any:
-        writers = {"csv": csv_response, "xlsx": xlsx_response}
-        if kind not in writers:
+        """The whole phase as a file: a small one at once, a large one through the worker."""
+        if kind not in _KINDS:
             abort(404)
-        _found, board = chosen_board()
-        if board is None:
-            abort(404)
-        name = f"compliance_{board.phase.number}_{clock.today():%Y%m%d}.{kind}"
-        return writers[kind](name, titles(board.phase), _rows(board))
+        count = boards.holders_in(db_session(), self._phase())
+        if count > self.export_at_once:
+            return self._order(kind, count)
+        board = boards.phase_board(db_session(), self._phase())
+        return download(_file_name(board, kind), *_file(board, kind, _rows(board)))
+
+    def made(self, export_type: str, tell: Callable[[int, int], None]) -> Made:
+        board = boards.phase_board(db_session(), self._phase())
+        count = len(board.standings)
+        media_type, file, _size = _file(board, export_type, told(_rows(board), count, tell))
+        with file:
+            return Made(_file_name(board, export_type), media_type, file.read(), count)
+
+
+def _file_name(board: PhaseBoard, kind: str) -> str:
+    return f"compliance_{board.phase.number}_{clock.today():%Y%m%d}.{kind}"
+
+
+def _file(board: PhaseBoard, kind: str, rows: Iterable[list[Any]]) -> tuple[str, IO[bytes], int]:
+    """(media type, temporary file, its size)."""
+    if kind == "csv":
+        return CSV, *csv_file(titles(board.phase), rows)
+    return XLSX, *xlsx_file(titles(board.phase), rows, f"compliance_{board.phase.number}")
 
 
 def views() -> list[Any]:

@@ -7,13 +7,12 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
 from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView
-from portal.admin.filters import ChoiceFilter, ConditionFilter
+from portal.admin.filters import ChoiceFilter, ConditionFilter, HolderPhaseFilter
 from portal.models import Account, AccountKind, AccountState, Contact, Holder, Trader
 from portal.permissions import Permission
 from portal.services import directory, list_files
@@ -25,13 +24,6 @@ _LISTED = 3
 #: the filters' names in the audit trail
 _FILTERS = ("consent", "kind", "phase", "listed")
 _KINDS = (AccountKind.COMPLIANCE, AccountKind.TRADING)
-
-
-class PhaseFilter(ChoiceFilter):
-    """Accounts of the holders of one phase."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        return query.filter(Account.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
 
 
 def _owner(model: Account) -> Any:
@@ -143,7 +135,7 @@ class DirectoryView(SecretariatView):
     column_filters: Any = (
         ConditionFilter(Account.id, _l("公開の同意"), _l("同意する"), _l("同意しない"), directory.CONSENTED),
         ChoiceFilter(Account.kind, _l("口座の種類"), lambda: [(k, label(k)) for k in _KINDS]),
-        PhaseFilter(Account.holder_id, _l("期"), phase_choices),
+        HolderPhaseFilter(Account.holder_id, _l("期"), phase_choices),
         ConditionFilter(
             Account.state, _l("参加者の担当者リスト"), _l("載っている"), _l("載っていない"), directory.LISTED
         ),

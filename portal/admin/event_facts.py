@@ -7,7 +7,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms.fields.core import UnboundField
@@ -38,64 +37,8 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
-from portal.web_text import NOTHING, day, label, moment, number
+from portal.web_text import NOTHING, day, label, moment, number, phase_name
 
-#: table → what it holds, in words
-SUBJECTS: dict[str, Any] = {
-    "registration_application": _l("登録申請"),
-    "holder": _l("目標保有者"),
-    "account": _l("口座"),
-    "user": _l("利用者"),
-    "letter": _l("通知書"),
-    "phase": _l("期"),
-    "phase_rule": _l("期の日程"),
-    "emission_factor": _l("排出係数"),
-    "factor_proposal": _l("排出係数の起案"),
-    "verification_draft": _l("検証の下書き"),
-    "reminder": _l("期限のお知らせ"),
-    "publication": _l("公表"),
-    "issue_batch": _l("一括発行"),
-    "phase_closing": _l("期の締め"),
-    "book_check": _l("帳簿の照合"),
-    "reduction_target": _l("削減目標量"),
-    "emissions_report": _l("報告書"),
-    "approval_revocation": _l("承認の取消し"),
-    "document": _l("ファイル"),
-    "movement": _l("移動"),
-    "contact_change": _l("担当者の変更申請"),
-    "banking_application": _l("バンキング申請"),
-    "compliance_snapshot": _l("償却期限の記録"),
-    "mail_message": _l("メール"),
-    "portal_state": _l("システム"),
-    "import": _l("一括取り込み"),
-    "letter_batch": _l("通知書のまとめ印刷"),
-    "phase_proposal": _l("期の起案"),
-    "account_change": _l("口座の状態の変更"),
-    "company_change": _l("書面による変更"),
-    "participant_note": _l("メモ"),
-    "trader": _l("取引参加者"),
-    "verifier": _l("検証機関"),
-}
-_SCREENS = {
-    "registration_application": "application",
-    "holder": "holder",
-    "account": "account",
-    "letter": "letter",
-    "emissions_report": "report",
-    "movement": "movement",
-    "mail_message": "mail",
-    "user": "user",
-    "contact_change": "contact_change",
-    "trader": "trader",
-    "verifier": "verifier",
-    "phase": "phase",
-    "import": "import",
-    "letter_batch": "letter_batch",
-    "phase_proposal": "phase_proposal",
-    "reduction_target": "target",
-    "account_change": "account_change",
-    "company_change": "company_change",
-}
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
     "after": _l("変更後"),
@@ -130,6 +73,8 @@ _FACTS: dict[str, Any] = {
     "bad": _l("不備のある行"),
     "file": _l("ファイル名"),
 }
+#: what bears the number of a phase
+_PHASES = ("phase", "phase_proposal")
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
     "letter": LetterState,
@@ -155,17 +100,6 @@ _KINDS: dict[str, type[StrEnum]] = {
     "company_change": ParticipantKind,
 }
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
-
-
-def subject_word(table: str, row_id: int) -> str:
-    """What an event was about: 報告書 12."""
-    return _("%(what)s %(n)s", what=SUBJECTS.get(table, table), n=row_id)
-
-
-def subject_address(table: str, row_id: int) -> str | None:
-    """The page of the row an event was about, if it has one."""
-    screen = _SCREENS.get(table)
-    return url_for(f"{screen}.details_view", id=row_id) if screen is not None else None
 
 
 def fact_lines(event: Event) -> list[tuple[str, str]]:
@@ -201,10 +135,14 @@ def _changed_kind(event: Event) -> ParticipantKind:
 def plain_lines(event: Event) -> list[tuple[str, str]]:
     """The facts that are one value each."""
     return [
-        (str(_FACTS[name]), _shown(event.subject_type, name, value))
+        (_fact_word(event.subject_type, name), _shown(event.subject_type, name, value))
         for name, value in event.facts.items()
         if name in _FACTS and value is not None and value != [] and not isinstance(value, Mapping)
     ]
+
+
+def _fact_word(table: str, name: str) -> str:
+    return str(_l("期") if name == "number" and table in _PHASES else _FACTS[name])
 
 
 def item_word(name: str) -> str:
@@ -223,7 +161,7 @@ def _shown(table: str, name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("はい") if value else _("いいえ")
     if isinstance(value, int):
-        return number(value)
+        return phase_name(value) if name == "number" and table in _PHASES else number(value)
     if isinstance(value, list):
         words = [item_word(one) if name == "items" else _shown(table, "", one) for one in value]
         return _("、").join(words)

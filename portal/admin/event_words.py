@@ -86,7 +86,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.IMPORT_STARTED: _l("一括取り込みを始めました"),
     EventTag.IMPORT_FINISHED: _l("一括取り込みが終わりました"),
     EventTag.IMPORT_FAILED: _l("一括取り込みができませんでした"),
-    EventTag.IMPORT_DISCARDED: _l("一括取り込みを取りやめました"),
+    EventTag.IMPORT_DISCARDED: _l("一括取り込みのファイルを破棄しました"),
     EventTag.LETTER_BATCH_QUEUED: _l("通知書のまとめ印刷を始めました"),
     EventTag.LETTER_BATCH_READY: _l("通知書をまとめて印刷しました"),
     EventTag.LETTER_BATCH_FETCHED: _l("まとめて印刷したPDFをダウンロードしました"),

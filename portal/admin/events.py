@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+from flask import g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from portal.admin.base import SecretariatView
-from portal.admin.event_facts import SUBJECTS, fact_lines, plain_lines, subject_address, subject_word
+from portal.admin.event_facts import fact_lines, plain_lines
+from portal.admin.event_subjects import SUBJECTS, Subject, subjects_of
 from portal.admin.event_words import WORDS, event_word
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.extensions import db_session
@@ -29,6 +33,8 @@ from portal.permissions import SECRETARIAT, Permission
 from portal.services.numbers import search_key
 from portal.web_text import NOTHING
 
+#: rows of a file whose subjects are read together
+_PORTION = 500
 #: how much of a value the list shows
 _LONGEST = 60
 
@@ -46,6 +52,15 @@ def _who(_view: Any, _context: Any, model: Event, _name: str) -> Any:
     if model.actor is None:
         return NOTHING
     return _("%(name)s（%(login)s）", name=model.actor.name, login=model.actor.login_id)
+
+
+def _subject(model: Event) -> Subject:
+    """What it was about; read for all rows of the page or portion at once, see :meth:`EventView._name`."""
+    key = model.subject_type, model.subject_id
+    known: dict[Any, Subject] = g.setdefault("event_subjects", {})
+    if key not in known:
+        known |= subjects_of(db_session(), [model])
+    return known[key]
 
 
 def _of_others(folded: str) -> list[ColumnElement[bool]]:
@@ -95,12 +110,12 @@ class EventView(SecretariatView):
     column_formatters = {
         "tag": lambda _v, _c, m, _n: event_word(m.tag),
         "actor": _who,
-        "subject": lambda _v, _c, m, _n: subject_word(m.subject_type, m.subject_id),
+        "subject": lambda _v, _c, m, _n: _subject(m).cell(),
         "facts": lambda _v, _c, m, _n: _short(m),
     }
     column_formatters_export = {
         "tag": lambda _v, _c, m, _n: event_word(m.tag),
-        "subject": lambda _v, _c, m, _n: subject_word(m.subject_type, m.subject_id),
+        "subject": lambda _v, _c, m, _n: _subject(m).plain(),
         "facts": lambda _v, _c, m, _n: _short(m),
         "actor": _who,
     }
@@ -116,6 +131,25 @@ class EventView(SecretariatView):
 
     def get_query(self) -> Any:
         return super().get_query().options(joinedload(Event.actor))
+
+    def get_list(self, *args: Any, **kwargs: Any) -> Any:
+        count, rows = super().get_list(*args, **kwargs)
+        if kwargs.get("execute", True):
+            self._name(rows)
+        return count, rows
+
+    def _export_rows(self, query: Any) -> Iterator[list[Any]]:
+        read = [self._reader_of(str(column)) for column, _title in self._export_columns]
+        rows = iter(query.yield_per(_PORTION))
+        while portion := list(islice(rows, _PORTION)):
+            self._name(portion)
+            for model in portion:
+                yield [one(model) for one in read]
+
+    @staticmethod
+    def _name(rows: Sequence[Any]) -> None:
+        """Read what these events were about, and forget the ones before: a file may hold very many."""
+        g.event_subjects = subjects_of(db_session(), rows)
 
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
         for word in search.replace("\u3000", " ").split():
@@ -138,8 +172,7 @@ class EventView(SecretariatView):
         holder = db_session.get(Holder, model.holder_id) if model.holder_id else None
         return {
             "who": _who(None, None, model, ""),
-            "subject": subject_word(model.subject_type, model.subject_id),
-            "subject_url": subject_address(model.subject_type, model.subject_id),
+            "subject": _subject(model),
             "facts": fact_lines(model),
             "holder": holder,
         }

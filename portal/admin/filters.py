@@ -14,7 +14,7 @@ from flask_admin.contrib.sqla.filters import BaseSQLAFilter
 from sqlalchemy import ColumnElement, false, func, select
 
 from portal.clock import at_tokyo, end_of_day
-from portal.models import Account, AccountState
+from portal.models import Account, AccountState, Holder
 from portal.models.base import Moment
 from portal.web_text import label
 
@@ -103,6 +103,14 @@ class ConditionFilter(YesNoFilter):
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         # what is unknown (a trader's row asked about its holder) does not hold
         return query.filter(func.coalesce(self._condition, false()).is_(value))
+
+
+class HolderPhaseFilter(ChoiceFilter):
+    """Rows that belong to the holders of one phase; ``column`` names the holder."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        holders = select(Holder.id).where(Holder.phase_id == value)
+        return query.filter(self.get_column(alias).in_(holders))
 
 
 class AccountStateFilter(ChoiceFilter):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from portal import web_text
 
@@ -58,6 +58,14 @@ def word(_view: Any, _context: Any, model: Any, name: str) -> Any:
     return web_text.label(value_of(model, name))
 
 
+def phase(_view: Any, _context: Any, model: Any, name: str) -> Any:
+    """The number of a phase as its name, 第2期, never broken over two lines; in files too."""
+    value = value_of(model, name)
+    if value is None:
+        return web_text.NOTHING
+    return Markup('<span class="as-nb">{}</span>').format(web_text.phase_name(value))
+
+
 def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], Any]:
     """A number or a short name of the row, never broken over two lines."""
     return lambda _view, _context, model, _name: Markup('<span class="as-nb">{}</span>').format(
@@ -65,12 +73,28 @@ def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], An
     )
 
 
+def moment_and(who: str) -> Callable[[Any, Any, Any, str], Any]:
+    """The day, with the time and the name of who did it in small letters under it."""
+
+    def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
+        at, person = value_of(model, name), value_of(model, who)
+        if at is None:
+            return web_text.NOTHING
+        more = f"{web_text.time_of(at)}\u3000{person}" if person else web_text.time_of(at)
+        shown = Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>')
+        return shown.format(web_text.day(at), more)
+
+    return show
+
+
 def two_lines(second: str) -> Callable[[Any, Any, Any, str], Any]:
     """The column's value with another of the row's values in small letters under it."""
 
     def show(_view: Any, _context: Any, model: Any, name: str) -> Any:
         more = value_of(model, second)
-        first = escape(value_of(model, name) or web_text.NOTHING)
+        first = Markup('<span class="as-table__name">{}</span>').format(
+            value_of(model, name) or web_text.NOTHING
+        )
         return Markup('{}<span class="as-table__more">{}</span>').format(first, more) if more else first
 
     return show

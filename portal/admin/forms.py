@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired
 from wtforms.widgets import HiddenInput
 
 from portal.errors import PortalError
+from portal.web_forms import said_at
 from portal.web_text import locale_name
 
 
@@ -39,9 +40,8 @@ def show_problems(form: Form, error: PortalError) -> None:
     """
     locale = locale_name()
     for problem in error.problems:
-        text = problem.text(locale)
         field = form[problem.field] if problem.field and problem.field in form else None
         if field is None:
-            form.form_errors.append(text)
+            form.form_errors.append(problem.text(locale))
         else:
-            field.errors = [*field.errors, text]
+            field.errors = [*field.errors, said_at(problem, field, locale)]

@@ -22,6 +22,7 @@ from portal.admin.door import page
 from portal.admin.filters import AccountStateFilter, ChoiceFilter, Choices, ListFilter, YesNoFilter
 from portal.admin.participant_record import RecordPages
 from portal.admin.reissue import reissue_page
+from portal.admin.targets import PROPOSALS
 from portal.extensions import db_session
 from portal.models import (
     Account,
@@ -37,10 +38,9 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services.report_rules import live_verifier
-from portal.services.targets import facts_for, lines
+from portal.services.targets import facts_for
 from portal.services.verifiers import VERIFIED_PERIODS, refusal_to_assign
-from portal.web import actor, texts
-from portal.web_text import badge, label, number, phase_name
+from portal.web_text import badge, label
 
 
 def _report_of(holder: Holder, period: Period) -> EmissionsReport | None:
@@ -116,7 +116,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
     column_formatters: Any = {
         "account.id": formats.unbroken(lambda m: m.account.code),
         "representative.name": formats.two_lines("site_name"),
-        "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
+        "phase.number": formats.phase,
         "base": _report_state(Period.BASE),
         "target": _report_state(Period.TARGET),
         "verifier": _verifiers,
@@ -182,7 +182,12 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
         facts = facts_for(db_session(), [model.id])[model.id]
         steps, change = [], None
         if facts.proposed is not None:
-            steps += self._on_proposal(facts.proposed)
+            steps += PROPOSALS.steps(
+                self,
+                facts.proposed,
+                confirm=_("削減目標量の起案の内容を確認する"),
+                withdraw=_("削減目標量の起案を取り下げる"),
+            )
         elif self.allows(Permission.TARGET_PROPOSE) and not facts.issue:
             url = self.get_url("target.propose_view", holder=model.id)
             if facts.confirmed is None:
@@ -205,27 +210,10 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
             *self.record_steps(model),
         ]
 
-    def _on_proposal(self, target: ReductionTarget) -> list[Step]:
-        amount = number(target.quantity)
-        steps = []
-        (line,) = lines(db_session(), [target.id], actor=actor())
-        if self.allows(Permission.TARGET_CONFIRM) and not line.problems:
-            words = _("削減目標量%(amount)s t-CO2を確定する", amount=amount)
-            steps.append(Step(words, self.get_url("target.confirm_view", id=target.id)))
-        if self.allows(Permission.TARGET_PROPOSE):
-            url = self.get_url("target.withdraw_view", id=target.id)
-            steps.append(Step(_("削減目標量の起案を取り下げる"), url))
-        return steps
-
     def later_for(self, model: Holder) -> tuple[Any, Any] | None:
         target = facts_for(db_session(), [model.id])[model.id].proposed
-        if target is None:
-            return None
-        head = _("削減目標量の起案は、まだ確定していません")
-        if self.allows(Permission.TARGET_CONFIRM):
-            (line,) = lines(db_session(), [target.id], actor=actor())
-            return (head, " ".join(texts(line.problems))) if line.problems else None
-        return head, _("起案した人とは別の承認者が確かめて、確定します。")
+        later = PROPOSALS.later(self, target) if target is not None else None
+        return (_("削減目標量の起案は、まだ確定していません"), later[1]) if later is not None else None
 
     def history_of(self, model: Holder) -> Sequence[tuple[Any, ...]]:
         return self.record_history(model, holder_id=model.id)

@@ -46,13 +46,13 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
     QueueKind.MAILS: "mail.failed",
     QueueKind.CONTACT_CHANGES: "contact_change.index_view",
-    QueueKind.TARGETS: "target.waiting",
+    QueueKind.TARGETS: "target.index_view",
     QueueKind.LETTERS: "letter.index_view",
     QueueKind.MOVEMENTS: "movement.index_view",
     QueueKind.REVOCATIONS: "report.revocations",
     QueueKind.ISSUES: "issue.index",
     QueueKind.RETURNED_LETTERS: "letter.returned",
-    QueueKind.PHASES: "phase_proposal.waiting",
+    QueueKind.PHASES: "phase_proposal.index_view",
     QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {

@@ -152,7 +152,7 @@ class ImportView(SecretariatView):
         if not self.allows(Permission.REGISTRATION_EDIT):
             return ()
         again = Step(_("直したファイルを送る"), self.get_url(".upload_view", kind=model.kind.value))
-        discard = Step(_("取りやめる"), self.get_url(".discard_view", id=model.id), "other")
+        discard = Step(_("ファイルを破棄する"), self.get_url(".discard_view", id=model.id), "other")
         if imports.is_stuck(model):
             return (discard,)
         if model.state is ImportState.READY:
@@ -304,16 +304,16 @@ class ImportView(SecretariatView):
             lambda: imports.discard(db_session(), row_id, actor=actor(), version=form["version"].data),
         )
         if done is not None:
-            flash(_("取り込みを取りやめました。何も記録していません。"), "good")
+            flash(_("ファイルを破棄しました。何も記録していません。"), "good")
             return redirect(self.get_url(".index_view"))
         row = self._row()
         question = Question(
-            _("取り込みを取りやめる"),
+            _("ファイルを破棄する"),
             self._parents(row),
             say=_(
-                "このファイルの取り込みを取りやめます。何も記録されません。ファイルと行の内容は消去します。"
+                "このファイルを取り込まずに破棄します。何も記録されません。ファイルと行の内容は消去します。"
             ),
-            verb=_("取り込みを取りやめる"),
+            verb=_("ファイルを破棄する"),
             back=self.get_url(".details_view", id=row.id),
             facts=[(_("ファイル"), row.file_name)],
         )

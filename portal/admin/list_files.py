@@ -12,7 +12,7 @@ from flask_babel import force_locale
 
 from portal.admin.door import SecretariatPage, page
 from portal.admin.export import disposition
-from portal.admin.listing import RowList
+from portal.admin.file_orders import MakesFiles
 from portal.errors import NotAllowed, NotFound
 from portal.extensions import db_session
 from portal.models import User
@@ -23,10 +23,10 @@ from portal.services.snapshot import one_moment
 from portal.web import actor
 
 
-def _list(app: Flask, endpoint: str) -> RowList:
+def _list(app: Flask, endpoint: str) -> MakesFiles:
     """The list that a file is of; ``NotFound`` if there is no such list any more."""
     for view in app.extensions["admin"][0]._views:
-        if view.endpoint == endpoint and isinstance(view, RowList):
+        if view.endpoint == endpoint and isinstance(view, MakesFiles):
             return view
     raise NotFound
 
@@ -59,7 +59,7 @@ class ListFilePage(SecretariatPage):
     #: everybody in the room has some list; each file asks for the permission of its own
     permission_view = Permission.RECORD_VIEW
 
-    def _file(self) -> tuple[ListFile, RowList]:
+    def _file(self) -> tuple[ListFile, MakesFiles]:
         """The reader's own file that the address names, of a list that the reader may still see."""
         typed = request.args.get("id", "")
         if not (typed.isascii() and typed.isdigit() and len(typed) < 16):

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import IO, Any
-from urllib.parse import urlsplit
 
-from flask import abort, flash, g, redirect, request
+from flask import abort, g, request
 from flask_admin.base import expose
 from flask_admin.contrib.sqla.view import ModelView
 from flask_babel import gettext as _
@@ -22,16 +21,16 @@ from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.sql import func
 
 from portal import clock
-from portal.admin.door import ClosedDoor
 from portal.admin.export import download
+from portal.admin.file_orders import MakesFiles
 from portal.admin.formats import value_of
-from portal.errors import NotAllowed, NotFound, Refused
+from portal.errors import NotAllowed, NotFound
 from portal.extensions import db_session
 from portal.services import documents, list_files
 from portal.services.exports import csv_file, xlsx_file
 from portal.services.list_files import Made
-from portal.web import actor, carry_out, texts
-from portal.web_text import NOTHING, locale_name
+from portal.web import actor, carry_out
+from portal.web_text import NOTHING
 
 LONGEST_SEARCH = 100
 LAST_PAGE = 1_000_000
@@ -48,12 +47,10 @@ class Chip:
     url: str
 
 
-class RowList(ClosedDoor, ModelView):
+class RowList(MakesFiles, ModelView):
     """A narrowed, searchable, exportable list of rows; the pages around it are ``SecretariatView``'s."""
 
     export_types = ["csv", "xlsx"]
-    #: beyond these rows the worker writes the file
-    export_at_once = 2_000
     export_max_rows = 300_000
 
     def __init__(self, model: type[Any], *args: Any, **kwargs: Any) -> None:
@@ -216,27 +213,6 @@ class RowList(ClosedDoor, ModelView):
         )
         return int(count or 0), query
 
-    def _no_file(self, why: str) -> Any:
-        flash(why, "error")
-        return redirect(self.list_address())
-
-    def _order(self, export_type: str, count: int) -> Any:
-        """Let the worker write the file; an address that was only opened asks first."""
-        if request.method != "POST":
-            return self.render("admin/list_file_ask.html", count=count, file=export_type)
-        asked = list_files.Asked(
-            str(self.endpoint),
-            export_type,
-            urlsplit(self.export_address(export_type)).query,
-            locale_name(),
-            self.list_address(),
-        )
-        try:
-            file_id = carry_out(lambda: list_files.order(db_session(), asked, actor=actor()))
-        except Refused as refused:
-            return self._no_file(texts(refused.problems)[0])
-        return redirect(self.get_url("list_file.index", id=file_id))
-
     def made(self, export_type: str, tell: Callable[[int, int], None]) -> Made:
         """The file that the request asks for, for the worker; ``tell`` hears how many rows are written.
 
@@ -247,7 +223,7 @@ class RowList(ClosedDoor, ModelView):
         count, query = self._asked_rows()
         if count > self.export_max_rows:
             raise NotAllowed
-        media_type, file, _size = self._file_of(export_type, _told(self._export_rows(query), count, tell))
+        media_type, file, _size = self._file_of(export_type, told(self._export_rows(query), count, tell))
         with file:
             name, event = self._file_name(export_type), self.export_event(count)
             return Made(name, media_type, file.read(), count, event)
@@ -312,7 +288,8 @@ class RowList(ClosedDoor, ModelView):
         return read
 
 
-def _told(rows: Iterable[list[Any]], count: int, tell: Callable[[int, int], None]) -> Iterator[list[Any]]:
+def told(rows: Iterable[list[Any]], count: int, tell: Callable[[int, int], None]) -> Iterator[list[Any]]:
+    """``rows``, while ``tell`` hears every now and then how many of ``count`` went by."""
     tell(0, count)
     for number, row in enumerate(rows, 1):
         if number % TOLD_EACH == 0:

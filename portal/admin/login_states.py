@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from flask_babel import gettext as _
@@ -74,11 +75,12 @@ def affiliation(user: User) -> str:
     return str(owner.label) if owner is not None else _("事務局")
 
 
-class _Named(ListFilter):
+class _Named(ListFilter, ABC):
     """A filter whose values are names of this module."""
 
+    @abstractmethod
     def words(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The values and their words."""
 
     def choices(self) -> list[tuple[str, Any]]:
         return list(self.words().items())

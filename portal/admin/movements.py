@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, redirect, request
-from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.acts import KeySearch, ProvenForm, Question, VersionForm, ask, submitted
-from portal.admin.base import SecretariatView, Step
-from portal.admin.door import page
+from portal.admin.acts import KeySearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
-from portal.admin.offered import not_offered
+from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.extensions import db_session
 from portal.models import (
     FOUR_EYES_KINDS,
@@ -31,16 +27,10 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import issuance
-from portal.web import actor, texts
-from portal.web_text import label, moment, number, phase_name, unit_name
+from portal.web import actor
+from portal.web_text import label, number, phase_name, unit_name
 
 WAITING = "waiting"
-_ASKS = ("GET", "POST")
-_STATE = 0  # its place in ``column_filters``
-
-
-class WithdrawForm(VersionForm):
-    """A proposal is taken back."""
 
 
 class StateFilter(ChoiceFilter):
@@ -92,19 +82,29 @@ def says(movement: Movement) -> str:
 
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     account = getattr(model, name)
-    return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
+    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more as-nb">{}</span>')
+    return shown.format(account.name, account.code)
 
 
-def _proposed(_view: Any, _context: Any, model: Movement, _name: str) -> Any:
-    return Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>').format(
-        moment(model.proposed_at), model.proposed_by.name
-    )
+#: what the second person's pages know of it
+PROPOSALS = Proposals(
+    endpoint="movement",
+    propose=Permission.MOVEMENT_PROPOSE,
+    confirm=Permission.MOVEMENT_CONFIRM,
+    waits=lambda one: one.state is MovementState.PROPOSED and one.kind in FOUR_EYES_KINDS,
+    problems=lambda one: issuance.confirm_problems(db_session(), one, actor()),
+)
 
 
-class MovementView(KeySearch, SecretariatView):
+class MovementView(KeySearch, ProposalView):
     """移動の確認."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
+    proposals = PROPOSALS
+    waiting_filter = (0, WAITING)
+    all_label = _l("すべての移動")
+    withdrawal_says = _l("この起案を取り下げます。何も移動しません。")
+    withdrawal_told = _l("起案を取り下げました。何も移動していません。")
     column_list = ("kind", "quantity", "unit_class", "source", "target", "proposed_at", "state")
     column_details_list: Any = ("kind", "quantity")
     column_searchable_list = ("source.search_key", "target.search_key")
@@ -126,7 +126,7 @@ class MovementView(KeySearch, SecretariatView):
         "unit_class": lambda _v, _c, m, _n: unit_name(m.unit_class),
         "source": _account,
         "target": _account,
-        "proposed_at": _proposed,
+        "proposed_at": formats.moment_and("proposed_by.name"),
         "state": formats.state,
     }
     column_formatters_export = {
@@ -141,7 +141,6 @@ class MovementView(KeySearch, SecretariatView):
         ToDayFilter(Movement.proposed_at, _l("起案（まで）")),
     )
     search_help = _l("口座番号、口座名・会社名（漢字・かな）で探せます。")
-    list_template = "admin/movement/list.html"
     details_template = "admin/movement/details.html"
 
     def get_query(self) -> Any:
@@ -158,30 +157,6 @@ class MovementView(KeySearch, SecretariatView):
             )
         )
 
-    @expose("/")
-    def index_view(self) -> Any:
-        if not request.args:
-            return redirect(self.waiting_address())
-        return super().index_view()
-
-    def waiting_address(self) -> str:
-        """The list of the proposals that wait."""
-        return self.list_address(filters=[(_STATE, "", WAITING)], search=None, page=0)
-
-    def all_address(self) -> str:
-        """The list of all movements."""
-        return self.list_address(filters=[], search=None, page=0)
-
-    def waiting_only(self) -> bool:
-        """Whether the list shows the proposals that wait and nothing else."""
-        chosen = self._get_list_filter_args() or []
-        return any(one[0] == _STATE and one[2] == WAITING for one in chosen)
-
-    def _get_list_url(self, view_args: Any) -> str:
-        # the bare address shows what waits; without any filter the address says so
-        url = str(super()._get_list_url(view_args))
-        return url if "?" in url else f"{url}?page=0"
-
     # ---- one movement
 
     def title_of(self, model: Movement) -> Any:
@@ -194,76 +169,18 @@ class MovementView(KeySearch, SecretariatView):
     def history_of(self, model: Movement) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("movement", [model.id])])
 
-    def _waits(self, model: Movement) -> bool:
-        return model.state is MovementState.PROPOSED and model.kind in FOUR_EYES_KINDS
+    # ---- the second person
 
-    def _against(self, model: Movement) -> list[str]:
-        return texts(issuance.confirm_problems(db_session(), model, actor()))
-
-    def steps_for(self, model: Movement) -> Sequence[Step]:
-        if not self._waits(model):
-            return ()
-        steps = []
-        if self.allows(Permission.MOVEMENT_CONFIRM) and not self._against(model):
-            steps.append(Step(_("内容を確認する"), self.get_url(".confirm", id=model.id)))
-        if self.allows(Permission.MOVEMENT_PROPOSE):
-            withdraw = self.get_url(".withdraw", id=model.id)
-            steps.append(Step(_("起案を取り下げる"), withdraw, "danger-quiet"))
-        return steps
-
-    def later_for(self, model: Movement) -> tuple[Any, Any] | None:
-        if not self._waits(model):
-            return None
-        head = _("確認は、まだできません")
-        if not self.allows(Permission.MOVEMENT_CONFIRM):
-            return head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。")
-        against = self._against(model)
-        return (head, " ".join(against)) if against else None
-
-    # ---- acts
-
-    def _movement(self) -> Movement:
-        row: Movement = self.get_one(request.args.get("id", ""))
-        return row
-
-    def _question(self, row: Movement, title: Any, say: Any, verb: Any, **more: Any) -> Question:
-        back = str(self.get_url(".details_view", id=row.id))
-        parents = [(self.name, self.get_url(".index_view")), (self.title_of(row), back)]
-        facts = [
+    def shown(self, row: Movement) -> list[tuple[Any, Any]]:
+        return [
             (_("種類"), label(row.kind)),
             (_("移動元"), f"{row.source.code}　{row.source.name}"),
             (_("移動先"), f"{row.target.code}　{row.target.name}"),
             (_("排出枠と数量"), units(row)),
-            (_("起案した人"), row.proposed_by.name),
-            (_("起案した日時"), moment(row.proposed_at)),
         ]
-        if row.reason:
-            facts.append((_("理由"), row.reason))
-        return Question(title, parents, say, verb, back, facts=facts, **more)
 
-    @page("/confirm/", Permission.MOVEMENT_CONFIRM, methods=_ASKS)
-    def confirm(self) -> Any:
-        """The second person says yes, on a page that says in words what will happen."""
-        row = self._movement()
-        if (away := not_offered(self, row)) is not None:
-            return away
-        form, row_id = ProvenForm(data={"version": row.version}), row.id
-
-        def work() -> Any:
-            form.prove()
-            return issuance.confirm(db_session(), row_id, version=form["version"].data, actor=actor())
-
-        if submitted(form, work) is not None:
-            row = self._movement()
-            code = row.transaction.code if row.transaction is not None else ""
-            flash(
-                _("%(amount)sの移動を実行しました。台帳番号は%(code)sです。", amount=amount(row), code=code),
-                "good",
-            )
-            return redirect(self.get_url(".details_view", id=row_id))
-        row = self._movement()
-        question = self._question(
-            row,
+    def confirmation(self, row: Movement) -> Confirmation:
+        return Confirmation(
             _("移動を確定する"),
             says(row),
             _("%(amount)sの移動を確定する", amount=amount(row)),
@@ -273,31 +190,16 @@ class MovementView(KeySearch, SecretariatView):
                 _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。"),
             ),
         )
-        return ask(self, form, question)
 
-    @page("/withdraw/", Permission.MOVEMENT_PROPOSE, methods=_ASKS)
-    def withdraw(self) -> Any:
-        """A proposal is taken back; nothing moves."""
-        row = self._movement()
-        if (away := not_offered(self, row)) is not None:
-            return away
-        form, row_id = WithdrawForm(data={"version": row.version}), row.id
-        done = submitted(
-            form,
-            lambda: issuance.withdraw(db_session(), row_id, version=form["version"].data, actor=actor()),
-        )
-        if done is not None:
-            flash(_("起案を取り下げました。何も移動していません。"), "good")
-            return redirect(self.get_url(".details_view", id=row_id))
-        row = self._movement()
-        question = self._question(
-            row,
-            _("起案を取り下げる"),
-            _("この起案を取り下げます。何も移動しません。"),
-            _("取り下げる"),
-            danger=True,
-        )
-        return ask(self, form, question)
+    def service_confirm(self, row_id: int, version: int) -> Any:
+        return issuance.confirm(db_session(), row_id, version=version, actor=actor())
+
+    def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
+        return issuance.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())
+
+    def confirmed_told(self, row: Movement) -> Any:
+        code = row.transaction.code if row.transaction is not None else ""
+        return _("%(amount)sの移動を実行しました。台帳番号は%(code)sです。", amount=amount(row), code=code)
 
 
 def views() -> list[Any]:

@@ -5,7 +5,6 @@ Shape only, like the application's: what is wrong is said by the service, all at
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,22 +16,21 @@ from wtforms.validators import InputRequired
 
 from portal import clock
 from portal.admin.application_forms import WIDTHS, ApplicationForm, TraderForm
-from portal.admin.forms import AdminForm, VersionField
+from portal.admin.forms import VersionField
+from portal.admin.joint_rows import JointRowsForm, Sections, row_fields, row_values, rows_wanted
 from portal.models import ParticipantKind
 from portal.services.once import new_key
-from portal.services.registration_data import ApplicationData
+from portal.services.registration_data import COMPANY_ITEMS, SITE_ITEMS, ApplicationData
 
 #: blank rows behind the registered joint companies; a button asks for more
 ROWS = 3
-MOST_ROWS = 60
-_JOINT = re.compile(r"joint_companies-([0-9]{1,3})-(?:name|kana)")
 #: names a form's round trip carries by itself
 _CARRIED = ("csrf_token", "version", "key", "more_rows", "back", "confirmed")
 
 __all__ = ["WIDTHS", "PaperForm", "made", "typed"]
 
 
-class PaperForm(AdminForm):
+class PaperForm(JointRowsForm):
     """A holder's paper: every item it may change."""
 
     version = VersionField()
@@ -68,11 +66,6 @@ class PaperForm(AdminForm):
         super().__init__(**given)
         self["scan"].description = _("PDF、PNG、JPEG。%(limit)s MBまで。", limit=g.settings.upload_limit_mb)
 
-    def joint_rows(self) -> list[tuple[Any, Any]]:
-        """The rows for joint companies, as pairs of fields: the registered ones keep their places."""
-        places = sorted({int(found[1]) for name in self._fields if (found := _JOINT.fullmatch(name))})
-        return [(self[f"joint_companies-{n}-name"], self[f"joint_companies-{n}-kana"]) for n in places]
-
     def paper_data(self, present: ApplicationData) -> ApplicationData:
         """What was typed, laid over what is registered now."""
         values: dict[str, Any] = {
@@ -88,27 +81,15 @@ class PaperForm(AdminForm):
             return None
         return str(storage.filename), bytes(storage.read())
 
-    def sections(self) -> list[tuple[Any, list[Any]]]:
-        """The parts of the page with the fields that this kind's paper has."""
-        parts: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    def parts(self) -> Sections:
+        has_site = "site_name" in self._fields
+        return (
             (_l("書面"), ("received_on", "seal_received")),
-            (_l("事業者"), ("company_name", "company_kana", "representative_name", "representative_kana")),
+            (_l("事業者"), COMPANY_ITEMS),
             (_l("担当者"), ("contact_company",)),
-            (_l("事業所と口座"), ("site_name", "site_kana", "site_address", "site_kind", "participation")),
-            (_l("口座"), ("account_name", "other_scheme")),
+            (_l("事業所と口座") if has_site else _l("口座"), SITE_ITEMS),
             (_l("事務局のメモ"), ("note",)),
         )
-        if "site_name" in self._fields:
-            parts = (*parts[:3], (parts[3][0], (*parts[3][1], *parts[4][1])), parts[5])
-        found = [(head, [self[name] for name in names if name in self._fields]) for head, names in parts]
-        return [(head, some) for head, some in found if some]
-
-    def in_order(self) -> list[Any]:
-        """All fields as the page shows them; the rows of joint companies end the second part."""
-        parts = [some for _head, some in self.sections()]
-        rows = [field for pair in self.joint_rows() for field in pair]
-        shown = [field for some in (*parts[:2], rows, *parts[2:]) for field in some]
-        return shown + [field for field in self if all(field is not one for one in shown)]
 
 
 class TraderPaper(PaperForm):
@@ -143,21 +124,11 @@ def made(present: ApplicationData, version: int | None) -> PaperForm:
     data: dict[str, Any] = {item.name: getattr(present, item.name) for item in fields(present)}
     data |= {"version": version or 0, "note": None, "seal_received": False}
     if present.kind is ParticipantKind.HOLDER:
-        items: dict[str, Any] = {}
-        for place in range(min(_rows(len(present.joint_companies)), MOST_ROWS)):
-            items[f"joint_companies-{place}-name"] = StringField(_l("法人名"))
-            items[f"joint_companies-{place}-kana"] = StringField(_l("ふりがな"))
-        kind = type(kind.__name__, (kind,), items)
-        for place, (name, kana) in enumerate(data.pop("joint_companies")):
-            data[f"joint_companies-{place}-name"] = name
-            data[f"joint_companies-{place}-kana"] = kana
+        registered = data.pop("joint_companies")
+        rows = rows_wanted(len(registered) + ROWS, ROWS)
+        kind = type(kind.__name__, (kind,), row_fields(rows))
+        data |= row_values(registered)
     return kind(data=data)
-
-
-def _rows(registered: int) -> int:
-    sent = [int(found[1]) + 1 for name in request.form if (found := _JOINT.fullmatch(name))]
-    more = ROWS if "more_rows" in request.form else 0
-    return max([registered + ROWS, *sent]) + more
 
 
 def typed() -> list[tuple[str, str]]:

@@ -59,29 +59,11 @@ def suggestion(session: Session) -> dict[str, Any]:
     """What the form is filled in with: the newest phase, a year on."""
     newest = session.scalars(select(Phase).order_by(Phase.number.desc()).limit(1)).one_or_none()
     if newest is None:
-        return {"number": 1, **_first(clock.fiscal_year(clock.today()))}
+        years, first = phases.calendar_of(clock.fiscal_year(clock.today()))
+        return {"number": 1, **asdict(years), **asdict(first)}
     dates = asdict(phases.dates_of(phases.rule_in_force(session, newest)))
     return {
         "number": newest.number + 1,
         **{name: getattr(newest, name) + 1 for name in YEAR_WORDS},
         **{name: _moved(value) if isinstance(value, date) else value for name, value in dates.items()},
     }
-
-
-def _first(start: int) -> dict[str, Any]:
-    """The calendar of the briefing (domain §6) for an installation in fiscal year ``start``."""
-    years = phases.PhaseYears(start, start + 1, start + 2, start + 3, start - 3, start - 1)
-    dates = phases.RuleDates(
-        application_due=date(start, 9, 30),
-        base_report_from=date(start, 9, 1),
-        base_report_due=date(start, 12, 27),
-        issue_from=date(start + 1, 4, 1),
-        target_report_from=date(start + 2, 4, 1),
-        target_report_due=date(start + 2, 6, 30),
-        retirement_deadline=date(start + 2, 11, 30),
-        banking_from=date(start + 3, 1, 4),
-        banking_until=date(start + 3, 1, 29),
-        adjustment_report_from=date(start + 3, 4, 1),
-        adjustment_report_due=date(start + 3, 6, 30),
-    )
-    return {**asdict(years), **asdict(dates)}

@@ -12,7 +12,8 @@ from wtforms import BooleanField, DateField, IntegerField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal.admin.acts import KeyForm, Needed
-from portal.admin.forms import VersionField
+from portal.admin.forms import VersionField, show_problems
+from portal.errors import Refused
 from portal.services import phases
 from portal.web_text import day, number
 
@@ -68,6 +69,15 @@ class RuleForm(KeyForm):
     """Every value of a rule, and why it is proposed."""
 
     reason = TextAreaField(_l("理由"), validators=[Needed()])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check the fields; where something is missing, what is there is judged as well, all at once."""
+        above: Any = super()  # WTForms is untyped
+        if above.validate(extra_validators):
+            return True
+        given = {name: field.data for name, field in self._fields.items() if not field.errors}
+        show_problems(self, Refused(*phases.value_problems(given)))
+        return False
 
     def dates(self) -> phases.RuleDates:
         return phases.RuleDates(**{name: self[name].data for name in RULE_WORDS})

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from portal.admin import phase_opening
+from portal.admin import formats, phase_opening
 from portal.admin.acts import status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -76,7 +76,7 @@ class PhaseView(SecretariatView):
         "rules": _l("償却期限"),
     }
     column_formatters: Any = {
-        "number": lambda _v, _c, m, _n: phase_name(m.number),
+        "number": formats.phase,
         "installation_year": lambda _v, _c, m, _n: fiscal(m.installation_year),
         "target_year": lambda _v, _c, m, _n: fiscal(m.target_year),
         "adjustment_year": lambda _v, _c, m, _n: fiscal(m.adjustment_year),

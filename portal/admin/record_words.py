@@ -21,8 +21,6 @@ _OWN: dict[str, Any] = {
     "joint_companies": _l("共同事業者"),
     "contact_company": _l("担当者の所属する法人名"),
 }
-#: where an item stands that the form has as rows of its own
-_PLACES = {"joint_companies": "representative_kana"}
 
 
 def word(item: str, kind: ParticipantKind = ParticipantKind.HOLDER) -> str:
@@ -59,12 +57,5 @@ def differences(
 def by_section(items: Iterable[str]) -> list[tuple[Any, list[str]]]:
     """The items under the headings of the form; headings without an item are left out."""
     given = set(items)
-    found = []
-    for head, names in SECTIONS:
-        part = [name for name in names if name in given]
-        for item, before in _PLACES.items():
-            if item in given and before in names:
-                part.insert(part.index(before) + 1 if before in part else len(part), item)
-        if part:
-            found.append((head, part))
-    return found
+    found = [(head, [name for name in names if name in given]) for head, names in SECTIONS]
+    return [(head, some) for head, some in found if some]

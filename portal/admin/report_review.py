@@ -16,6 +16,7 @@ from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionF
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.offered import not_offered
+from portal.admin.second_person import WithdrawForm
 from portal.extensions import db_session
 from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
@@ -41,12 +42,6 @@ class RevocationForm(ReasonForm):
     """Why an approval should be taken back."""
 
     key = HiddenField(default=new_key)
-
-
-class WithdrawForm(VersionForm):
-    """A proposal is taken back; saying why is not asked for."""
-
-    reason = TextAreaField(_l("理由"))
 
 
 class ReturnForm(VersionForm):

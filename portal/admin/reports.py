@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from flask import g, redirect, request, url_for
-from flask_admin.base import expose
+from flask import redirect, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -18,11 +15,13 @@ from sqlalchemy.orm import joinedload, selectinload
 from portal import clock
 from portal.admin import formats
 from portal.admin.acts import KeySearch
+from portal.admin.application_list import once_asked, phase_choices
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.admin.filters import ChoiceFilter, FromDayFilter, HolderPhaseFilter, ToDayFilter
 from portal.admin.report_review import ReportActs
+from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
 from portal.models import (
     ApprovalRevocation,
@@ -52,7 +51,7 @@ from portal.services.report_steps import open_revocation
 from portal.services.reviews import revocation_problem
 from portal.services.spreadsheets.form_types import FormReading
 from portal.web import actor, texts
-from portal.web_text import days, fiscal, label, phase_name
+from portal.web_text import days, fiscal, label
 
 T = TypeVar("T")
 
@@ -65,13 +64,6 @@ def state_address(state: ReportState) -> str:
     """The list of the reports in ``state``."""
     chosen: dict[str, Any] = {f"flt{_STATE}_{_STATE}": state.value}
     return url_for("report.index_view", **chosen)
-
-
-class PhaseFilter(ChoiceFilter):
-    """Reports of the holders of one phase."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        return query.filter(EmissionsReport.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
 
 
 class StateFilter(ChoiceFilter):
@@ -97,28 +89,16 @@ class VerifierFilter(ChoiceFilter):
         return query.filter(EmissionsReport.id.in_(assigned))
 
 
-def _once(name: str, make: Callable[[], T]) -> T:
-    """What ``make`` gives, asked once in a request: a filter reads its choices several times."""
-    if name not in g:
-        setattr(g, name, make())
-    found: T = getattr(g, name)
-    return found
-
-
-def _phases() -> list[tuple[int, str]]:
-    rows = select(Phase.id, Phase.number).order_by(Phase.number)
-    return _once("report_phases", lambda: [(key, phase_name(n)) for key, n in db_session.execute(rows)])
-
-
 def _verifiers() -> list[tuple[int, str]]:
     rows = select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
-    return _once("report_verifiers", lambda: [(one.id, one.label) for one in db_session.scalars(rows)])
+    return once_asked("report_verifiers", lambda: [(one.id, one.label) for one in db_session.scalars(rows)])
 
 
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
     more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
-    return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
+    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more">{}</span>')
+    return shown.format(holder.representative.name, more)
 
 
 def _years(model: EmissionsReport) -> str:
@@ -140,8 +120,11 @@ def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
 
 
-class ReportView(KeySearch, ReportActs):
+class ReportView(KeySearch, WaitingFirst, ReportActs):
     """報告書."""
+
+    waiting_filter = (_STATE, HERE)
+    waiting_label = _l("事務局の番")
 
     column_list = ("holder.account.code", "period", "state", "verifier", "emissions", "state_since")
     column_details_list: Any = ("id",)
@@ -174,7 +157,7 @@ class ReportView(KeySearch, ReportActs):
         "state_since": lambda _v, _c, m, _n: m.state_since,
     }
     column_filters = (
-        PhaseFilter(EmissionsReport.holder_id, _l("期"), _phases),
+        HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
         ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
         StateFilter(EmissionsReport.state, _l("状態"), _states),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
@@ -197,24 +180,6 @@ class ReportView(KeySearch, ReportActs):
                 assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
             )
         )
-
-    @expose("/")
-    def index_view(self) -> Any:
-        if not request.args:
-            return redirect(self.list_address(filters=[(_STATE, "", HERE)]))
-        return super().index_view()
-
-    def _get_list_url(self, view_args: Any) -> str:
-        # the bare address shows what waits; without any filter the address says so
-        url = str(super()._get_list_url(view_args))
-        return url if "?" in url else f"{url}?page=0"
-
-    @staticmethod
-    def exact(value: Decimal | Fraction) -> str:
-        """A figure of the form with three places, as the page shows it; the file has it exactly."""
-        figure = Fraction(value)
-        places = round(figure * 1000)
-        return f"{places // 1000:,}.{places % 1000:03d}"
 
     def title_of(self, model: EmissionsReport) -> Any:
         return _("%(year)sの報告書（%(holder)s）", year=_years(model), holder=model.holder.label)

@@ -32,7 +32,7 @@ def confirm_many_page(view: SecretariatView) -> Any:
     lines = targets.lines(db_session(), ids, actor=actor())
     if not lines:
         flash(_("確定する削減目標量を、一覧から選んでください。"), "warn")
-        return redirect(view.get_url(".waiting"))
+        return redirect(view.get_url(".index_view"))
     offered = {line.target.id: line.target.version for line in lines if not line.problems}
     form = ConfirmManyForm(data={"rows": written_versions(offered)})
 
@@ -49,7 +49,7 @@ def confirm_many_page(view: SecretariatView) -> Any:
             n=number(len(done)),
         )
         flash(words, "good")
-        return redirect(view.get_url(".waiting"))
+        return redirect(view.get_url(".index_view"))
     if request.method == "POST":  # the page tells how things stand now, and offers just that
         lines = targets.lines(db_session(), ids, actor=actor())
         offered = {line.target.id: line.target.version for line in lines if not line.problems}
@@ -61,7 +61,7 @@ def confirm_many_page(view: SecretariatView) -> Any:
         ready=ready,
         left=[(line, _why(line)) for line in lines if line.problems],
         total=sum(line.target.quantity for line in ready),
-        back=view.get_url(".waiting"),
+        back=view.get_url(".index_view"),
     )
     return html, status()
 

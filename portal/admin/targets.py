@@ -11,27 +11,25 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import StringField, TextAreaField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, KeySearch, Needed, ProvenForm, Question, VersionForm, ask, submitted
+from portal.admin.acts import KeyForm, KeySearch, Needed, Question, ask, submitted
 from portal.admin.application_list import phase_choices
-from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.filters import ChoiceFilter
-from portal.admin.offered import not_offered
+from portal.admin.filters import ChoiceFilter, HolderPhaseFilter
+from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.admin.target_bulk import confirm_many_page
+from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import Holder, ReductionTarget, TargetState
 from portal.permissions import Permission
 from portal.services import access, targets
-from portal.web import actor, texts
+from portal.web import actor
 from portal.web_text import badge, label, number
 
-_STATE = 0  # its place in ``column_filters``
 REPLACED = "replaced"
 
 
@@ -48,23 +46,10 @@ class QuantityForm(KeyForm):
     )
 
 
-class WithdrawForm(VersionForm):
-    """Why a proposal is taken back, if there is something to say."""
-
-    reason = TextAreaField(_l("理由"))
-
-
 class ReplaceForm(QuantityForm):
     """Another target in the place of the confirmed one, and why."""
 
     reason = TextAreaField(_l("理由"), validators=[Needed()])
-
-
-class PhaseFilter(ChoiceFilter):
-    """Targets of the holders of one phase."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        return query.filter(ReductionTarget.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
 
 
 class StateFilter(ChoiceFilter):
@@ -87,16 +72,35 @@ def state_word(target: ReductionTarget) -> Any:
     return badge(target.state)
 
 
-class TargetView(KeySearch, SecretariatView):
+def problems(target: ReductionTarget) -> tuple[Problem, ...]:
+    """Why the reader cannot confirm it now."""
+    (line,) = targets.lines(db_session(), [target.id], actor=actor())
+    return line.problems
+
+
+#: what the second person's pages know of it; the holder's own page offers the same steps
+PROPOSALS = Proposals(
+    endpoint="target",
+    propose=Permission.TARGET_PROPOSE,
+    confirm=Permission.TARGET_CONFIRM,
+    waits=lambda target: target.state is TargetState.PROPOSED,
+    problems=problems,
+)
+
+
+class TargetView(KeySearch, ProposalView):
     """削減目標量."""
 
     permission_view = Permission.RECORD_VIEW
+    proposals = PROPOSALS
+    waiting_filter = (0, TargetState.PROPOSED.value)
+    withdrawal_says = _l("この起案を取り下げます。削減目標量は変わりません。")
+    withdrawal_told = _l("起案を取り下げました。削減目標量は変わっていません。")
     column_list: Any = (
         "id",
         "holder.representative.name",
         "quantity",
         "state",
-        "proposed_by.name",
         "proposed_at",
         "confirmed_at",
     )
@@ -133,13 +137,18 @@ class TargetView(KeySearch, SecretariatView):
     column_units = {"quantity": "t-CO2"}
     column_formatters: Any = {
         "id": formats.unbroken(lambda m: m.holder.account.code),
+        "holder.phase.number": formats.phase,
         "holder.representative.name": formats.two_lines("holder.site_name"),
         "quantity": formats.figure,
         "state": lambda _v, _c, m, _n: state_word(m),
+        "proposed_at": formats.moment_and("proposed_by.name"),
+        "confirmed_at": formats.moment_and("confirmed_by.name"),
     }
     column_formatters_export: Any = {
         "id": lambda _v, _c, m, _n: m.holder.account.code,
         "holder.representative.name": lambda _v, _c, m, _n: m.holder.label,
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+        "confirmed_at": lambda _v, _c, m, _n: m.confirmed_at,
     }
     column_formatters_detail: Any = {
         **column_formatters,
@@ -158,7 +167,7 @@ class TargetView(KeySearch, SecretariatView):
     )
     column_filters: Any = (
         StateFilter(ReductionTarget.state, _l("状態"), _states),
-        PhaseFilter(Holder.phase_id, _l("期"), phase_choices),
+        HolderPhaseFilter(ReductionTarget.holder_id, _l("期"), phase_choices),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
     action_permissions = {"confirm": Permission.TARGET_CONFIRM}
@@ -177,37 +186,8 @@ class TargetView(KeySearch, SecretariatView):
             )
         )
 
-    @page("/waiting/", Permission.RECORD_VIEW)
-    def waiting(self) -> Any:
-        """The list of the targets that wait for another person."""
-        chosen = [(_STATE, "", TargetState.PROPOSED.value)]
-        return redirect(self.list_address(filters=chosen, search=None, page=0))
-
     def title_of(self, model: ReductionTarget) -> str:
         return _("%(holder)sの削減目標量", holder=model.holder.label)
-
-    def _against(self, model: ReductionTarget) -> list[str]:
-        (line,) = targets.lines(db_session(), [model.id], actor=actor())
-        return texts(line.problems)
-
-    def steps_for(self, model: ReductionTarget) -> Sequence[Step]:
-        if model.state is not TargetState.PROPOSED:
-            return ()
-        steps = []
-        if self.allows(Permission.TARGET_CONFIRM) and not self._against(model):
-            steps.append(Step(_("削減目標量を確定する"), self.get_url(".confirm_view", id=model.id)))
-        if self.allows(Permission.TARGET_PROPOSE):
-            steps.append(Step(_("起案を取り下げる"), self.get_url(".withdraw_view", id=model.id)))
-        return steps
-
-    def later_for(self, model: ReductionTarget) -> tuple[Any, Any] | None:
-        if model.state is not TargetState.PROPOSED:
-            return None
-        head = _("確定は、ほかの人が行います")
-        if not self.allows(Permission.TARGET_CONFIRM):
-            return head, _("起案した人とは別の承認者が確かめて、確定します。")
-        against = self._against(model)
-        return (_("確定は、まだできません"), " ".join(against)) if against else None
 
     def history_of(self, model: ReductionTarget) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("reduction_target", [model.id])])
@@ -268,43 +248,22 @@ class TargetView(KeySearch, SecretariatView):
             facts.append((_("いまの削減目標量"), _("%(n)s t-CO2", n=number(known.current))))
         return facts
 
-    def _proposed_facts(self, row: ReductionTarget) -> list[tuple[Any, Any]]:
+    # ---- the second person
+
+    def shown(self, row: ReductionTarget) -> list[tuple[Any, Any]]:
         (line,) = targets.lines(db_session(), [row.id], actor=actor())
-        facts = self._facts(row.holder)
+        proposed = (_("起案された削減目標量"), _("%(n)s t-CO2", n=number(row.quantity)))
+        facts = [*self._facts(row.holder), proposed]
         if line.issue is not None:
             facts.append((_("発行する量（A−B）"), _("%(n)s JAA", n=number(line.issue))))
-        facts.append((_("起案者"), row.proposed_by.name))
-        return [*facts, (_("理由"), row.reason)] if row.reason else facts
+        return facts
 
-    def _row(self) -> ReductionTarget:
-        row: ReductionTarget = self.get_one(request.args.get("id", ""))
-        return row
-
-    @page("/confirm/", Permission.TARGET_CONFIRM, methods=("GET", "POST"))
-    def confirm_view(self) -> Any:
-        row = self._row()
-        if (away := not_offered(self, row)) is not None:
-            return away
-        row_id, holder_id = row.id, row.holder_id
-        form = ProvenForm(data={"version": row.version})
-
-        def confirm() -> ReductionTarget:
-            form.prove()
-            return targets.confirm_target(db_session(), row_id, actor=actor(), version=form["version"].data)
-
-        if submitted(form, confirm) is not None:
-            flash(_("削減目標量を確定しました。"), "good")
-            return redirect(self.get_url("holder.details_view", id=holder_id))
-        row = self._row()
-        parents, back = self._holder_page(row.holder)
+    def confirmation(self, row: ReductionTarget) -> Confirmation:
         amount = _("%(n)s t-CO2", n=number(row.quantity))
-        question = Question(
+        return Confirmation(
             _("削減目標量を確定する"),
-            parents,
-            say=_("削減目標量を%(amount)sと確定します。", amount=amount),
-            verb=_("%(amount)sと確定する", amount=amount),
-            back=back,
-            facts=self._proposed_facts(row),
+            _("削減目標量を%(amount)sと確定します。", amount=amount),
+            _("%(amount)sと確定する", amount=amount),
             makes=[_("目標保有者に、メールでお知らせします。")],
             warn=(
                 _("確定すると、取り消せません。"),
@@ -314,39 +273,18 @@ class TargetView(KeySearch, SecretariatView):
                 ),
             ),
         )
-        return ask(self, form, question)
 
-    @page("/withdraw/", Permission.TARGET_PROPOSE, methods=("GET", "POST"))
-    def withdraw_view(self) -> Any:
-        row = self._row()
-        if (away := not_offered(self, row)) is not None:
-            return away
-        row_id, holder_id = row.id, row.holder_id
-        form = WithdrawForm(data={"version": row.version})
-        done = submitted(
-            form,
-            lambda: targets.withdraw_target(
-                db_session(),
-                row_id,
-                actor=actor(),
-                version=form["version"].data,
-                reason=form["reason"].data,
-            ),
-        )
-        if done is not None:
-            flash(_("削減目標量の起案を取り下げました。"), "good")
-            return redirect(self.get_url("holder.details_view", id=holder_id))
-        row = self._row()
-        parents, back = self._holder_page(row.holder)
-        question = Question(
-            _("削減目標量の起案を取り下げる"),
-            parents,
-            say=_("%(amount)sの起案を取り下げます。", amount=_("%(n)s t-CO2", n=number(row.quantity))),
-            verb=_("起案を取り下げる"),
-            back=back,
-            facts=self._facts(row.holder),
-        )
-        return ask(self, form, question)
+    def service_confirm(self, row_id: int, version: int) -> Any:
+        return targets.confirm_target(db_session(), row_id, version=version, actor=actor())
+
+    def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
+        return targets.withdraw_target(db_session(), row_id, version=version, reason=reason, actor=actor())
+
+    def confirmed_told(self, row: ReductionTarget) -> Any:
+        return _("削減目標量を確定しました。")
+
+    def address_after(self, row: ReductionTarget) -> str:
+        return str(self.get_url("holder.details_view", id=row.holder_id))
 
 
 def views() -> list[Any]:

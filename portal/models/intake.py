@@ -29,7 +29,7 @@ class ImportState(StrEnum):
     RUNNING = "running"  # 取り込み中
     DONE = "done"  # 取り込み済
     FAILED = "failed"  # 取り込めず: nothing was made
-    DISCARDED = "discarded"  # 取りやめ
+    DISCARDED = "discarded"  # 破棄済
 
 
 class Import(Versioned, Base):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask import render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 
 from portal import clock
@@ -25,6 +25,8 @@ from portal.services.statements import Filters, Line
 from portal.web import actor, requires
 from portal.web_text import label, number, unit_name
 
+#: lines that a file of the history holds at the most
+MOST_IN_A_FILE = 10_000
 _KINDS = (
     MovementKind.ISSUE,
     MovementKind.ISSUE_JVER,
@@ -124,6 +126,11 @@ def _movable(account: Account, figures: Figures) -> Stat:
     return Stat(_("移転できる最大量"), figures.movable, "JAA", _("残高からリザーブ量を引いた量"))
 
 
+def _kept() -> dict[str, Any]:
+    """What narrows the history, for the addresses of its pages and files."""
+    return {k: v for k, v in request.args.items() if k in ("from", "to", "kind", "other", "asof") and v}
+
+
 @pages.get("/allowances")
 @requires(Permission.ALLOWANCE_OWN_VIEW)
 def balance() -> Any:
@@ -135,7 +142,7 @@ def balance() -> Any:
     filters = _filters()
     page = statements.history(session, account, filters, request.args.get("page", 1, type=int))
     figures = statements.figures_as_of(session, account.holder, asof) if account.holder is not None else None
-    kept = {k: v for k, v in request.args.items() if k in ("from", "to", "kind", "other", "asof") and v}
+    kept = _kept()
     return render_template(
         "participant/allowances/balance.html",
         account=account,
@@ -158,9 +165,13 @@ def balance() -> Any:
 @pages.get("/allowances/history.<any(csv, xlsx):file>")
 @requires(Permission.ALLOWANCE_OWN_VIEW)
 def history_file(file: str) -> Any:
-    """The narrowed history as a file."""
+    """The narrowed history as a file, written while the reader waits: so it has its bounds."""
     session = db_session()
     account = own_account(session, actor())
+    if statements.history(session, account, _filters()).total > MOST_IN_A_FILE:
+        most = number(MOST_IN_A_FILE)
+        flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
+        return redirect(url_for("participant.balance", **_kept()) + "#history")
     name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{file}"
     titles = [
         _("日時"),
@@ -173,7 +184,7 @@ def history_file(file: str) -> Any:
         _("残高"),
         _("メモ"),
     ]
-    rows = list(_rows(account))
+    rows = _rows(account)
     if file == "xlsx":
         book, _size = xlsx_file(titles, rows, _("移動の履歴"))
         return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
-from math import floor
 from typing import Any
 
 from flask import render_template
@@ -26,7 +24,7 @@ from portal.services.report_rules import Turn
 from portal.services.report_timeline import FileLink
 from portal.services.report_views import ReportView, SourceFigure
 from portal.web import actor, requires, texts
-from portal.web_text import day, label
+from portal.web_text import as_entered, day, label, three_places
 
 _S = ReportState
 _ROAD = (_S.NOT_SUBMITTED, _S.VERIFICATION_REQUESTED, _S.APPROVAL_REQUESTED, _S.UNDER_REVIEW, _S.APPROVED)
@@ -73,21 +71,15 @@ class FigureYear:
     total: str
 
 
-def exact(value: Fraction) -> str:
-    """A figure to three places, cut down like the form's own total: 3,686.144."""
-    thousandths = floor(value * 1000)
-    return f"{thousandths // 1000:,}.{thousandths % 1000:03d}"
-
-
 def figure_years(figures: tuple[SourceFigure, ...]) -> list[FigureYear]:
     """The lines of a form, year by year."""
     years = []
     for year, found in groupby(figures, key=lambda figure: figure.fiscal_year):
         lines = list(found)
         rows = tuple(
-            FigureRow(f.name, f"{Decimal(f.activity):,f}", f.unit, exact(f.emissions)) for f in lines
+            FigureRow(f.name, as_entered(f.activity), f.unit, three_places(f.emissions)) for f in lines
         )
-        years.append(FigureYear(year, rows, exact(sum((f.emissions for f in lines), Fraction(0)))))
+        years.append(FigureYear(year, rows, three_places(sum((f.emissions for f in lines), Fraction(0)))))
     return years
 
 

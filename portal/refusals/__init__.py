@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from portal.refusals import allowances, everywhere, office, registration, reports
+from portal.refusals import allowances, everywhere, office, phases, registration, reports
 from portal.refusals.codes import Refusal
 
 __all__ = ["TEXTS", "Refusal"]
@@ -16,4 +16,5 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     **office.TEXTS,
     **reports.TEXTS,
     **allowances.TEXTS,
+    **phases.TEXTS,
 }

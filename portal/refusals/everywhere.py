@@ -25,6 +25,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.REASON_NEEDED: ("理由を入力してください。", "Give the reason."),
     Refusal.REQUIRED: ("入力してください。", "Fill this in."),
+    Refusal.CHOICE_NEEDED: ("選んでください。", "Choose one."),
     Refusal.TOO_LONG: ("{limit}字以内で入力してください。", "Use at most {limit} characters."),
     Refusal.SAME_PERSON: (
         "起案した方は確認できません。ほかの承認者が確認してください。",

@@ -310,7 +310,9 @@ def confirm(session: Session, change_id: int, *, actor: User, version: int | Non
     return change
 
 
-def withdraw(session: Session, change_id: int, *, actor: User, version: int | None = None) -> AccountChange:
+def withdraw(
+    session: Session, change_id: int, *, actor: User, version: int | None = None, reason: str | None = None
+) -> AccountChange:
     """Whoever proposed (or a colleague who may propose) takes the proposal back; nothing changes."""
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     change = _locked(session, change_id)
@@ -321,6 +323,7 @@ def withdraw(session: Session, change_id: int, *, actor: User, version: int | No
         "withdraw",
         actor=actor,
         version=version,
+        reason=reason,
         holder_id=change.account.holder_id,
         account=change.account.code,
         kind=change.action.value,
@@ -333,6 +336,7 @@ def withdraw(session: Session, change_id: int, *, actor: User, version: int | No
         actor=actor,
         account=change.account.code,
         change=WORDS[change.action],
+        reason=reason,
     )
     return change
 

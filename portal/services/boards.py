@@ -127,6 +127,12 @@ def phases(session: Session) -> list[Phase]:
     return list(session.scalars(select(Phase).options(selectinload(Phase.rules)).order_by(Phase.number)))
 
 
+def holders_in(session: Session, phase: Phase) -> int:
+    """How many holders the phase has."""
+    query = select(func.count()).select_from(Holder).where(Holder.phase_id == phase.id)
+    return session.scalar(query) or 0
+
+
 def present_phase(found: list[Phase]) -> Phase | None:
     """The phase whose retirement deadline comes next; the last one if all are over."""
     ahead = [one for one in found if rule_of(one).retirement_deadline >= clock.today()]

@@ -214,11 +214,13 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     return found + _state_problems(source=movement.source, target=movement.target)
 
 
-def withdraw(session: Session, movement_id: int, *, version: int, actor: User) -> Movement:
+def withdraw(
+    session: Session, movement_id: int, *, version: int, actor: User, reason: str | None = None
+) -> Movement:
     """Whoever proposed (or a colleague who may propose) takes the proposal back."""
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     movement = _locked(session, movement_id, actor)
-    _leave(session, movement, "withdraw", actor=actor, version=version)
+    _leave(session, movement, "withdraw", actor=actor, version=version, reason=reason)
     return movement
 
 
@@ -237,7 +239,13 @@ def expire_due(session: Session) -> int:
 
 
 def _leave(
-    session: Session, movement: Movement, action: str, *, actor: User | None, version: int | None
+    session: Session,
+    movement: Movement,
+    action: str,
+    *,
+    actor: User | None,
+    version: int | None,
+    reason: str | None = None,
 ) -> None:
     if movement.state is MovementState.PROPOSED:
         expect_version(movement, version)
@@ -248,7 +256,14 @@ def _leave(
             movement.decided_at = clock.now()
             movement.decided_by_id = actor.id if actor is not None else None
         advance(
-            session, MOVEMENT, movement, action, actor=actor, version=version, holder_id=movement.holder_id
+            session,
+            MOVEMENT,
+            movement,
+            action,
+            actor=actor,
+            version=version,
+            reason=reason,
+            holder_id=movement.holder_id,
         )
 
 

@@ -57,8 +57,8 @@ def propose_phase(
 ) -> PhaseProposal:
     """Propose to open a phase. A second press with the same ``key`` gives the first answer.
 
-    Raises ``Refused`` with everything against it: PHASE_EXISTS, PHASE_PROPOSAL_OPEN, DATES_ORDER,
-    QUANTITY_POSITIVE, REASON_NEEDED.
+    Raises ``Refused`` with everything against it: what ``phases.value_problems`` finds, PHASE_EXISTS,
+    PHASE_PROPOSAL_OPEN, REASON_NEEDED.
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"number": number, **phases.facts(years), **phases.facts(dates), "reason": reason}
@@ -85,8 +85,9 @@ def propose_rule(
 ) -> PhaseProposal:
     """Propose ``dates`` in the place of the phase's dates in force.
 
-    Raises ``Stale`` for an old page, or ``Refused`` with everything against it: NOTHING_CHANGED,
-    PHASE_PROPOSAL_OPEN, DATES_ORDER, DEADLINE_PAST, ISSUED_BEFORE, REASON_NEEDED.
+    Raises ``Stale`` for an old page, or ``Refused`` with everything against it: what
+    ``phases.value_problems`` finds, NOTHING_CHANGED, PHASE_PROPOSAL_OPEN, DEADLINE_PAST, ISSUED_BEFORE,
+    REASON_NEEDED.
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, **phases.facts(dates), "reason": reason}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import func, select
@@ -42,10 +41,6 @@ class PhaseYears:
     base_first_year: int
     base_last_year: int
 
-    def in_order(self) -> bool:
-        years = (self.base_last_year, self.target_year, self.adjustment_year, self.reporting_year)
-        return self.base_first_year <= self.base_last_year and all(a < b for a, b in pairwise(years))
-
     def all_years(self) -> range:
         return range(self.base_first_year, self.reporting_year + 1)
 
@@ -70,22 +65,37 @@ class RuleDates:
     jver_counts_for_compliance: bool = True
     proposal_days: int = 14
 
-    def out_of_order(self) -> list[str]:
-        """The fields that lie before what they must follow."""
-        pairs = (
-            ("base_report_from", "base_report_due"),
-            ("target_report_from", "target_report_due"),
-            ("issue_from", "retirement_deadline"),
-            ("banking_from", "banking_until"),
-            ("adjustment_report_from", "adjustment_report_due"),
-        )
-        wrong = [last for first, last in pairs if getattr(self, last) < getattr(self, first)]
-        wrong += [
-            name
-            for name in self.__dataclass_fields__
-            if isinstance(value := getattr(self, name), date) and value.year not in YEARS_OF_THE_SCHEME
-        ]
-        return wrong + (["proposal_days"] if self.proposal_days < 1 else [])
+
+#: what must not lie before what: (earlier, later, the refusal, its field). A day may be both.
+#: The windows end no earlier than they begin; the stages follow each other: applications, base-year
+#: reports, issue, target-year reports, retirement; what is left is carried over, and the adjustment
+#: year is reported, after that (domain §5, §6; the pairs are decided).
+DAYS_IN_ORDER: tuple[tuple[str, str, Refusal, str], ...] = (
+    ("base_report_from", "base_report_due", Refusal.WINDOW_ENDS_FIRST, "base_report_due"),
+    ("target_report_from", "target_report_due", Refusal.WINDOW_ENDS_FIRST, "target_report_due"),
+    ("banking_from", "banking_until", Refusal.WINDOW_ENDS_FIRST, "banking_until"),
+    ("adjustment_report_from", "adjustment_report_due", Refusal.WINDOW_ENDS_FIRST, "adjustment_report_due"),
+    ("application_due", "base_report_due", Refusal.APPLICATIONS_AFTER_BASE_REPORTS, "application_due"),
+    ("base_report_due", "issue_from", Refusal.BASE_REPORTS_AFTER_ISSUE, "base_report_due"),
+    ("issue_from", "target_report_from", Refusal.ISSUE_AFTER_TARGET_REPORTS, "issue_from"),
+    ("issue_from", "retirement_deadline", Refusal.ISSUE_AFTER_DEADLINE, "issue_from"),
+    ("target_report_due", "retirement_deadline", Refusal.TARGET_REPORTS_AFTER_DEADLINE, "target_report_due"),
+    ("retirement_deadline", "banking_until", Refusal.BANKING_BEFORE_DEADLINE, "banking_until"),
+    (
+        "target_report_due",
+        "adjustment_report_from",
+        Refusal.ADJUSTMENT_BEFORE_TARGET_REPORTS,
+        "adjustment_report_from",
+    ),
+)
+#: what must lie before what among the fiscal years; of two on one line the later one counts
+YEARS_IN_ORDER: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("base_last_year", "installation_year"), "target_year"),
+    (("target_year",), "adjustment_year"),
+    (("adjustment_year",), "reporting_year"),
+)
+#: whole numbers and what they may be
+_NUMBERS = {"number": range(1, 1000), "proposal_days": range(1, 367)}
 
 
 def facts(values: PhaseYears | RuleDates) -> dict[str, Any]:
@@ -99,13 +109,65 @@ def dates_from(kept: Mapping[str, Any]) -> RuleDates:
     return RuleDates(**values)
 
 
+def calendar_of(installation_year: int) -> tuple[PhaseYears, RuleDates]:
+    """The years and dates of a phase in the rhythm of the briefing's phase 2 (domain §6)."""
+    start = installation_year
+    years = PhaseYears(start, start + 1, start + 2, start + 3, start - 3, start - 1)
+    dates = RuleDates(
+        application_due=date(start, 9, 30),
+        base_report_from=date(start, 9, 1),
+        base_report_due=date(start, 12, 27),
+        issue_from=date(start + 1, 4, 1),
+        target_report_from=date(start + 2, 4, 1),
+        target_report_due=date(start + 2, 6, 30),
+        retirement_deadline=date(start + 2, 11, 30),
+        banking_from=date(start + 3, 1, 4),
+        banking_until=date(start + 3, 1, 29),
+        adjustment_report_from=date(start + 3, 4, 1),
+        adjustment_report_due=date(start + 3, 6, 30),
+    )
+    return years, dates
+
+
+def value_problems(values: Mapping[str, Any]) -> list[Problem]:
+    """Everything wrong with a phase's number, years and dates, each at its field; pure.
+
+    ``values`` by the names of :class:`PhaseYears` and :class:`RuleDates`, and ``number``; what is
+    missing is passed over, so that a form half filled in is judged too.
+    """
+    known = {name: value for name, value in values.items() if value is not None}
+    found = []
+    for name, value in known.items():
+        allowed = YEARS_OF_THE_SCHEME if name.endswith("_year") else _NUMBERS.get(name)
+        if allowed is not None and value not in allowed:
+            ends = {"least": str(allowed[0]), "most": str(allowed[-1])}
+            found.append(Problem(Refusal.NUMBER_RANGE, name, ends))
+        elif isinstance(value, date) and value.year not in YEARS_OF_THE_SCHEME:
+            ends = {"least": str(YEARS_OF_THE_SCHEME[0]), "most": str(YEARS_OF_THE_SCHEME[-1])}
+            found.append(Problem(Refusal.DATE_OUT_OF_RANGE, name, ends))
+    slips = {problem.field for problem in found}  # said once: such a day is out of every order
+    for first, last, refusal, field in DAYS_IN_ORDER:
+        if {first, last} <= known.keys() - slips and known[last] < known[first]:
+            other = known[first if field == last else last]
+            found.append(Problem(refusal, field, {"day": other}))
+    return found + _year_problems({name: value for name, value in known.items() if name not in slips})
+
+
+def _year_problems(known: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    first, last = known.get("base_first_year"), known.get("base_last_year")
+    if first is not None and last is not None and last < first:
+        found.append(Problem(Refusal.BASE_YEARS_REVERSED, "base_last_year", {"year": str(first)}))
+    for before, name in YEARS_IN_ORDER:
+        latest = max((known[one] for one in before if one in known), default=None)
+        if latest is not None and name in known and known[name] <= latest:
+            found.append(Problem(Refusal.YEAR_NOT_AFTER, name, {"year": str(latest)}))
+    return found
+
+
 def opening_problems(session: Session, number: int, years: PhaseYears, dates: RuleDates) -> list[Problem]:
     """Why a phase with this number, these years and dates cannot be; all of it at once."""
-    problems = rule_problems(dates)
-    if not years.in_order():
-        problems.append(Problem(Refusal.DATES_ORDER, "target_year"))
-    if number < 1:
-        problems.append(Problem(Refusal.QUANTITY_POSITIVE, "number"))
+    problems = value_problems({"number": number, **asdict(years), **asdict(dates)})
     if session.scalar(select(Phase.id).where(Phase.number == number)) is not None:
         problems.append(Problem(Refusal.PHASE_EXISTS, "number", {"number": number}))
     return problems
@@ -113,7 +175,7 @@ def opening_problems(session: Session, number: int, years: PhaseYears, dates: Ru
 
 def rule_problems(dates: RuleDates, now: RuleDates | None = None) -> list[Problem]:
     """Why these dates cannot take the place of ``now``; pure."""
-    problems = [Problem(Refusal.DATES_ORDER, name) for name in dates.out_of_order()]
+    problems = value_problems(asdict(dates))
     if dates == now:
         problems.append(Problem(Refusal.NOTHING_CHANGED))
     return problems

@@ -27,36 +27,12 @@ from portal.models import (
     Verifier,
 )
 from portal.services import likeness
+from portal.services.registration_data import COMPANY_ITEMS, CONTACT_ITEMS, SITE_ITEMS
 
 Participant = Holder | Trader | Verifier
 
-#: every item in the order of the form; a kind of participant has those its form asks
-ITEMS = (
-    "company_name",
-    "company_kana",
-    "representative_name",
-    "representative_kana",
-    "joint_companies",
-    "contact_company",
-    "contact_department",
-    "contact_post",
-    "contact_name",
-    "contact_kana",
-    "contact_postal_code",
-    "contact_address",
-    "contact_telephone",
-    "contact_fax",
-    "mail_a",
-    "mail_b",
-    "disclosure_consent",
-    "site_name",
-    "site_kana",
-    "site_address",
-    "site_kind",
-    "participation",
-    "account_name",
-    "other_scheme",
-)
+#: every item that is kept, in the order of the form
+ITEMS = (*COMPANY_ITEMS, *CONTACT_ITEMS, *SITE_ITEMS)
 
 
 @dataclass(frozen=True)

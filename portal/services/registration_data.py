@@ -71,6 +71,37 @@ class ApplicationData:
     note: str | None = None
 
 
+#: the items in the order of the form, by its parts; a kind of participant has those its form asks
+COMPANY_ITEMS = (
+    "company_name",
+    "company_kana",
+    "representative_name",
+    "representative_kana",
+    "joint_companies",
+)
+CONTACT_ITEMS = (
+    "contact_company",
+    "contact_department",
+    "contact_post",
+    "contact_name",
+    "contact_kana",
+    "contact_postal_code",
+    "contact_address",
+    "contact_telephone",
+    "contact_fax",
+    "mail_a",
+    "mail_b",
+    "disclosure_consent",
+)
+SITE_ITEMS = (
+    "site_name",
+    "site_kana",
+    "site_address",
+    "site_kind",
+    "participation",
+    "account_name",
+    "other_scheme",
+)
 #: not decided yet
 OPEN_STATES = (ApplicationState.RECEIVED, ApplicationState.CORRECTION_ASKED)
 REQUIRED = (

@@ -57,7 +57,7 @@ def test_an_issue_is_base_minus_target_and_needs_two_people(
     assert session.scalars(select(Movement)).one().state is MovementState.PROPOSED
     made = last(session)
     confirm = f"/admin/movement/confirm/?id={made.id}"
-    assert "内容を確認する" not in first.get(f"/admin/movement/details/?id={made.id}").text
+    assert "起案の内容を確認する" not in first.get(f"/admin/movement/details/?id={made.id}").text
     assert "いまはできません" in first.get(confirm).text
     own = first.post(confirm, first.form(f"/admin/movement/withdraw/?id={made.id}"))
     assert own.status_code == 422 and held(session, account, UnitType.JAA) == 0

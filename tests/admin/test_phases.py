@@ -48,7 +48,7 @@ def test_a_phase_opens_by_two_persons_with_dates_a_year_on(
     again = officer.post("/admin/phase/new/", made, follow=True)  # the second press
     assert again.status_code == 200 and waiting(session) == row
     home = approver.get("/admin/").text
-    assert "確認を待つ期と期限" in home and "/admin/phase_proposal/waiting/" in home
+    assert "確認を待つ期と期限" in home and "/admin/phase_proposal/" in home
     page = approver.get(f"/admin/phase_proposal/confirm/?id={row}").text
     assert "2016年11月30日" in page and "第3期の実施ルール" in page
     answer = approver.send(f"/admin/phase_proposal/confirm/?id={row}")
@@ -68,6 +68,20 @@ def test_dates_out_of_order_are_named_and_nothing_is_made(
     assert "2016-01-01" in answer.text and 'id="banking_until-error"' in answer.text
     assert 'id="reason-error"' in answer.text
     assert session.scalars(select(PhaseProposal).where(PhaseProposal.number == 3)).one_or_none() is None
+
+
+def test_a_form_half_filled_in_is_told_everything_else_too(
+    app: Flask, session: Session, staffed: None
+) -> None:
+    clerk = desk.Clerk(app, session, "officer")
+    url = f"/admin/phase/change/?id={session.scalars(select(PhaseRule.phase_id)).one()}"
+    values = suggested(clerk.get(url).text)
+    wrong = {**values, "issue_from": "", "target_report_due": "2015-12-24", "proposal_days": "0"}
+    page = clerk.post(url, wrong).text
+    for field in ("issue_from", "target_report_due", "proposal_days"):
+        assert f'id="{field}-error"' in page, field
+    assert "償却期限（2015年11月30日）までにしてください" in page and "1以上366以下の数" in page
+    assert 'value="2015-12-24"' in page
 
 
 def test_new_dates_stand_beside_the_old_until_another_person_confirms(
@@ -108,7 +122,7 @@ def test_a_proposal_is_taken_back_and_a_viewer_only_reads(
     assert "期の開始を起案する" not in viewer.get("/admin/phase/").text
     done = officer.send(f"/admin/phase_proposal/withdraw/?id={row}", {"reason": "不要になった"})
     assert "起案を取り下げました" in done.text and "不要になった" in done.text
-    listed = viewer.get("/admin/phase_proposal/").text
+    assert "まだ何もありません" not in (listed := viewer.get("/admin/phase_proposal/?page=0").text)
     assert "起案取下げ" in listed and "期限の変更" in listed
     assert viewer.get("/admin/phase_proposal/export/csv/").status_code == 200
 

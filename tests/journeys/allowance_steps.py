@@ -23,7 +23,7 @@ def issue(road: Road, quantity: str) -> None:
     approver.go("/admin/movement/")
     approver.page.get_by_role("row").filter(has_text=quantity).get_by_role("link").first.click()
     approver.page.wait_for_load_state()
-    approver.press("内容を確認する")
+    approver.press("起案の内容を確認する")
     approver.picture("issue-confirm")
     approver.answer()
     road.a.log_in("AST1001A")

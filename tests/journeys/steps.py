@@ -151,7 +151,7 @@ def prepare_holder(road: Road) -> None:
     approver.go("/admin/target/")
     approver.page.get_by_role("row").filter(has_text="1,500").get_by_role("link").first.click()
     approver.page.wait_for_load_state()
-    approver.press("削減目標量を確定する")
+    approver.press("起案の内容を確認する")
     approver.picture("target-confirm")
     approver.answer()
 

@@ -205,6 +205,19 @@ def test_files_carry_the_history_and_no_formula(app: Flask, session: Session, na
     assert "移転" not in filtered
 
 
+def test_a_file_of_the_history_has_its_bounds_and_says_so(
+    app: Flask, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Visitor(app, names.a)
+    confirmed(reader, "transfer", quantity="5", account=names.other)
+    monkeypatch.setattr("portal.participant.allowances.MOST_IN_A_FILE", 1)
+    for file in ("csv", "xlsx"):
+        refused = reader.get(f"/allowances/history.{file}?from=2010-01-01")
+        assert refused.location == "/allowances?from=2010-01-01#history"
+        assert "期間や種類で絞ってください" in words(reader.get("/allowances"))
+    assert reader.get("/allowances/history.csv?kind=issue").status_code == 200
+
+
 def test_a_note_stays_with_its_writer(app: Flask, names: Names) -> None:
     done = confirmed(
         Visitor(app, names.a), "transfer", quantity="5", account=names.other, note="ひみつの覚え"

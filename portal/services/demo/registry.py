@@ -24,29 +24,7 @@ PERSONAS = (*(login for login, _name, _role in names.OFFICE), *HOLDER_LOGINS, *O
 
 def phase_dates(number: int) -> tuple[phases.PhaseYears, phases.RuleDates]:
     """Phase N in the rhythm of phase 2 (domain §6)."""
-    start = 2011 + number
-    years = phases.PhaseYears(
-        installation_year=start,
-        target_year=start + 1,
-        adjustment_year=start + 2,
-        reporting_year=start + 3,
-        base_first_year=start - 3,
-        base_last_year=start - 1,
-    )
-    dates = phases.RuleDates(
-        application_due=date(start, 9, 30),
-        base_report_from=date(start, 9, 1),
-        base_report_due=date(start, 12, 27),
-        issue_from=date(start + 1, 4, 1),
-        target_report_from=date(start + 2, 4, 1),
-        target_report_due=date(start + 2, 6, 30),
-        retirement_deadline=date(start + 2, 11, 30),
-        banking_from=date(start + 3, 1, 4),
-        banking_until=date(start + 3, 1, 29),
-        adjustment_report_from=date(start + 3, 4, 1),
-        adjustment_report_due=date(start + 3, 6, 30),
-    )
-    return years, dates
+    return phases.calendar_of(2011 + number)
 
 
 def office(stage: Stage) -> None:
