@@ -34,6 +34,8 @@ class Settings:
     mail_sender: str = "ASSET事務局 <asset@example.go.jp>"
     office_mail: str = "asset@example.go.jp"
     office_phone: str = "03-0000-0000"
+    #: postal code and address in one line, as letters print it
+    office_address: str = "〒100-0000 東京都みほん区みほん1-2-3"
     trusted_proxies: int = 0
     idle_minutes: int = 30
     fresh_minutes: int = 10
@@ -64,6 +66,7 @@ _PLAIN = {
     "PORTAL_MAIL_SENDER": "mail_sender",
     "PORTAL_OFFICE_MAIL": "office_mail",
     "PORTAL_OFFICE_PHONE": "office_phone",
+    "PORTAL_OFFICE_ADDRESS": "office_address",
     "PORTAL_SECRET_KEY": "secret_key",
     "PORTAL_PASSWORD_SALT": "password_salt",
 }

@@ -38,6 +38,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
+from portal.services.letter_addresses import LearntBy
 from portal.web_text import NOTHING, day, label, moment, number
 
 #: table → what it holds, in words
@@ -122,6 +123,8 @@ _FACTS: dict[str, Any] = {
     "rows": _l("行数"),
     "bad": _l("不備のある行"),
     "file": _l("ファイル名"),
+    "answer_by": _l("提出期限"),
+    "learnt_by": _l("確かめた方法"),
 }
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
@@ -147,7 +150,12 @@ _KINDS: dict[str, type[StrEnum]] = {
     "registration_application": ScanKind,
     "company_change": ParticipantKind,
 }
-_ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
+_ENUMS: dict[str, type[StrEnum]] = {
+    "opinion": Opinion,
+    "role": Role,
+    "side": ReviewSide,
+    "learnt_by": LearntBy,
+}
 
 
 def subject_word(table: str, row_id: int) -> str:

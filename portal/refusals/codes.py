@@ -142,3 +142,6 @@ class Refusal(StrEnum):
     RECEIVED_LATE = auto()
     DEADLINE_PAST = auto()
     ISSUED_BEFORE = auto()
+    ADDRESS_BY_APPLICATION = auto()
+    ANSWER_BY_PAST = auto()
+    ANSWER_BY_FAR = auto()

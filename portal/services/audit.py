@@ -115,6 +115,8 @@ class EventTag(StrEnum):
     CONTACT_CHANGE_WITHDRAWN = auto()
     LETTER_VOIDED = auto()
     IMPORT_CLEARED = auto()
+    LETTER_ADDRESS_CORRECTED = auto()
+    REISSUE_ASKED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

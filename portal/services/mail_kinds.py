@@ -76,6 +76,7 @@ class MailKind(StrEnum):
     ROLE_CHANGED = auto()
     PROPOSAL_WITHDRAWN = auto()
     ACCOUNT_CHANGE_WITHDRAWN = auto()
+    CONTACT_CORRECTED = auto()
 
 
 class Topic(StrEnum):
@@ -228,7 +229,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.LOGIN_UNLOCKED: _registration(Audience(R.SELF)),
     MailKind.LOGIN_DISABLED: _registration(Audience(R.SELF)),
     MailKind.LOGIN_ENABLED: _registration(Audience(R.SELF)),
-    MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True)),
+    MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True), facts=("logins",)),
     MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome", "file")),
     MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase",)),
     MailKind.PHASE_DATES_CHANGED: _registration(_A, facts=("phase", "changes")),
@@ -254,6 +255,8 @@ KINDS: dict[MailKind, Kind] = {
         frozenset({"reason"}),
     ),
     MailKind.ACCOUNT_CHANGE_WITHDRAWN: _account(Audience(R.OFFICE, permission=P.ACCOUNT_CONFIRM)),
+    # the address: an applicant's, who has no login yet
+    MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
 }
 
 
