@@ -148,7 +148,8 @@ def _production_problems(env: Mapping[str, str], values: Mapping[str, object]) -
             problems.append(f"{name}: at least 32 characters in production")
     if env.get("PORTAL_SECRET_KEY") and env.get("PORTAL_SECRET_KEY") == env.get("PORTAL_PASSWORD_SALT"):
         problems.append("PORTAL_PASSWORD_SALT: must differ from PORTAL_SECRET_KEY")
-    for name in ("PORTAL_DATABASE_URL", "PORTAL_SMTP_URL", "PORTAL_OFFICE_MAIL", "PORTAL_OFFICE_PHONE"):
+    office = ("PORTAL_OFFICE_MAIL", "PORTAL_OFFICE_PHONE", "PORTAL_OFFICE_ADDRESS")
+    for name in ("PORTAL_DATABASE_URL", "PORTAL_SMTP_URL", *office):
         if not env.get(name):
             problems.append(f"{name}: must be set in production")
     if not str(values.get("base_url", "")).startswith("https://"):

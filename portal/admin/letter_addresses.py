@@ -13,6 +13,7 @@ from wtforms.widgets import HiddenInput
 from portal.admin.acts import Needed, VersionForm, status, submitted
 from portal.admin.contact_changes import ITEMS
 from portal.admin.door import page
+from portal.admin.letter_formats import kind_word
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Letter
@@ -119,16 +120,17 @@ class LetterAddresses(_View):
             "admin/letter/address.html",
             form=form,
             items=[
-                (form[name], str(ITEMS[name]), getattr(to.data, name), WIDTHS.get(name, ""))
-                for name in form.contact_data().__dataclass_fields__
-                if name in form
+                (field, str(ITEMS[field.short_name]), getattr(to.data, field.short_name))
+                for field in form
+                if field.short_name in ITEMS
             ],
             parents=[(self.name, self.get_url(".index_view")), (row.number, back)],
             facts=[
                 (_("通知書番号"), row.number),
-                (_("種類"), label(row.kind)),
+                (_("種類"), kind_word(row)),
                 (_("前の送り先"), row.addressee),
             ],
+            widths=WIDTHS,
             logins=bool(row.content["logins"]),
             back=back,
         )

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from portal.admin.acts import ProvenForm, Question, VersionForm, status, submitted
 from portal.admin.door import page
+from portal.admin.letter_formats import kind_word
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Event, Letter, LetterState
@@ -19,7 +20,7 @@ from portal.permissions import Permission
 from portal.services import documents, letter_present, letters
 from portal.services.letter_words import from_json
 from portal.web import actor
-from portal.web_text import day, label
+from portal.web_text import day
 
 if TYPE_CHECKING:
     from portal.admin.base import SecretariatView as _View
@@ -38,7 +39,7 @@ class LetterPrints(_View):
         back = str(self.get_url(".details_view", id=row.id))
         facts = [
             (_("通知書番号"), row.number),
-            (_("種類"), label(row.kind)),
+            (_("種類"), kind_word(row)),
             (_("送り先"), row.addressee),
         ]
         parents = [(self.name, self.get_url(".index_view")), (row.number, back)]

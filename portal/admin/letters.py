@@ -26,7 +26,7 @@ from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.letter_addresses import LetterAddresses
 from portal.admin.letter_batches import keys_asked, pairs, shortened
 from portal.admin.letter_batches import views as batch_views
-from portal.admin.letter_formats import addressee, on_day, state_and_wait, waiting_days, with_kind
+from portal.admin.letter_formats import addressee, kind_word, on_day, state_and_wait, waiting_days, with_kind
 from portal.admin.letter_forms import TogetherForm, VoidForm, day_form
 from portal.admin.letter_prints import LetterPrints
 from portal.admin.offered import not_offered
@@ -73,7 +73,7 @@ class LetterView(LetterAddresses, LetterPrints, KeySearch, SecretariatView):
     column_formatters: Any = {
         "number": with_kind,
         "addressee": lambda _v, _c, m, _n: addressee(m),
-        "kind": formats.word,
+        "kind": lambda _v, _c, m, _n: kind_word(m),
         "state": state_and_wait,
         "created_at": on_day,
         "printed_at": on_day,
@@ -150,6 +150,7 @@ class LetterView(LetterAddresses, LetterPrints, KeySearch, SecretariatView):
             "logins": [login.login_id for login in kept.logins],
             "address": kept.address,
             "moved_to": self._moved_to(model),
+            "kind": kind_word(model),
             # a returned letter: whose the change of the address is
             "own_affair": returned and self.may_correct(model) is Refusal.ADDRESS_BY_APPLICATION,
             "office_affair": returned and self.may_correct(model) is None,

@@ -85,6 +85,8 @@ _TITLES = {
     LetterKind.REJECTION: "ASSETシステム登録申請の却下通知書",
     LetterKind.REISSUE: "ASSETシステム初期パスワード再発行通知書",
 }
+#: the title of a letter with the login of a further person
+NEW_LOGIN = "ASSETシステムログインID発行通知書"
 _LOGIN_KINDS = {
     Role.HOLDER_A: ("目標保有者A", "すべての機能"),
     Role.HOLDER_B: ("目標保有者B", "排出量管理のみ"),
@@ -181,7 +183,7 @@ def reissue(
     frame = _frame(LetterKind.REISSUE, number, written_on, contact_address(participant.contact))
     opening = "下記のログインIDの初期パスワードを再発行しました。これまでのパスワードは使えません。"
     if new:
-        frame = replace(frame, title="ASSETシステムログインID発行通知書")
+        frame = replace(frame, title=NEW_LOGIN)
         names = "、".join(f"{user.name} 様" for user in users)
         opening = f"{names}がお使いになるログインIDを、下記のとおり発行しました。"
     return replace(
