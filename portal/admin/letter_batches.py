@@ -29,7 +29,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
-from portal.admin.letter_formats import addressee
+from portal.admin.letter_formats import addressee, kind_word
 from portal.admin.offered import not_offered
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
@@ -167,6 +167,7 @@ class LetterBatchView(SecretariatView):
             "problems": texts(problems),
             "numbers": numbers,
             "addressee": addressee,
+            "kind_word": kind_word,
             "given_up": job is not None and job.state is JobState.FAILED,
             "percent": 100 * job.progress // job.total if job is not None and job.total else 0,
             "rows": [found[one] for one in model.letter_ids if one in found],

@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from portal import clock
-from portal.admin import formats
 from portal.admin.acts import KeySearch, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -188,6 +187,16 @@ class LetterView(LetterAddresses, LetterPrints, KeySearch, SecretariatView):
         # first what is still to do
         steps = [address, again] if self._moved_to(model) is None else [again, address]
         return [steps[0], replace(steps[1], tone="other")]
+
+    def later_for(self, model: Letter) -> tuple[Any, Any] | None:
+        if model.state is not LetterState.VOID:
+            return None
+        head = _("この通知書は取り消されました")
+        if model.content["logins"]:
+            return head, _(
+                "パスワードの通知書が要るときは、参加者の画面の「パスワードを再発行する」で作ります。"
+            )
+        return head, _("印刷も発送もされません。")
 
     def history_of(self, model: Letter) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("letter", [model.id])])

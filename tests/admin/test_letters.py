@@ -175,13 +175,13 @@ def test_what_came_back_says_what_to_do_and_where_it_would_go(
     assert "通知第0001号" in clerk.get("/admin/letter/returned/").text
     assert "届かずに戻ってきた通知書" in clerk.get("/admin/").text
     page = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "届かずに戻ってきました" in page and "送り先が変わりました" not in page
+    assert "届かずに戻ってきました" in page and "新しい送り先が登録" not in page
     with one_transaction(session):
         session.execute(
             update(Contact).where(Contact.postal_code == "980-0001").values(postal_code="060-9999")
         )
     page = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "送り先が変わりました" in page and "〒060-9999" in page
+    assert "新しい送り先が登録されています" in page and "〒060-9999" in page
     assert "〒060-9999" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text
 
 
@@ -219,7 +219,7 @@ def test_a_waiting_letter_is_voided_on_its_page_and_is_then_offered_nothing(
     session.expire_all()
     assert session.get_one(Letter, waiting[0]).state is LetterState.VOID
     shown = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "取消済" in shown
+    assert "取消済" in shown and "参加者の画面の「パスワードを再発行する」" in shown
     assert "/admin/letter/print/" not in shown
     assert "この操作は、いまはできません。" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text
 
