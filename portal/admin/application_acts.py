@@ -12,7 +12,7 @@ from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import BooleanField, DateField, HiddenField, RadioField
-from wtforms.validators import InputRequired
+from wtforms.validators import Optional
 
 from portal.admin import application_words
 from portal.admin.acts import Needed, ReasonForm, VersionForm, ask, status, submitted
@@ -45,8 +45,10 @@ class CorrectionForm(ReasonForm):
 
     answer_by = DateField(
         _l("提出期限"),
-        validators=[InputRequired(_l("日付を入力してください。"))],
-        description=_l("補正した申請書が事務局に届く日。手紙に載ります。"),
+        validators=[Optional()],
+        description=_l(
+            "補正した申請書が事務局に届く日。手紙に載ります。空欄のときは14日後などの、いつもの日になります。"
+        ),
     )
 
 
