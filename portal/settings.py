@@ -34,6 +34,8 @@ class Settings:
     mail_sender: str = "ASSET事務局 <asset@example.go.jp>"
     office_mail: str = "asset@example.go.jp"
     office_phone: str = "03-0000-0000"
+    #: postal code and address in one line, as letters print it
+    office_address: str = "〒100-0000 東京都みほん区みほん1-2-3"
     trusted_proxies: int = 0
     idle_minutes: int = 30
     fresh_minutes: int = 10
@@ -64,6 +66,7 @@ _PLAIN = {
     "PORTAL_MAIL_SENDER": "mail_sender",
     "PORTAL_OFFICE_MAIL": "office_mail",
     "PORTAL_OFFICE_PHONE": "office_phone",
+    "PORTAL_OFFICE_ADDRESS": "office_address",
     "PORTAL_SECRET_KEY": "secret_key",
     "PORTAL_PASSWORD_SALT": "password_salt",
 }
@@ -145,7 +148,8 @@ def _production_problems(env: Mapping[str, str], values: Mapping[str, object]) -
             problems.append(f"{name}: at least 32 characters in production")
     if env.get("PORTAL_SECRET_KEY") and env.get("PORTAL_SECRET_KEY") == env.get("PORTAL_PASSWORD_SALT"):
         problems.append("PORTAL_PASSWORD_SALT: must differ from PORTAL_SECRET_KEY")
-    for name in ("PORTAL_DATABASE_URL", "PORTAL_SMTP_URL", "PORTAL_OFFICE_MAIL", "PORTAL_OFFICE_PHONE"):
+    office = ("PORTAL_OFFICE_MAIL", "PORTAL_OFFICE_PHONE", "PORTAL_OFFICE_ADDRESS")
+    for name in ("PORTAL_DATABASE_URL", "PORTAL_SMTP_URL", *office):
         if not env.get(name):
             problems.append(f"{name}: must be set in production")
     if not str(values.get("base_url", "")).startswith("https://"):

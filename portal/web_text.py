@@ -49,6 +49,7 @@ from portal.models import (
 )
 from portal.permissions import Role
 from portal.services.compliance import Compliance
+from portal.services.letter_addresses import LearntBy
 
 _WEEKDAYS = "月火水木金土日"
 NOTHING = "—"
@@ -115,6 +116,8 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (TargetState.PROPOSED, _l("確認待ち"), "go"),
     (TargetState.CONFIRMED, _l("確定"), "good"),
     (TargetState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (LearntBy.TELEPHONE, _l("電話で確かめた"), ""),
+    (LearntBy.PAPER, _l("新しい書面が届いた"), ""),
     (LetterKind.COMPLETION, _l("登録完了通知書"), ""),
     (LetterKind.CORRECTION, _l("補正のお願い"), ""),
     (LetterKind.REJECTION, _l("却下の通知書"), ""),

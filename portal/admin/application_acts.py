@@ -11,7 +11,8 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
-from wtforms import BooleanField, HiddenField, RadioField
+from wtforms import BooleanField, DateField, HiddenField, RadioField
+from wtforms.validators import Optional
 
 from portal.admin import application_words
 from portal.admin.acts import Needed, ReasonForm, VersionForm, ask, status, submitted
@@ -23,7 +24,7 @@ from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import RegistrationApplication
 from portal.permissions import Permission
-from portal.services import application_desk, registration
+from portal.services import application_desk, letter_requests, registration
 from portal.services.near_duplicates import NearDuplicate, near_duplicates
 from portal.services.registration_checks import late_problem
 from portal.services.registration_data import OPEN_STATES, data_of
@@ -39,6 +40,18 @@ class PapersForm(VersionForm):
 
     seal_received = BooleanField(_l("申請書に社印がある"))
     consent_received = BooleanField(_l("個人情報提供の同意書（責任者印あり）を受け取った"))
+
+
+class CorrectionForm(ReasonForm):
+    """What must be put right, and by when."""
+
+    answer_by = DateField(
+        _l("提出期限"),
+        validators=[Optional()],
+        description=_l(
+            "補正した申請書が事務局に届く日。手紙に載ります。空欄のときは14日後などの、いつもの日になります。"
+        ),
+    )
 
 
 class AcceptForm(VersionForm):
@@ -123,12 +136,29 @@ class ApplicationActs(ApplicationList):
 
     @page("/correction/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
     def correction_view(self) -> Any:
-        return self._reasoned(
-            _("補正を求める"),
-            _("直していただくところを、申請者に手紙で知らせます。手紙を送ることは、メールでも伝えます。"),
-            registration.ask_correction,
-            _("補正を求めました。手紙が印刷を待っています。"),
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        usual = letter_requests.usual_answer_by(db_session(), row)
+        form = CorrectionForm(data={"version": row.version, "answer_by": usual})
+        done = submitted(
+            form,
+            lambda: registration.ask_correction(
+                db_session(),
+                row_id,
+                form["reason"].data,
+                answer_by=form["answer_by"].data,
+                actor=actor(),
+                version=form["version"].data,
+            ),
         )
+        if done is not None:
+            flash(_("補正を求めました。手紙が印刷を待っています。"), "good")
+            return redirect(self._details(row_id))
+        title = _("補正を求める")
+        say = _("直していただくところを、申請者に手紙で知らせます。手紙を送ることは、メールでも伝えます。")
+        return ask(self, form, self._question(self._row(), title, say=say, verb=title))
 
     @page("/reject/", Permission.REGISTRATION_DECIDE, methods=("GET", "POST"))
     def reject_view(self) -> Any:

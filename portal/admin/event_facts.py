@@ -37,6 +37,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
+from portal.services.letter_addresses import LearntBy
 from portal.web_text import NOTHING, day, label, moment, number, phase_name
 
 _FACTS: dict[str, Any] = {
@@ -72,6 +73,8 @@ _FACTS: dict[str, Any] = {
     "rows": _l("行数"),
     "bad": _l("不備のある行"),
     "file": _l("ファイル名"),
+    "answer_by": _l("提出期限"),
+    "learnt_by": _l("確かめた方法"),
 }
 #: what bears the number of a phase
 _PHASES = ("phase", "phase_proposal")
@@ -99,7 +102,12 @@ _KINDS: dict[str, type[StrEnum]] = {
     "registration_application": ScanKind,
     "company_change": ParticipantKind,
 }
-_ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
+_ENUMS: dict[str, type[StrEnum]] = {
+    "opinion": Opinion,
+    "role": Role,
+    "side": ReviewSide,
+    "learnt_by": LearntBy,
+}
 
 
 def fact_lines(event: Event) -> list[tuple[str, str]]:

@@ -94,6 +94,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.LETTER_BATCH_FAILED: _l("通知書のまとめ印刷ができませんでした"),
     EventTag.IMPORT_CLEARED: _l("一括取り込みのファイルと行の内容を消去しました"),
     EventTag.LETTER_VOIDED: _l("印刷待ちの通知書を取り消しました"),
+    EventTag.LETTER_ADDRESS_CORRECTED: _l("届かなかった通知書の送り先を直しました"),
+    EventTag.REISSUE_ASKED: _l("パスワード再発行の通知書を作りました"),
     EventTag.PHASE_PROPOSED: _l("期の開始または期限の変更を起案しました"),
     EventTag.PHASE_PROPOSAL_CONFIRMED: _l("期の開始または期限の変更を確定しました"),
     EventTag.PHASE_PROPOSAL_WITHDRAWN: _l("期の開始または期限の変更の起案を取り下げました"),

@@ -29,7 +29,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
-from portal.admin.letter_formats import addressee
+from portal.admin.letter_formats import addressee, kind_word
 from portal.admin.offered import not_offered
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
@@ -152,7 +152,10 @@ class LetterBatchView(SecretariatView):
             steps.append(Step(_("発送をまとめて記録する"), url))
             if not (lives and fits(model)):
                 again = self.get_url(".start_view", again=model.id)
-                steps.append(Step(_("もう一度まとめて印刷する"), again, "other"))
+                # whoever cannot open the PDF any more needs just this
+                steps.insert(
+                    0 if lives and own else len(steps), Step(_("もう一度まとめて印刷する"), again, "other")
+                )
         return steps
 
     def details_context(self, model: LetterBatch) -> dict[str, Any]:
@@ -164,12 +167,14 @@ class LetterBatchView(SecretariatView):
             "problems": texts(problems),
             "numbers": numbers,
             "addressee": addressee,
+            "kind_word": kind_word,
             "given_up": job is not None and job.state is JobState.FAILED,
             "percent": 100 * job.progress // job.total if job is not None and job.total else 0,
             "rows": [found[one] for one in model.letter_ids if one in found],
             "over": letter_batches.is_over(model),
             "opens_here": fits(model),
-            "elsewhere": texts([Problem(Refusal.BATCH_ELSEWHERE)])[0],
+            "own": model.created_by_id == actor().id,
+            "to_post": len(letter_batches.to_post(db_session(), model)),
         }
 
     @expose("/details/")
@@ -204,7 +209,8 @@ class LetterBatchView(SecretariatView):
         rows, also = self._chosen()
         states = {LetterState.WAITING, *also}
         chosen = [row for row in rows if row.state in states]
-        if request.method == "GET" and (away := self._not_now(chosen)) is not None:
+        instead_of = self._instead_of()
+        if request.method == "GET" and (away := self._not_now(chosen, instead_of)) is not None:
             return away
         public = sealed.public_of(private_key(make=True) or b"")
         form = StartForm(data={"chosen": ",".join(str(row.id) for row in chosen)})
@@ -217,6 +223,7 @@ class LetterBatchView(SecretariatView):
                     public,
                     actor=actor(),
                     also=also,
+                    instead_of=instead_of,
                     key=form["key"].data,
                 ).id
             ),
@@ -224,12 +231,20 @@ class LetterBatchView(SecretariatView):
         if made is not None:
             return redirect(self.get_url(".details_view", id=made))
         rows, _also = self._chosen()
-        return ask(self, form, self._question(rows, states))
+        return ask(self, form, self._question(rows, states, lost=instead_of is not None))
 
-    def _not_now(self, chosen: Sequence[Letter]) -> Any:
+    def _instead_of(self) -> int | None:
+        """The reader's own PDF that is printed again because it does not open here: it goes first."""
+        again = keys_asked("again")
+        row = self.get_one(again[0]) if again else None
+        if row is None or row.created_by_id != actor().id or row.state is not BatchState.READY or fits(row):
+            return None
+        return int(row.id)
+
+    def _not_now(self, chosen: Sequence[Letter], instead_of: int | None) -> Any:
         """On GET: where to go instead, with a word."""
         open_one = letter_batches.unfinished(db_session(), actor())
-        if open_one is not None:
+        if open_one is not None and open_one.id != instead_of:
             flash(texts([Problem(Refusal.BATCH_OPEN)])[0], "warn")
             return redirect(self.get_url(".details_view", id=open_one.id))
         if not chosen:
@@ -237,7 +252,9 @@ class LetterBatchView(SecretariatView):
             return redirect(self.get_url("letter.index_view"))
         return None
 
-    def _question(self, rows: Sequence[Letter], states: Collection[LetterState]) -> Question:
+    def _question(
+        self, rows: Sequence[Letter], states: Collection[LetterState], *, lost: bool = False
+    ) -> Question:
         chosen = [row for row in rows if row.state in states]
         others = [row for row in rows if row.state not in states]
         logins = {login["login_id"] for row in chosen for login in row.content["logins"]}
@@ -249,6 +266,8 @@ class LetterBatchView(SecretariatView):
         if others:
             names = _("、").join(shortened([row.number for row in others]))
             facts.append((_("印刷しない通知書（印刷待ちではないもの）"), names))
+        if lost:
+            facts.append((_("開けなくなったPDF"), _("印刷を始めるときに消去します。")))
         parents = [
             (_("通知書の印刷"), self.get_url("letter.index_view")),
             (self.name, self.get_url(".index_view")),

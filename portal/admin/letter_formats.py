@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal import clock
-from portal.models import Letter, LetterState
+from portal.models import Letter, LetterKind, LetterState
+from portal.services import letter_words
 from portal.services.queues import GUIDES, QueueKind
 from portal.web_text import NOTHING, badge, days, label, short_day
 
@@ -19,6 +20,13 @@ def addressee(letter: Letter) -> Markup:
     to = letter.content["address"]
     shown = Markup('{}<br>{}<span class="as-table__more">〒{}</span>')
     return shown.format(to["company"], to["name"].replace(" ", "\u00a0"), to["postal_code"])
+
+
+def kind_word(letter: Letter) -> str:
+    """What the letter is; one with the login of a further person reissues nothing."""
+    if letter.kind is LetterKind.REISSUE and letter.content["title"] == letter_words.NEW_LOGIN:
+        return _("ログインID発行通知書")
+    return label(letter.kind)
 
 
 def waiting_days(letter: Letter) -> int | None:
@@ -60,4 +68,4 @@ def on_day(_view: Any, _context: Any, model: Letter, name: str) -> Any:
 
 def with_kind(_view: Any, _context: Any, model: Letter, _name: str) -> Any:
     shown = Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>')
-    return shown.format(model.number, label(model.kind))
+    return shown.format(model.number, kind_word(model))

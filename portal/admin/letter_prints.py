@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from portal.admin.acts import ProvenForm, Question, VersionForm, status, submitted
 from portal.admin.door import page
+from portal.admin.letter_formats import kind_word
 from portal.admin.offered import not_offered
 from portal.extensions import db_session
 from portal.models import Event, Letter, LetterState
@@ -18,7 +20,7 @@ from portal.permissions import Permission
 from portal.services import documents, letter_present, letters
 from portal.services.letter_words import from_json
 from portal.web import actor
-from portal.web_text import label
+from portal.web_text import day
 
 if TYPE_CHECKING:
     from portal.admin.base import SecretariatView as _View
@@ -37,7 +39,7 @@ class LetterPrints(_View):
         back = str(self.get_url(".details_view", id=row.id))
         facts = [
             (_("通知書番号"), row.number),
-            (_("種類"), label(row.kind)),
+            (_("種類"), kind_word(row)),
             (_("送り先"), row.addressee),
         ]
         parents = [(self.name, self.get_url(".index_view")), (row.number, back)]
@@ -88,6 +90,12 @@ class LetterPrints(_View):
         logins = [login.login_id for login in content.logins]
         address = content.address
         where = [(_("住所"), _("〒%(code)s　%(address)s", code=address.postal_code, address=address.address))]
+        due = content.answer_by and date.fromisoformat(content.answer_by)
+        if due and content.answer_by != row.content.get("answer_by"):
+            moved = _("%(day)s（前の期限を過ぎたため、印刷する日から14日後にします）", day=day(due))
+            where.append((_("提出期限"), moved))
+        elif due:
+            where.append((_("提出期限"), day(due)))
         verb = _("通知書を印刷する") if not row.prints else _("もう一度印刷する")
         if not logins:
             say = _("通知書のPDFをダウンロードします。印刷して、担当者に送ってください。")

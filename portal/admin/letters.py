@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, ClassVar, cast
 
 from flask import flash, redirect, request
@@ -16,28 +17,30 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from portal import clock
-from portal.admin import formats
 from portal.admin.acts import KeySearch, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.admin.letter_addresses import LetterAddresses
 from portal.admin.letter_batches import keys_asked, pairs, shortened
 from portal.admin.letter_batches import views as batch_views
-from portal.admin.letter_formats import addressee, on_day, state_and_wait, waiting_days, with_kind
+from portal.admin.letter_formats import addressee, kind_word, on_day, state_and_wait, waiting_days, with_kind
 from portal.admin.letter_forms import TogetherForm, VoidForm, day_form
 from portal.admin.letter_prints import LetterPrints
 from portal.admin.offered import not_offered
+from portal.errors import Refusal
 from portal.extensions import db_session
 from portal.models import Letter, LetterBatch, LetterKind, LetterState
 from portal.permissions import Permission
 from portal.services import access, letter_batches, letter_present, letters
+from portal.services.letter_pdf import LetterAddress
 from portal.services.letter_words import from_json
 from portal.web import actor
 from portal.web_text import label
 
 
-class LetterView(LetterPrints, KeySearch, SecretariatView):
+class LetterView(LetterAddresses, LetterPrints, KeySearch, SecretariatView):
     """通知書の印刷."""
 
     permission_view = Permission.REGISTRATION_VIEW
@@ -69,7 +72,7 @@ class LetterView(LetterPrints, KeySearch, SecretariatView):
     column_formatters: Any = {
         "number": with_kind,
         "addressee": lambda _v, _c, m, _n: addressee(m),
-        "kind": formats.word,
+        "kind": lambda _v, _c, m, _n: kind_word(m),
         "state": state_and_wait,
         "created_at": on_day,
         "printed_at": on_day,
@@ -140,14 +143,24 @@ class LetterView(LetterPrints, KeySearch, SecretariatView):
         return model.number
 
     def details_context(self, model: Letter) -> dict[str, Any]:
-        kept, now = from_json(model.content), letter_present.present(db_session(), model)
+        kept = from_json(model.content)
+        returned = model.state is LetterState.RETURNED
         return {
             "logins": [login.login_id for login in kept.logins],
             "address": kept.address,
-            # where it would go if it were printed now
-            "moved_to": now.address if now.address != kept.address else None,
+            "moved_to": self._moved_to(model),
+            "kind": kind_word(model),
+            # a returned letter: whose the change of the address is
+            "own_affair": returned and self.may_correct(model) is Refusal.ADDRESS_BY_APPLICATION,
+            "office_affair": returned and self.may_correct(model) is None,
+            "answer_by": date.fromisoformat(kept.answer_by) if kept.answer_by else None,
             "participant": letter_present.reader_of(db_session(), model),
         }
+
+    def _moved_to(self, model: Letter) -> LetterAddress | None:
+        """Where it would go if it were printed now, if that is somewhere else."""
+        now = letter_present.present(db_session(), model).address
+        return now if now != from_json(model.content).address else None
 
     def steps_for(self, model: Letter) -> Sequence[Step]:
         if not self.allows(Permission.LETTER_PRINT):
@@ -168,7 +181,22 @@ class LetterView(LetterPrints, KeySearch, SecretariatView):
             return [Step(_("発送を記録する"), at("post_view")), again]
         if model.state is LetterState.POSTED:
             return [Step(_("返送を記録する"), at("return_view"), "other"), replace(again, tone="other")]
-        return [again]
+        if self.may_correct(model) is not None or not self.allows(Permission.REGISTRATION_EDIT):
+            return [again]
+        address = Step(_("送り先を直す"), at("address_view"))
+        # first what is still to do
+        steps = [address, again] if self._moved_to(model) is None else [again, address]
+        return [steps[0], replace(steps[1], tone="other")]
+
+    def later_for(self, model: Letter) -> tuple[Any, Any] | None:
+        if model.state is not LetterState.VOID:
+            return None
+        head = _("この通知書は取り消されました")
+        if model.content["logins"]:
+            return head, _(
+                "パスワードの通知書が要るときは、参加者の画面の「パスワードを再発行する」で作ります。"
+            )
+        return head, _("印刷も発送もされません。")
 
     def history_of(self, model: Letter) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("letter", [model.id])])

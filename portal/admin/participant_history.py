@@ -34,6 +34,13 @@ _SCREENS = {
 }
 
 
+def _cause(line: RegistrationVersion) -> str:
+    """What brought the change; a contact change without an application followed a returned letter."""
+    if line.cause is RecordCause.CONTACT_CHANGE and line.cause_id is None:
+        return _("届かなかった通知書の送り先の訂正")
+    return label(line.cause)
+
+
 class DayForm(AdminForm):
     """Which day, which item. Read from the address: a page that can be sent to a colleague."""
 
@@ -127,7 +134,7 @@ class HistoryPages:
                 record_words.shown(one.item, span.value),
                 span.since,
                 span.until,
-                label(line.cause),
+                _cause(line),
                 self._cause_url(line),
                 line.actor.name if line.actor is not None else _("システム"),
             )

@@ -7,7 +7,7 @@ from typing import Any
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectMultipleField
+from wtforms import SelectMultipleField, StringField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal.admin.acts import Needed, ProvenKeyForm, Question, ask, submitted
@@ -29,6 +29,13 @@ class ReissueForm(ProvenKeyForm):
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
+    reason = StringField(
+        _l("理由"),
+        validators=[Needed()],
+        description=_l(
+            "200文字まで。事務局の記録に残ります。通知書には載りません。例：通知書をなくしたと電話があった"
+        ),
+    )
 
 
 def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
@@ -43,7 +50,14 @@ def reissue_page(view: Any, row: Holder | Trader | Verifier) -> Any:
     def write() -> Reissue:
         form.prove()
         chosen = form["logins"].data or []
-        return reissues.ask(db_session(), row, chosen, actor=actor(), key=form["key"].data)
+        return reissues.ask(
+            db_session(),
+            row,
+            chosen,
+            reason=form["reason"].data,
+            actor=actor(),
+            key=form["key"].data,
+        )
 
     made = submitted(form, write)
     if made is not None:

@@ -183,3 +183,6 @@ class Refusal(StrEnum):
     BANKING_BEFORE_DEADLINE = auto()
     ADJUSTMENT_BEFORE_TARGET_REPORTS = auto()
     CHOICE_NEEDED = auto()
+    ADDRESS_BY_APPLICATION = auto()
+    ANSWER_BY_PAST = auto()
+    ANSWER_BY_FAR = auto()

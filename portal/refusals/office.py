@@ -157,4 +157,16 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "{day}に排出枠を発行しています。それより後の日には変えられません。",
         "Allowances were issued on {day}. It cannot be moved behind that day.",
     ),
+    Refusal.ADDRESS_BY_APPLICATION: (
+        "この参加者は、もうログインしています。連絡先は、本人がオンラインで申請して変更します。",
+        "This participant has logged in already. It changes its contact data by its own online application.",
+    ),
+    Refusal.ANSWER_BY_PAST: (
+        "提出期限は、明日以降の日付にしてください。",
+        "The answer must be due tomorrow or later.",
+    ),
+    Refusal.ANSWER_BY_FAR: (
+        "提出期限は、{last}までの日付にしてください。",
+        "The answer must be due by {last}.",
+    ),
 }

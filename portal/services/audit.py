@@ -142,6 +142,8 @@ class EventTag(StrEnum):
     BANKING_WITHDRAWN = auto()
     BANKING_PROPOSED = auto()
     STATEMENT_MADE = auto()
+    LETTER_ADDRESS_CORRECTED = auto()
+    REISSUE_ASKED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)

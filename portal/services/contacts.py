@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -137,19 +138,25 @@ def present(participant: Participant) -> ContactData:
     )
 
 
-def _tidied(data: ContactData, participant: Participant) -> ContactData:
+def tidied(data: ContactData, *, with_b: bool) -> ContactData:
+    """``data`` as it will be stored; address B only where there may be a login B."""
     values: dict[str, Any] = {
         name: tidy_code(value) if name in _CODES else tidy(value) for name, value in asdict(data).items()
     }
     for name in _OPTIONAL:
         values[name] = values[name] or None
-    if not isinstance(participant, Holder):
+    if not with_b:
         values["mail_b"] = None
     return replace(data, **values)
 
 
 def contact_problems(data: ContactData, participant: Participant) -> list[Problem]:
     """Everything wrong with new contact data, each at its field."""
+    return problems_of(data, [company.name for company in companies(participant)])
+
+
+def problems_of(data: ContactData, names: Collection[str]) -> list[Problem]:
+    """Everything wrong with contact data, each at its field; the company must be one of ``names``."""
     problems = []
     for name, value in asdict(data).items():
         if not value:
@@ -162,7 +169,7 @@ def contact_problems(data: ContactData, participant: Participant) -> list[Proble
         found = _SHAPES[name](value, name) if name in _SHAPES else glyph_problem(value, name)
         if found is not None:
             problems.append(found)
-    if data.company and data.company not in [company.name for company in companies(participant)]:
+    if data.company and data.company not in names:
         problems.append(Problem(Refusal.CONTACT_ELSEWHERE, "company"))
     return problems
 
@@ -185,7 +192,7 @@ def apply_for_change(
     """
     access.check(actor, Permission.CONTACT_CHANGE_APPLY)
     participant = own_participant(session, actor)
-    data = _tidied(data, participant)
+    data = tidied(data, with_b=isinstance(participant, Holder))
     content = asdict(data)
     made = once.earlier(session, key, "contact_change", content, actor=actor)
     if made is not None:
@@ -223,8 +230,12 @@ def apply_for_change(
 
 def changed_items(change: ContactChange) -> list[str]:
     """The fields in which old and new differ, in the form's order."""
-    names = ContactData.__dataclass_fields__
-    return [name for name in names if change.old.get(name) != change.new.get(name)]
+    return differing(change.old, change.new)
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The items of contact data in which ``old`` and ``new`` differ, in the form's order."""
+    return [name for name in ContactData.__dataclass_fields__ if old.get(name) != new.get(name)]
 
 
 def _tell(session: Session, kind: MailKind, participant: Participant, actor: User, **more: Any) -> None:
@@ -271,14 +282,14 @@ def accept_change(
         holder_id=participant.id if isinstance(participant, Holder) else None,
         items=changed_items(change),
     )
-    _write(participant, old, new)
+    write(participant, old, new)
     records.keep(session, participant, RecordCause.CONTACT_CHANGE, actor=actor, cause_id=change.id)
     # address B gets report mail only (safety 17): that it changed is told to A
     _tell(
         session, MailKind.CONTACT_CHANGE_ACCEPTED, participant, actor, changes=in_words(changed_items(change))
     )
     if old.mail != new.mail:
-        used = _still_used(session, old.mail)
+        used = still_used(session, old.mail)
         _tell(
             session,
             MailKind.CONTACT_CHANGED_OLD_ADDRESS,
@@ -290,14 +301,15 @@ def accept_change(
     return change
 
 
-def _still_used(session: Session, address: str) -> bool:
+def still_used(session: Session, address: str) -> bool:
     """Whether some active login (B's, another participant's) goes on being told at ``address``."""
     session.flush()
     query = select(User.id).where(User.email == address, User.active.is_(True)).limit(1)
     return session.scalar(query) is not None
 
 
-def _write(participant: Participant, old: ContactData, new: ContactData) -> None:
+def write(participant: Participant, old: ContactData, new: ContactData) -> None:
+    """Let ``new`` stand in place of ``old``: contact person, logins' names and addresses, search keys."""
     contact = participant.contact
     contact.organisation = next(c for c in companies(participant) if c.name == new.company)
     for name in (

@@ -100,6 +100,8 @@ class LetterContent:
     notes: tuple[tuple[str, tuple[str, ...]], ...]
     footer: str
     words: LetterWords = LetterWords()
+    #: the ISO day by which the letter asks to be answered; the notes say it in words
+    answer_by: str = ""
 
 
 def render_letter(content: LetterContent) -> bytes:

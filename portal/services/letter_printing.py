@@ -89,13 +89,15 @@ def start(
     *,
     actor: User,
     also: Collection[LetterState] = (),
+    instead_of: int | None = None,
     key: str | None = None,
 ) -> LetterBatch:
     """Queue the printing of ``letter_ids`` as one PDF, sealed for the holder of ``public_key``'s other half.
 
     Those that wait are printed, and those in a state of ``also`` (of ``AGAIN``) once more. What
-    somebody else printed before the work is done is left out and named. Raises ``Refused`` with
-    LETTERS_NONE, LETTERS_TOO_MANY, or BATCH_OPEN while the actor's last PDF was not fetched.
+    somebody else printed before the work is done is left out and named. ``instead_of``: a finished
+    PDF of the actor's that cannot be opened any more, which is destroyed first. Raises ``Refused``
+    with LETTERS_NONE, LETTERS_TOO_MANY, or BATCH_OPEN while the actor's last PDF was not fetched.
     """
     access.check(actor, Permission.LETTER_PRINT)
     ids = sorted(set(letter_ids))
@@ -109,6 +111,8 @@ def start(
     letter_batches.tidy_up(session)
     # two windows of one clerk: the second finds what the first began
     session.execute(select(User.id).where(User.id == actor.id).with_for_update())
+    if instead_of is not None:
+        letter_batches.destroy(session, instead_of, actor=actor)
     if letter_batches.unfinished(session, actor) is not None:
         raise refuse(Refusal.BATCH_OPEN)
     chosen = select(Letter.id, Letter.version).where(Letter.id.in_(ids), Letter.state.in_(states))

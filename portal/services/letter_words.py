@@ -5,11 +5,9 @@ Letters go out on paper in Japanese, whatever language their reader uses on scre
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from portal.models import (
@@ -32,6 +30,7 @@ from portal.services.letter_pdf import (
     LetterWords,
     LoginLine,
 )
+from portal.services.letter_points import points
 from portal.services.passwords import SHORTEST
 from portal.settings import Settings
 
@@ -45,6 +44,7 @@ class Office:
     mail: str = Settings.office_mail
     phone: str = Settings.office_phone
     password_days: int = Settings.initial_password_days
+    address: str = Settings.office_address
     base_url: str = Settings.base_url
 
 
@@ -55,7 +55,11 @@ def configure(settings: Settings) -> None:
     """Take the office's address and the life of initial passwords from ``settings``, at the start."""
     global _office
     _office = Office(
-        settings.office_mail, settings.office_phone, settings.initial_password_days, settings.base_url
+        settings.office_mail,
+        settings.office_phone,
+        settings.initial_password_days,
+        settings.office_address,
+        settings.base_url,
     )
 
 
@@ -64,6 +68,8 @@ def password_days() -> int:
     return _office.password_days
 
 
+#: how long an applicant has to put the paper right, if nothing else is said (decided)
+ANSWER_WITHIN = timedelta(days=14)
 #: a form sent by post without the minister's seal says so
 SENDER = ("環境省", "ASSET事務局", "（公印省略）")
 SITE_KINDS = {SiteKind.FACTORY: "工場", SiteKind.WORKPLACE: "事業場"}
@@ -79,6 +85,8 @@ _TITLES = {
     LetterKind.REJECTION: "ASSETシステム登録申請の却下通知書",
     LetterKind.REISSUE: "ASSETシステム初期パスワード再発行通知書",
 }
+#: the title of a letter with the login of a further person
+NEW_LOGIN = "ASSETシステムログインID発行通知書"
 _LOGIN_KINDS = {
     Role.HOLDER_A: ("目標保有者A", "すべての機能"),
     Role.HOLDER_B: ("目標保有者B", "排出量管理のみ"),
@@ -133,8 +141,15 @@ def _frame(kind: LetterKind, number: str, written_on: date, address: LetterAddre
         facts=(),
         logins=(),
         notes=(),
-        footer=f"お問い合わせ　ASSET事務局　電話 {_office.phone}（平日10時から17時まで）　"
-        f"電子メール {_office.mail}",
+        footer=_footer(),
+    )
+
+
+def _footer() -> str:
+    """Where the office is found, on every page of every letter."""
+    return (
+        f"お問い合わせ　環境省 ASSET事務局　{_office.address}\n"
+        f"電話 {_office.phone}（平日10時から17時まで）　電子メール {_office.mail}"
     )
 
 
@@ -168,7 +183,7 @@ def reissue(
     frame = _frame(LetterKind.REISSUE, number, written_on, contact_address(participant.contact))
     opening = "下記のログインIDの初期パスワードを再発行しました。これまでのパスワードは使えません。"
     if new:
-        frame = replace(frame, title="ASSETシステムログインID発行通知書")
+        frame = replace(frame, title=NEW_LOGIN)
         names = "、".join(f"{user.name} 様" for user in users)
         opening = f"{names}がお使いになるログインIDを、下記のとおり発行しました。"
     return replace(
@@ -184,19 +199,45 @@ def reissue(
 
 
 def correction(
-    application: RegistrationApplication, reason: str, number: str, written_on: date
+    application: RegistrationApplication, reason: str, number: str, written_on: date, answer_by: date
 ) -> LetterContent:
-    """補正依頼: what must be put right."""
+    """補正依頼: what must be put right, by when, and where the answer goes."""
     return replace(
         _frame(LetterKind.CORRECTION, number, written_on, application_address(application)),
         intro=(
             f"{_form_name(application)}を確認しました。",
-            "下記の事項を補正して、申請書を事務局へお送りください。",
+            "下記の事項を補正して、期限までに申請書を事務局へお送りください。",
         ),
         facts=application_facts(application),
-        notes=(("補正が必要な事項", _lines(reason)),),
+        notes=(("補正が必要な事項", points(reason)), _answer(answer_by)),
         words=_words("申請の内容"),
+        answer_by=answer_by.isoformat(),
     )
+
+
+_ANSWER = "期限とお送り先"
+
+
+def _answer(answer_by: date) -> tuple[str, tuple[str, ...]]:
+    """By when the corrected paper must arrive, and where."""
+    return (
+        _ANSWER,
+        (
+            f"期限　{day(answer_by)}（事務局に届く日）",
+            f"お送り先　{_office.address}\n環境省 ASSET事務局　登録担当　電話 {_office.phone}",
+        ),
+    )
+
+
+def answer_by(content: LetterContent, printed_on: date) -> date | None:
+    """By when a letter asks to be answered, if it is printed on that day; ``None`` if it asks nothing.
+
+    A letter that lay, or came back, until its day had passed gives the usual time anew (decided).
+    """
+    if not content.answer_by:
+        return None
+    given = date.fromisoformat(content.answer_by)
+    return given if given > printed_on else printed_on + ANSWER_WITHIN
 
 
 def rejection(
@@ -207,47 +248,13 @@ def rejection(
         _frame(LetterKind.REJECTION, number, written_on, application_address(application)),
         intro=(f"{_form_name(application)}を審査した結果、下記の理由により却下しました。",),
         facts=application_facts(application),
-        notes=(("却下の理由", _lines(reason)),),
+        notes=(("却下の理由", points(reason)),),
         words=_words("申請の内容"),
     )
 
 
 def _words(facts_heading: str) -> LetterWords:
     return replace(LetterWords(), facts_heading=facts_heading)
-
-
-#: how people mark the points they type: 1. １） (1) ① 一、 ・
-_MARK = re.compile(
-    r"[(（]\s*(\d{1,2})\s*[)）]\s*|(\d{1,2})\s*[.．、)）](?!\d)\s*|([①-⑳])\s*|([一二三四五六七八九十])、\s*|[・•]\s*"
-)
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    """The points of a reason: one a line, or as whoever typed it numbered them.
-
-    The letter numbers the points itself, so what was typed as 1, 2, 3 … goes, and a line without a
-    number belongs to the point above it. Other numbers stay: they name items of the form.
-    """
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    marks = [_MARK.match(line) for line in lines]
-    counted = [_number_of(mark) for mark in marks if mark is not None]
-    in_order = counted == list(range(1, len(counted) + 1)) or set(counted) == {None}
-    if len(counted) < 2 or marks[0] is None or not in_order:
-        return tuple(lines)
-    points: list[str] = []
-    for line, mark in zip(lines, marks, strict=True):
-        if mark is None:
-            points[-1] += f"\n{line}"
-        else:
-            points.append(line[mark.end() :])
-    return tuple(point for point in points if point.strip())
-
-
-def _number_of(mark: re.Match[str]) -> int | None:
-    typed = next((part for part in mark.groups() if part), None)
-    if typed is None:
-        return None
-    return int(typed) if typed.isdecimal() else int(unicodedata.numeric(typed))
 
 
 def application_facts(application: RegistrationApplication) -> tuple[tuple[str, str], ...]:
@@ -323,8 +330,14 @@ def to_print(
 
 
 def dated(content: LetterContent, printed_on: date) -> LetterContent:
-    """The letter under the office's present name, with the date of this printing."""
-    return replace(content, date_label=day(printed_on), sender_lines=SENDER)
+    """The letter under the office's present name and address, with the date of this printing."""
+    due = answer_by(content, printed_on)
+    if due is not None:
+        notes = tuple(
+            _answer(due) if heading == _ANSWER else (heading, some) for heading, some in content.notes
+        )
+        content = replace(content, notes=notes, answer_by=due.isoformat())
+    return replace(content, date_label=day(printed_on), sender_lines=SENDER, footer=_footer())
 
 
 def blackened(content: LetterContent) -> LetterContent:
@@ -355,4 +368,5 @@ def from_json(data: Mapping[str, Any]) -> LetterContent:
         notes=tuple((heading, tuple(lines)) for heading, lines in data["notes"]),
         footer=data["footer"],
         words=LetterWords(**words),
+        answer_by=data.get("answer_by", ""),  # letters kept before have none
     )

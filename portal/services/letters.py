@@ -103,14 +103,21 @@ def make_completion(
 
 
 def make_correction(
-    session: Session, application: RegistrationApplication, reason: str, *, actor: User
+    session: Session,
+    application: RegistrationApplication,
+    reason: str,
+    *,
+    answer_by: date | None = None,
+    actor: User,
 ) -> Letter:
-    """The letter that asks for a correction, waiting to be printed.
+    """The letter that asks for a correction by ``answer_by``, waiting to be printed.
 
-    Raises ``Refused(GLYPH_MISSING)``, at ``reason`` if the reason cannot be printed.
+    Raises ``Refused``: GLYPH_MISSING, at ``reason`` if the reason cannot be printed.
     """
     _check_reason(reason)
-    content = letter_words.correction(application, reason, _number(session, application), clock.today())
+    today = clock.today()
+    due = answer_by or today + letter_words.ANSWER_WITHIN
+    content = letter_words.correction(application, reason, _number(session, application), today, due)
     return _keep(session, LetterKind.CORRECTION, application, content, actor)
 
 
@@ -242,12 +249,22 @@ def is_again(letter: Letter) -> bool:
 def tell_of_passwords(session: Session, printed: Iterable[Letter], *, actor: User) -> None:
     """Mail whoever's password a reissue or a reprint has just replaced (B's: to A).
 
-    A first completion notice tells nobody: the acceptance did.
+    One mail for each address, naming every login of its participant that was replaced. A first
+    completion notice tells nobody: the acceptance did.
     """
     again = [letter for letter in printed if is_again(letter)]
     ids = {login["login_id"] for letter in again for login in letter.content["logins"]}
+    told: dict[tuple[Any, ...], list[User]] = {}
     for user in session.scalars(select(User).where(User.login_id.in_(ids)).order_by(User.id)) if ids else ():
-        notify(session, MailKind.PASSWORD_LETTER, user=user, actor=actor)
+        # a holder's logins are A's to know of (safety 17); a verifier's each have their own address
+        address = "" if user.holder_id is not None else (user.email or "").strip().casefold()
+        told.setdefault((user.holder_id, user.trader_id, user.verifier_id, address), []).append(user)
+    for users_told in told.values():
+        names = (
+            "、".join(user.login_id for user in users_told),
+            ", ".join(user.login_id for user in users_told),
+        )
+        notify(session, MailKind.PASSWORD_LETTER, user=users_told[0], actor=actor, logins=names)
 
 
 def mark_posted(
@@ -323,10 +340,19 @@ def void(
     return letter
 
 
+#: why a request for a correction that was not printed yet is void, by the act on the application
+_SETTLED = {
+    "correct": "申請が補正されたため",
+    "reject": "申請が却下されたため",
+    "withdraw": "申請が取り下げられたため",
+    "accept": "申請が承認されたため",
+}
+
+
 def void_corrections(
-    session: Session, application: RegistrationApplication, reason: str, *, actor: User
+    session: Session, application: RegistrationApplication, act: str, *, actor: User
 ) -> None:
-    """Void the application's requests for a correction that still wait to be printed: it is settled.
+    """Void the application's requests for a correction that still wait to be printed: ``act`` settled it.
 
     What was printed is with the applicant, or may be, and stays as it is.
     """
@@ -342,7 +368,7 @@ def void_corrections(
         .execution_options(populate_existing=True)
     )
     for letter in session.scalars(waiting).all():
-        workflow.advance(session, transitions.LETTER, letter, "void", actor=actor, reason=reason)
+        workflow.advance(session, transitions.LETTER, letter, "void", actor=actor, reason=_SETTLED[act])
 
 
 def _check_day(field: str, day: date, earliest: date | None) -> None:

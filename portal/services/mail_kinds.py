@@ -91,6 +91,7 @@ class MailKind(StrEnum):
     PHASE_CLOSED = auto()
     BOOKS_DISAGREED = auto()
     BANKING_WITHDRAWN = auto()
+    CONTACT_CORRECTED = auto()
 
 
 class Topic(StrEnum):
@@ -243,7 +244,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.LOGIN_UNLOCKED: _registration(Audience(R.SELF)),
     MailKind.LOGIN_DISABLED: _registration(Audience(R.SELF)),
     MailKind.LOGIN_ENABLED: _registration(Audience(R.SELF)),
-    MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True)),
+    MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True), facts=("logins",)),
     MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome", "file")),
     MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase",)),
     MailKind.PHASE_DATES_CHANGED: _registration(_A, facts=("phase", "changes")),
@@ -294,6 +295,8 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.BANKING_WITHDRAWN: _allowance(
         _A, Audience(R.OFFICE, permission=P.BANKING_DECIDE), facts=("quantity",)
     ),
+    # the address: an applicant's, who has no login yet
+    MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
 }
 
 

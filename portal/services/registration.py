@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -28,6 +29,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import access, audit, holders, letters, once, records, transitions, verifiers, workflow
 from portal.services.audit import EventTag
+from portal.services.letter_requests import judged, printable
 from portal.services.mail import MailKind, notify
 from portal.services.near_duplicates import NearDuplicate, likeness_keys, near_duplicates
 from portal.services.numbers import next_number
@@ -37,7 +39,6 @@ from portal.services.registration_data import (
     ApplicationData,
     data_of,
     form_problems,
-    glyph_problem,
     json_of,
     normalised,
 )
@@ -97,15 +98,6 @@ def record_application(
     once.remember(session, key, "record_application", content, row.id, actor=actor)
     tell_received(session, row, actor=actor)
     return row
-
-
-#: why a request for a correction that was not printed yet is void
-_SETTLED = {
-    "correct": "申請が補正されたため",
-    "reject": "申請が却下されたため",
-    "withdraw": "申請が取り下げられたため",
-    "accept": "申請が承認されたため",
-}
 
 
 def application_row(number: str, data: ApplicationData, *, actor: User) -> RegistrationApplication:
@@ -219,7 +211,7 @@ def change_application(
     flag_modified(row, "search_key")  # a change of the joint companies alone is a new version too
     if correcting:
         workflow.advance(session, transitions.APPLICATION, row, "correct", actor=actor, **facts)
-        letters.void_corrections(session, row, _SETTLED["correct"], actor=actor)
+        letters.void_corrections(session, row, "correct", actor=actor)
     else:
         audit.record(session, EventTag.APPLICATION_CHANGED, row, actor=actor, **facts)
     return row
@@ -249,15 +241,27 @@ def record_papers(
 
 
 def ask_correction(
-    session: Session, application_id: int, reason: str, *, actor: User, version: int | None = None
+    session: Session,
+    application_id: int,
+    reason: str,
+    *,
+    answer_by: date | None = None,
+    actor: User,
+    version: int | None = None,
 ) -> Letter:
-    """Ask the applicant to correct the paper; the letter with ``reason`` waits to be printed."""
+    """Ask the applicant to correct the paper by ``answer_by``; the letter with ``reason`` waits.
+
+    Raises ``Refused`` as ``letter_requests.judged``.
+    """
     access.check(actor, Permission.REGISTRATION_DECIDE)
     row = _open_row(session, application_id, actor, version)
-    why = _printable(reason)
-    edge = workflow.advance(session, transitions.APPLICATION, row, "ask_correction", actor=actor, reason=why)
+    why, due = judged(session, row, reason, answer_by)
+    day = due.isoformat()
+    edge = workflow.advance(
+        session, transitions.APPLICATION, row, "ask_correction", actor=actor, reason=why, answer_by=day
+    )
     _mail_of(session, edge, row, actor)
-    return letters.make_correction(session, row, why, actor=actor)
+    return letters.make_correction(session, row, why, answer_by=due, actor=actor)
 
 
 def reject(
@@ -282,21 +286,12 @@ def _decide(
     row = _open_row(session, application_id, actor, version)
     if transitions.APPLICATION.edge(row.state, action) is None:
         raise refuse(Refusal.WRONG_STATE)
-    why = _printable(reason) if action == "reject" else workflow.clean_reason(reason, needed=True)
+    why = printable(reason) if action == "reject" else workflow.clean_reason(reason, needed=True)
     _decided(row, actor, why)
     edge = workflow.advance(session, transitions.APPLICATION, row, action, actor=actor, reason=why)
-    letters.void_corrections(session, row, _SETTLED[action], actor=actor)
+    letters.void_corrections(session, row, action, actor=actor)
     _mail_of(session, edge, row, actor)
     return row
-
-
-def _printable(reason: str) -> str:
-    """The reason as a letter will say it; refuses at its field what the letter font cannot print."""
-    why = workflow.clean_reason(reason, needed=True) or ""
-    problem = glyph_problem(why, "reason")
-    if problem is not None:
-        raise Refused(problem)
-    return why
 
 
 def _mail_of(session: Session, edge: workflow.Edge, row: RegistrationApplication, actor: User) -> None:
@@ -335,7 +330,7 @@ def accept(
     similar = _acceptable(session, row, distinct)
     made, logins = _make(session, row, number, actor)
     letter = letters.make_completion(session, row, made, logins, actor=actor)
-    letters.void_corrections(session, row, _SETTLED["accept"], actor=actor)
+    letters.void_corrections(session, row, "accept", actor=actor)
     _decided(row, actor, None)
     holder_id = made.id if isinstance(made, Holder) else None
     login_ids = [user.login_id for user in logins]

@@ -187,7 +187,7 @@ def test_a_new_password_for_one_login_is_asked_for_from_its_own_page(
     assert url.replace("&", "&amp;") in page
     chosen = re.findall(r'<input[^>]*checked[^>]*value="([^"]+)"', officer.get(url).text)
     assert chosen == [market.b.login_id]
-    officer.send(url, {"logins": [market.b.login_id]})
+    officer.send(url, {"logins": [market.b.login_id], "reason": "紛失"})
     letter = session.scalars(select(Letter).order_by(Letter.id.desc())).all()[0]
     assert [one["login_id"] for one in letter.content["logins"]] == [market.b.login_id]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -145,10 +145,15 @@ def test_the_shorter_forms_are_recorded_and_accepted(clerk: Clerk, session: Sess
 def test_correction_asks_writes_a_letter_and_is_put_right(clerk: Clerk, session: Session) -> None:
     row = recorded(session)
     at = f"?id={row.id}"
-    empty = clerk.send(f"/admin/application/correction/{at}", {"reason": " "})
-    assert empty.status_code == 422 and 'id="reason-error"' in empty.text
-    asked = clerk.send(f"/admin/application/correction/{at}", {"reason": "ふりがなを直してください。"})
+    url = f"/admin/application/correction/{at}"
+    empty = clerk.send(url, {"reason": " ", "answer_by": "2013-10-01"})
+    assert empty.status_code == 422
+    assert 'id="reason-error"' in empty.text and 'id="answer_by-error"' in empty.text
+    day = clock.today() + timedelta(days=20)
+    asked = clerk.send(url, {"reason": "ふりがなを直してください。", "answer_by": day.isoformat()})
     assert "補正待ち" in asked.text and "補正のお願い" in asked.text
+    letter = session.scalars(select(Letter)).one()
+    assert letter.content["answer_by"] == day.isoformat()
     data = replace(registration.data_of(session.get_one(RegistrationApplication, row.id)), note="補正済")
     fixed = clerk.send(f"/admin/application/change/{at}", typed(data))
     assert "補正された内容を記録しました。" in fixed.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
 from portal.models import Contact, Letter, LetterBatch, LetterState
-from portal.services import jobs, letters
+from portal.services import jobs, letter_addresses, letters
 from portal.services.transaction import one_transaction
 from tests.admin.desk import TOKEN, Clerk, office
 from tests.factories import registration as make
@@ -101,6 +102,7 @@ def test_another_browser_and_another_clerk_do_not_open_it(app: Flask, clerk: Cle
         assert "印刷を始めたブラウザーでだけ開けます" in page
         assert "PDFをダウンロードする" not in page
         assert ("印刷できたので消去する" in page) is (login_id == "officer")
+        assert "もう一度まとめて印刷する" in page and "3通の新しいPDF" in page
         answer = other.post(f"/admin/letter_batch/file/?id={batch.id}", token(other), follow=True)
         assert answer.mimetype == "text/html"
         assert "印刷を始めたブラウザーでだけ開けます" in answer.text
@@ -173,13 +175,13 @@ def test_what_came_back_says_what_to_do_and_where_it_would_go(
     assert "通知第0001号" in clerk.get("/admin/letter/returned/").text
     assert "届かずに戻ってきた通知書" in clerk.get("/admin/").text
     page = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "届かずに戻ってきました" in page and "送り先が変わりました" not in page
+    assert "届かずに戻ってきました" in page and "新しい送り先が登録" not in page
     with one_transaction(session):
         session.execute(
             update(Contact).where(Contact.postal_code == "980-0001").values(postal_code="060-9999")
         )
     page = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "送り先が変わりました" in page and "〒060-9999" in page
+    assert "新しい送り先が登録されています" in page and "〒060-9999" in page
     assert "〒060-9999" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text
 
 
@@ -217,6 +219,52 @@ def test_a_waiting_letter_is_voided_on_its_page_and_is_then_offered_nothing(
     session.expire_all()
     assert session.get_one(Letter, waiting[0]).state is LetterState.VOID
     shown = clerk.get(f"/admin/letter/details/?id={waiting[0]}").text
-    assert "取消済" in shown
+    assert "取消済" in shown and "参加者の画面の「パスワードを再発行する」" in shown
     assert "/admin/letter/print/" not in shown
     assert "この操作は、いまはできません。" in clerk.get(f"/admin/letter/print/?id={waiting[0]}").text
+
+
+def test_who_cannot_open_the_pdf_any_more_prints_anew(app: Flask, clerk: Clerk, session: Session) -> None:
+    clerk.send(START)
+    worker(session)
+    lost = session.scalars(select(LetterBatch.id)).one()
+    elsewhere = Clerk(app, session, "officer")
+    again = f"{START}?again={lost}"
+    assert "開けなくなったPDF" in elsewhere.get(again).text
+    values = elsewhere.form(again)
+    for _ in range(2):
+        begun = elsewhere.post(again, values, follow=True)
+        assert "PDFを作っています" in begun.text
+    worker(session)
+    new = session.scalars(select(LetterBatch.id).where(LetterBatch.id != lost)).one()
+    assert "PDFは消去しました" in clerk.get(f"/admin/letter_batch/details/?id={lost}").text
+    pdf = elsewhere.post(f"/admin/letter_batch/file/?id={new}", token(elsewhere))
+    assert len(pages(pdf.data)) == 3
+
+
+def test_the_address_of_what_came_back_is_corrected_on_its_page(
+    clerk: Clerk, session: Session, waiting: list[int]
+) -> None:
+    at = f"?id={waiting[0]}"
+    url = f"/admin/letter/address/{at}"
+    assert "この操作は、いまはできません。" in clerk.get(url).text
+    clerk.send(f"/admin/letter/print/{at}")
+    clerk.send(f"/admin/letter/post/{at}", {"posted_on": "2013-10-08"})
+    clerk.send(f"/admin/letter/return/{at}", {"returned_on": "2013-10-08"})
+    assert url.replace("&", "&amp;") in clerk.get(f"/admin/letter/details/{at}").text
+    row = session.get_one(Letter, waiting[0])
+    now = letter_addresses.addressee_of(session, row).data
+    typed = {name: value or "" for name, value in asdict(now).items() if name != "mail_b"}
+    asked = clerk.get(url).text
+    assert "980-0001" in asked and "いまの登録" in asked and 'name="mail_b"' not in asked
+    wrong = clerk.send(url, {**typed, "postal_code": "12", "address": "𠮷野町1"})
+    assert wrong.status_code == 422 and "𠮷野町1" in wrong.text
+    for field in ("postal_code", "address", "learnt_by", "reason"):
+        assert f'id="{field}-error"' in wrong.text
+    right = {**typed, "postal_code": "060-9999", "learnt_by": "telephone", "reason": "電話で確かめた"}
+    done = clerk.send(url, right).text
+    assert "送り先を直しました" in done and "〒060-9999" in done and "電話で確かめた" in done
+    assert "〒060-9999" in clerk.get(f"/admin/letter/print/{at}").text
+    trader = letter_addresses.addressee_of(session, session.get_one(Letter, waiting[0])).target
+    history = clerk.get(f"/admin/trader/history/?id={trader.id}").text
+    assert "届かなかった通知書の送り先の訂正" in history

@@ -118,10 +118,13 @@ def test_passwords_are_reissued_by_letter_for_the_logins_that_were_chosen(
     none = officer.send(url)
     assert none.status_code == 422
     login = holder.users[0].login_id
-    seen = officer.send(url, {"logins": [login]})
+    silent = officer.send(url, {"logins": [login]})
+    assert silent.status_code == 422 and 'id="reason-error"' in silent.text
+    seen = officer.send(url, {"logins": [login], "reason": "通知書をなくしたと電話があった"})
     assert "パスワード再発行通知書" in seen.text and login in seen.text
     letter = session.scalars(select(Letter).where(Letter.kind == LetterKind.REISSUE)).one()
     assert [one["login_id"] for one in letter.content["logins"]] == [login]
+    assert "通知書をなくしたと電話があった" in officer.get(f"/admin/letter/details/?id={letter.id}").text
 
 
 def test_a_holder_page_tells_the_whole_record(app: Flask, session: Session, holder: Holder) -> None:

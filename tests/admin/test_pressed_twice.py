@@ -93,7 +93,7 @@ def test_one_letter_waits_for_the_same_logins_whoever_asks(app: Flask, session: 
         holder = make.holder(session)
     officer, other = Clerk(app, session, "officer"), Clerk(app, session, "second")
     url = f"/admin/holder/reissue/?id={holder.id}"
-    both = {"logins": [user.login_id for user in holder.users]}
+    both = {"logins": [user.login_id for user in holder.users], "reason": "紛失"}
     form = {**officer.form(url), **both}
     first, second = officer.post(url, form), officer.post(url, form, follow=True)
     assert "再発行の通知書を作りました" in second.text
@@ -101,7 +101,7 @@ def test_one_letter_waits_for_the_same_logins_whoever_asks(app: Flask, session: 
     assert "同じログインIDの通知書が、まだ印刷待ちです。" in third.text
     (letter,) = reissues_of(session)
     assert first.location.endswith(f"id={letter.id}") and letter.number in third.text
-    officer.send(url, {"logins": both["logins"][:1]})  # another letter, for another choice
+    officer.send(url, {**both, "logins": both["logins"][:1]})  # another letter, for another choice
     assert len(reissues_of(session)) == 2
     with one_transaction(session):
         approver = session.scalars(select(User).where(User.login_id == "approver")).one()
@@ -121,7 +121,7 @@ def test_what_hands_out_logins_or_rights_asks_who_is_there(app: Flask, session: 
     acts: list[tuple[str, dict[str, Any]]] = [
         ("/admin/user/new/", NEW),
         (f"/admin/user/role/?id={colleague.id}", {"role": "viewer", "reason": "異動"}),
-        (f"/admin/holder/reissue/?id={holder.id}", {"logins": [login]}),
+        (f"/admin/holder/reissue/?id={holder.id}", {"logins": [login], "reason": "紛失"}),
         (f"/admin/verifier/add/?id={verifier.id}", {"name": "検証 三郎", "email": "v3@aozora.example"}),
         (f"/admin/letter/print/?id={letter.id}", {}),
     ]

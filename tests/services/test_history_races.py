@@ -81,7 +81,7 @@ class Case:
 def test_what_another_changes_while_a_contact_change_is_accepted_stays_in_the_history(
     session: Session, engine: Engine, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
-    case, write = Case(session), contacts._write
+    case, write = Case(session), contacts.write
     judged, done = threading.Event(), threading.Event()
 
     def the_other_comes_between(*given: Any) -> None:
@@ -95,7 +95,7 @@ def test_what_another_changes_while_a_contact_change_is_accepted_stays_in_the_hi
             run(own, lambda: getattr(case, other)(own))
         done.set()
 
-    monkeypatch.setattr(contacts, "_write", the_other_comes_between)
+    monkeypatch.setattr(contacts, "write", the_other_comes_between)
     thread = threading.Thread(target=afterwards)
     thread.start()
     with make_session(engine) as own:

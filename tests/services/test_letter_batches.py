@@ -372,3 +372,24 @@ def test_what_came_back_and_a_lost_stack_are_printed_once_more_on_request(desk: 
     kinds = desk.do(lambda s: s.scalars(select(MailMessage.kind)).all())
     assert list(kinds).count("password_letter") == 3
     assert desk.do(lambda s: letter_batches.to_post(s, s.get_one(LetterBatch, first))) == []
+
+
+def test_a_pdf_that_opens_nowhere_gives_way_to_a_new_printing(desk: Desk) -> None:
+    lost = desk.start()
+    desk.work()
+    assert desk.refused(desk.start) is Refusal.BATCH_OPEN
+    clock.step(timedelta(minutes=1))
+    fresh = sealed.new_private_key()
+
+    def anew(session: Session, by: int, key: str) -> int:
+        more: dict[str, Any] = {"also": letter_printing.AGAIN, "instead_of": lost, "key": key}
+        public, actor = sealed.public_of(fresh), session.get_one(User, by)
+        return letter_printing.start(session, desk.letters, public, actor=actor, **more).id
+
+    # nobody destroys another's
+    assert desk.refused(lambda: desk.do(lambda s: anew(s, desk.other, "o" * 20))) is Refusal.BATCH_ELSEWHERE
+    second = desk.do(lambda s: anew(s, desk.officer, "k" * 20))
+    assert desk.do(lambda s: anew(s, desk.officer, "k" * 20)) == second
+    assert desk.batch(lost).state is BatchState.GONE
+    desk.work()
+    assert len(PASSWORD_SHAPE.findall("".join(words(desk.fetch(second, private=fresh))))) == 3

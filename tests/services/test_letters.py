@@ -17,8 +17,19 @@ from sqlalchemy.orm import Session
 from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
 from portal.models import Base, LetterKind, LetterState, MailMessage, User
 from portal.permissions import Role
-from portal.services import documents, letter_words, letters, logins, registration, users, verifiers
+from portal.services import (
+    documents,
+    letter_points,
+    letter_requests,
+    letter_words,
+    letters,
+    logins,
+    registration,
+    users,
+    verifiers,
+)
 from portal.services.passwords import verify_password
+from portal.settings import Settings
 from tests.factories import registration as make
 
 PASSWORD_SHAPE = re.compile(r"\b\w{4}-\w{4}-\w{4}-\w{4}\b")
@@ -168,7 +179,7 @@ def test_a_character_that_cannot_be_printed_stops_the_letter(session: Session) -
     ],
 )
 def test_points_are_numbered_once_however_they_were_typed(typed: str, points: tuple[str, ...]) -> None:
-    assert letter_words._lines(typed) == points
+    assert letter_points.points(typed) == points
 
 
 def test_a_letter_goes_to_where_its_reader_is_registered_when_it_is_printed(session: Session) -> None:
@@ -206,16 +217,61 @@ def test_who_gets_new_passwords_by_a_reprint_is_told_b_through_a(session: Sessio
     officer = make.office(session)
     made = make.accepted(session, make.holder_data(session), actor=officer)
 
-    def told() -> list[tuple[str, str]]:
+    def told() -> list[tuple[str, bool]]:
         mails = session.scalars(select(MailMessage).where(MailMessage.kind == "password_letter"))
-        return [(mail.recipient, "AST1001B" if "AST1001B" in mail.body else "AST1001A") for mail in mails]
+        return [(mail.recipient, "AST1001A、AST1001B" in mail.body) for mail in mails]
 
     letters.print_letter(session, made.letter.id, actor=officer)
     assert told() == []
     letters.print_letter(session, made.letter.id, actor=officer)
     assert made.holder is not None
     mail_a = made.holder.users[0].email
-    assert told() == [(mail_a, "AST1001A"), (mail_a, "AST1001B")]
+    assert told() == [(mail_a, True)]  # one mail for one letter
+
+
+def test_users_of_a_verifier_are_each_told_at_their_own_address(session: Session) -> None:
+    officer = make.office(session)
+    verifier = make.verifier(session)
+    verifiers.add_user(session, verifier.id, "検証 三郎", "futaba@aozora.example", actor=officer)
+    verifiers.add_user(session, verifier.id, "検証 四郎", "Futaba@aozora.example", actor=officer)
+    session.refresh(verifier)
+    letter = letters.make_reissue(session, verifier, list(verifier.users), actor=officer)
+    letters.print_letter(session, letter.id, actor=officer)
+    mails = session.scalars(select(MailMessage).where(MailMessage.kind == "password_letter"))
+    told = {mail.recipient: [n for n in (1, 2, 3) if f"{verifier.code}-{n}" in mail.body] for mail in mails}
+    assert told == {verifier.contact.mail: [1], "futaba@aozora.example": [2, 3]}
+
+
+def test_a_correction_says_by_when_and_where_to_and_gives_time_anew_when_it_lay(
+    session: Session, at: Callable[[str], datetime]
+) -> None:
+    officer = make.office(session)
+    row = registration.record_application(session, make.holder_data(session), actor=officer)
+    day = date(2013, 10, 18)
+    letter = registration.ask_correction(session, row.id, "社印", answer_by=day, actor=officer)
+    text = words(letters.print_letter(session, letter.id, actor=officer)).replace("\n", "")
+    assert "2013年10月18日（事務局に届く日）" in text
+    assert Settings.office_address in text and Settings.office_phone in text
+    at("2013-10-18 09:00")  # that day cannot be kept any more
+    text = words(letters.print_letter(session, letter.id, actor=officer))
+    assert "2013年11月1日（事務局に届く日）" in text and "2013年10月18日（事務局" not in text
+
+
+def test_the_day_of_an_answer_lies_ahead(session: Session, at: Callable[[str], datetime]) -> None:
+    officer = make.office(session)
+    row = registration.record_application(session, make.holder_data(session), actor=officer)
+    # fourteen days, but not after the phase's day for applications while that lies ahead
+    assert letter_requests.usual_answer_by(session, row) == date(2013, 10, 22)
+    at("2013-09-20 09:00")
+    assert letter_requests.usual_answer_by(session, row) == date(2013, 9, 30)
+    for day, refusal in (
+        (date(2013, 9, 20), Refusal.ANSWER_BY_PAST),
+        (date(2031, 9, 20), Refusal.ANSWER_BY_FAR),
+    ):
+        with pytest.raises(PortalError) as caught:
+            registration.ask_correction(session, row.id, " ", answer_by=day, actor=officer)
+        found = [(one.refusal, one.field) for one in caught.value.problems]
+        assert found == [(Refusal.REASON_NEEDED, "reason"), (refusal, "answer_by")]
 
 
 def test_many_are_posted_at_once_or_none(session: Session) -> None:
