@@ -92,6 +92,7 @@ _SCREENS = {
     "reduction_target": "target",
     "account_change": "account_change",
     "company_change": "company_change",
+    "factor_proposal": "factor_proposal",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -126,6 +127,7 @@ _FACTS: dict[str, Any] = {
     "rows": _l("行数"),
     "bad": _l("不備のある行"),
     "file": _l("ファイル名"),
+    "year": _l("年度"),
 }
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
@@ -142,6 +144,7 @@ _STATES: dict[str, type[StrEnum]] = {
     "letter_batch": BatchState,
     "contact_change": DecisionState,
     "banking_application": DecisionState,
+    "factor_proposal": ProposalState,
 }
 _KINDS: dict[str, type[StrEnum]] = {
     "movement": MovementKind,
