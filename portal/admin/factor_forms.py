@@ -1,4 +1,4 @@
-"""The form that proposes a fiscal year's factor table: a row for each factor, free rows beneath (domain §4)."""
+"""The form that proposes a year's factor table: a row for each factor, free rows beneath (domain §4)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RowForm(Form):
 
     def typed(self) -> TypedRow:
         """What was typed, as the service takes it."""
-        values = {
+        values: dict[str, Any] = {
             name: self[name].data or "" for name in TypedRow.__dataclass_fields__ if name != "taken_out"
         }
         return TypedRow(**values, taken_out=bool(self.taken_out.data))
@@ -71,8 +71,7 @@ class ProposeForm(KeyForm):
         entries = self._fields["rows"].entries
         if head != "rows" or not place.isdigit() or int(place) >= len(entries):
             return None
-        row = entries[int(place)].form
-        return row[item] if item in row else None
+        return entries[int(place)].form._fields.get(item)
 
     # what is refused of a row is shown at its own field, like that of every other field
     def __contains__(self, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from portal.services import (
     factor_proposals,
@@ -94,7 +95,10 @@ def factor_tables(stage: Stage) -> None:
     stage.at("2015-10-08 09:40")
     stage.play(factor_proposals.confirm, stage.session, proposed.id, actor=stage.approver())
     stage.at("2015-10-14 16:10")
-    new = {"electricity": {"factor": "0.000579"}, "city_gas": {"calorific": "44.8"}}
+    new: dict[str, dict[str, Any]] = {
+        "electricity": {"factor": "0.000579"},
+        "city_gas": {"calorific": "44.8"},
+    }
     stage.play(
         factor_proposals.propose,
         stage.session,
