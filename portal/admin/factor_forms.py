@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
     BooleanField,
@@ -12,6 +13,7 @@ from wtforms import (
     Form,
     FormField,
     HiddenField,
+    Label,
     SelectField,
     StringField,
     TextAreaField,
@@ -20,8 +22,8 @@ from wtforms import (
 from portal.admin.acts import KeyForm, Needed
 from portal.services.factor_rules import TypedRow
 
-#: blank rows beneath those of the table; a button asks for more
-FREE_ROWS = 3
+#: blank rows beneath those of the table; a button asks for as many more
+FREE_ROWS = 1
 #: more rows than this no form of ours sends
 MOST_POSTED = 80
 _FIGURE = {"inputmode": "decimal", "autocomplete": "off"}
@@ -53,6 +55,14 @@ class RowForm(Form):
             name: self[name].data or "" for name in TypedRow.__dataclass_fields__ if name != "taken_out"
         }
         return TypedRow(**values, taken_out=bool(self.taken_out.data))
+
+
+class _Cell:
+    """A field of a row as the summary of what is wrong names it."""
+
+    def __init__(self, row: Any, field: Any) -> None:
+        self.id, self.errors = field.id, field.errors
+        self.label = Label(field.id, _("%(label)s：%(value)s", label=row, value=field.label.text))
 
 
 class ProposeForm(KeyForm):
@@ -90,14 +100,16 @@ class ProposeForm(KeyForm):
         forms = [entry.form for entry in self._fields["rows"].entries]
         return [row for row in forms if bool(row.kept.data) is kept]
 
-    def in_order(self) -> list[Any]:
-        """Every field as the page shows it."""
-        cells = [field for row in self.row_forms(kept=True) for field in row]
-        cells += [field for row in self.row_forms(kept=False) for field in row]
+    def in_order(self, english: bool) -> list[Any]:
+        """Every field as the page shows it; those of rows say of which row they are."""
+        kept, free = self.row_forms(kept=True), self.row_forms(kept=False)
+        named = [((row.name_en if english else row.name_ja).data, row) for row in kept]
+        named += [(_("加える行%(n)s", n=place), row) for place, row in enumerate(free, 1)]
+        cells = [_Cell(name, field) for name, row in named for field in row]
         return [*cells, self._fields["reason"]]
 
     def add_rows(self) -> None:
-        """A few more blank rows."""
+        """One more blank row."""
         for _n in range(min(FREE_ROWS, MOST_POSTED - len(self._fields["rows"].entries))):
             self._fields["rows"].append_entry({"kind": "fuel"})
 

@@ -8,7 +8,8 @@ from typing import Any
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
+from flask_babel import lazy_pgettext as _lp
+from flask_babel import ngettext, pgettext
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField
 
@@ -51,7 +52,7 @@ def changes_of(proposal: FactorProposal) -> list[Change]:
 
 def _changed(_view: Any, _context: Any, model: FactorProposal, _name: str) -> str:
     count = sum(change.changed for change in changes_of(model))
-    return ngettext("%(n)s行", "%(n)s行", count, n=number(count))
+    return ngettext("%(n)s行が変わる", "%(n)s行が変わる", count, n=number(count))
 
 
 class FactorProposalView(SecretariatView):
@@ -63,7 +64,7 @@ class FactorProposalView(SecretariatView):
     column_sortable_list: Any = ("fiscal_year", "proposed_at", "confirmed_at")
     column_details_list: Any = ("fiscal_year",)
     column_labels: Any = {
-        "fiscal_year": _l("年度"),
+        "fiscal_year": _lp("one", "年度"),
         "content": _l("変わる行"),
         "proposed_by.name": _l("起案者"),
         "proposed_at": _l("起案"),
@@ -133,7 +134,7 @@ class FactorProposalView(SecretariatView):
 
     def _question(self, row: FactorProposal, title: Any, say: Any, verb: Any, **more: Any) -> Question:
         back = str(self.get_url(".details_view", id=row.id))
-        parents = [(_("排出係数"), self.get_url("factor.index")), (name_of(row), back)]
+        parents = [(pgettext("list", "排出係数"), self.get_url("factor.index")), (name_of(row), back)]
         return Question(title, parents, say, verb, back, **more)
 
     def _facts(self, row: FactorProposal) -> list[tuple[Any, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 
 from portal.admin.acts import status, submitted
 from portal.admin.door import SecretariatPage, page
@@ -148,4 +148,4 @@ class FactorPage(SecretariatPage):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [FactorPage(name=_l("排出係数"), endpoint="factor", url="factor")]
+    return [FactorPage(name=_lp("list", "排出係数"), endpoint="factor", url="factor")]
