@@ -317,6 +317,11 @@ def fiscal(years: tuple[int, ...] | int) -> str:
     return f"FY{span}" if english() else f"{span}年度"
 
 
+def fiscal_list(years: tuple[int, ...]) -> str:
+    """Single fiscal years, one after the other: 2010年度、2012年度."""
+    return (", " if english() else "、").join(fiscal(year) for year in years)
+
+
 def phase_name(number_of_phase: int) -> str:
     """第2期 / Phase 2."""
     return _("第%(n)s期", n=number_of_phase)
@@ -346,6 +351,7 @@ def install(app: Flask) -> None:
         tone=tone,
         state_badge=badge,
         fiscal=fiscal,
+        fiscal_list=fiscal_list,
         phase_name=phase_name,
         unit_name=unit_name,
     )

@@ -38,6 +38,8 @@ MODULES: tuple[str, ...] = (
     "demo_clock",
     "phase_proposals",
     "list_files",
+    "factors",
+    "factor_proposals",
 )
 
 

@@ -75,6 +75,7 @@ _FACTS: dict[str, Any] = {
     "file": _l("ファイル名"),
     "answer_by": _l("提出期限"),
     "learnt_by": _l("確かめた方法"),
+    "year": _l("年度"),
 }
 #: what bears the number of a phase
 _PHASES = ("phase", "phase_proposal")
@@ -93,6 +94,7 @@ _STATES: dict[str, type[StrEnum]] = {
     "letter_batch": BatchState,
     "contact_change": DecisionState,
     "banking_application": DecisionState,
+    "factor_proposal": ProposalState,
 }
 _KINDS: dict[str, type[StrEnum]] = {
     "movement": MovementKind,

@@ -101,6 +101,7 @@ _SCREENS = {
     "reduction_target": "target",
     "account_change": "account_change",
     "company_change": "company_change",
+    "factor_proposal": "factor_proposal",
 }
 
 

@@ -56,6 +56,13 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
         (
             _Link(_l("報告書"), "report.index_view", Permission.REPORT_ALL_VIEW, "reports"),
             _Link(_lp("list", "削減目標量"), "target.index_view", Permission.RECORD_VIEW, "targets"),
+            _Link(
+                _lp("list", "排出係数"),
+                "factor.index",
+                Permission.RECORD_VIEW,
+                "factor_proposals",
+                also=("factor_proposal",),
+            ),
         ),
     ),
     (

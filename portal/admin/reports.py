@@ -38,6 +38,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
+from portal.services import factors
 from portal.services.mail_words import fiscal_years
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import (
@@ -118,6 +119,13 @@ def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     if model.state in (ReportState.NOT_SUBMITTED, ReportState.APPROVED, ReportState.RECEIVED):
         return "—"
     return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
+
+
+def _outdated(report: EmissionsReport) -> tuple[int, ...]:
+    """Fiscal years of which a factor has changed since the report was registered, until it is final."""
+    if report.state in (ReportState.APPROVED, ReportState.RECEIVED):
+        return ()
+    return factors.outdated(db_session(), [report]).get(report.id, ())
 
 
 class ReportView(KeySearch, WaitingFirst, ReportActs):
@@ -241,6 +249,7 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
             "current": current,
             "reading": reading,
             "revocation": revocation,
+            "outdated": _outdated(model),
             "turn": turn(facts_of(model)),
             "here": model.state in REPORTS_HERE,
         }

@@ -23,7 +23,7 @@ from portal.permissions import Permission
 from portal.services import access, documents, marked_copies, report_forms, reports
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal
 from portal.services.spreadsheets.form_types import FormReading
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import SUMMARY
 from portal.web import actor, carry_out, done, requires, show_problems, texts
 from portal.web_text import locale_name, number
 
@@ -88,7 +88,7 @@ def report_upload(period: str) -> Any:
             "（シート「%(sheet)s」、セル%(cell)s）。",
             emissions=number(reading.emissions),
             number=version_number,
-            sheet=v1.SUMMARY,
+            sheet=SUMMARY,
             cell=reading.result_cell,
         )
     )

@@ -119,6 +119,10 @@ class Refusal(StrEnum):
     PUBLICATION_OPEN = auto()
     PUBLICATION_EMPTY = auto()
     PUBLICATION_OUTDATED = auto()
+    FACTORS_OUTDATED = auto()
+    FACTOR_UNIT_DIFFERS = auto()
+    FACTOR_KIND = auto()
+    FACTOR_YEAR = auto()
     # allowances
     QUANTITY_SHAPE = auto()
     QUANTITY_POSITIVE = auto()

@@ -127,4 +127,22 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "起案のあとで記録が変わりました。取り下げて、新しい内容で起案し直してください。",
         "The record has changed since this was proposed. Withdraw it and propose it anew.",
     ),
+    Refusal.FACTORS_OUTDATED: (
+        "{years}年度の排出係数が、登録のあとで変わりました。新しい様式をダウンロードし、入力し直して登録してください。",
+        "The factors of FY {years} have changed since. Download the new form, fill it in and register it.",
+    ),
+    Refusal.FACTOR_UNIT_DIFFERS: (
+        "基準年度の様式は3年度を並べるため、同じ記号の単位と区分は{year}年度の表（{unit}）と同じにしてください。"
+        "変えるときは、別の記号の行を加えてください。",
+        "A base-year form shows three years, so a code keeps the unit and group of FY{year} ({unit}). "
+        "For another unit, add a row with another code.",
+    ),
+    Refusal.FACTOR_KIND: (
+        "燃料は単位発熱量と炭素排出係数、電気・熱はCO2排出係数だけを入力してください。",
+        "A fuel has a calorific value and a carbon factor, electricity and heat a CO2 factor only.",
+    ),
+    Refusal.FACTOR_YEAR: (
+        "年度を{first}から{last}までの数字で入力してください。",
+        "Give a fiscal year from {first} to {last}.",
+    ),
 }

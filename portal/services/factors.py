@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Literal, cast
+from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotFound, Problem, Refusal, Refused
-from portal.models import EmissionFactor, User
-from portal.permissions import Permission
-from portal.services import access, audit, workflow
-from portal.services.audit import EventTag
+from portal.errors import NotFound
+from portal.models import EmissionFactor, EmissionsReport, ReportFile
+from portal.services import factor_rules
+from portal.services.spreadsheets.arithmetic import emissions
 from portal.services.spreadsheets.form_types import Factor
 
 # code, Japanese, English, unit, GJ per unit, t-C per GJ (domain §4: ordinance as amended 2010)
@@ -68,97 +70,139 @@ def ensure_factors(session: Session, fiscal_years: Iterable[int]) -> None:
 
 def _row(year: int, position: int, factor: Factor) -> EmissionFactor:
     return EmissionFactor(
-        fiscal_year=year,
-        position=position,
-        code=factor.code,
-        name_ja=factor.name_ja,
-        name_en=factor.name_en,
-        unit=factor.unit,
-        kind=factor.kind,
-        calorific=_text(factor.calorific),
-        carbon=_text(factor.carbon),
-        factor=_text(factor.factor),
-        created_at=clock.now(),
+        fiscal_year=year, position=position, created_at=clock.now(), **factor_rules.stored_row(factor)
     )
 
 
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else format(number, "f")
+def in_force(
+    session: Session, years: Iterable[int], *, lock: bool = False
+) -> dict[int, list[EmissionFactor]]:
+    """The rows in force of each fiscal year that has a table, in the form's order; one query.
+
+    ``lock``: locked in the order of their ids, for whoever supersedes them.
+    """
+    query = select(EmissionFactor).where(
+        EmissionFactor.fiscal_year.in_(sorted(set(years))), EmissionFactor.superseded_at.is_(None)
+    )
+    if lock:
+        query = query.order_by(EmissionFactor.id).with_for_update()
+        query = query.execution_options(populate_existing=True)
+    tables: dict[int, list[EmissionFactor]] = defaultdict(list)
+    for row in sorted(session.scalars(query), key=lambda row: row.position):
+        tables[row.fiscal_year].append(row)
+    return dict(tables)
+
+
+def factor_of(row: EmissionFactor) -> Factor:
+    """The row's values, numbers as exact decimals."""
+    return factor_rules.from_stored(vars_of(row))
+
+
+def vars_of(row: EmissionFactor) -> dict[str, str | None]:
+    """The row's values as they are stored."""
+    return {name: getattr(row, name) for name in Factor.__dataclass_fields__}
+
+
+def table_of(rows: Iterable[EmissionFactor]) -> tuple[Factor, ...]:
+    """The factors of rows, in their order."""
+    return tuple(factor_of(row) for row in rows)
 
 
 def factors_for(session: Session, years: Iterable[int]) -> dict[int, tuple[Factor, ...]]:
     """The factor table in force of each fiscal year. Raises ``NotFound`` for a year without one."""
     wanted = sorted(set(years))
-    rows = session.scalars(
-        select(EmissionFactor)
-        .where(EmissionFactor.fiscal_year.in_(wanted), EmissionFactor.superseded_at.is_(None))
-        .order_by(EmissionFactor.fiscal_year, EmissionFactor.position)
-    )
-    tables: dict[int, list[Factor]] = defaultdict(list)
-    for row in rows:
-        tables[row.fiscal_year].append(_factor(row))
+    tables = in_force(session, wanted)
     if any(year not in tables for year in wanted):
         raise NotFound
-    return {year: tuple(tables[year]) for year in wanted}
+    return {year: table_of(tables[year]) for year in wanted}
 
 
-def _factor(row: EmissionFactor) -> Factor:
-    def number(text: str | None) -> Decimal | None:
-        return None if text is None else Decimal(text)
+def replace_table(session: Session, year: int, after: Iterable[Factor]) -> None:
+    """Put ``after`` in force for ``year``: rows that change are superseded, the others stay as they are.
 
-    kind = cast("Literal['fuel', 'energy']", row.kind)
-    return Factor(
-        row.code,
-        row.name_ja,
-        row.name_en,
-        row.unit,
-        kind,
-        number(row.calorific),
-        number(row.carbon),
-        number(row.factor),
-    )
-
-
-def change_factor(
-    session: Session,
-    factor_id: int,
-    *,
-    calorific: Decimal | None = None,
-    carbon: Decimal | None = None,
-    factor: Decimal | None = None,
-    reason: str,
-    actor: User,
-) -> EmissionFactor:
-    """Supersede one factor of a year by new numbers (GJ per unit, t-C per GJ, t-CO2 per unit).
-
-    Forms handed out before are refused afterwards as altered: they carry the old numbers.
-    Raises ``Refused`` with WRONG_STATE if the row is no longer in force, QUANTITY_POSITIVE, REASON_NEEDED.
+    A step of ``factor_proposals.confirm``, which has judged it and locked the rows.
     """
-    access.check(actor, Permission.TARGET_CONFIRM)
-    old = access.get_visible(session, EmissionFactor, factor_id, actor, lock=True)
-    if old.superseded_at is not None:
-        raise Refused(Problem(Refusal.WRONG_STATE))
-    why = workflow.clean_reason(reason, needed=True)
-    numbers = {"calorific": calorific, "carbon": carbon} if old.kind == "fuel" else {"factor": factor}
-    wrong = [name for name, value in numbers.items() if value is None or not value.is_finite() or value <= 0]
-    if wrong:
-        raise Refused(*(Problem(Refusal.QUANTITY_POSITIVE, name) for name in wrong))
-    before = {name: getattr(old, name) for name in numbers}
-    after = {name: _text(value) for name, value in numbers.items()}
-    old.superseded_at = clock.now()
+    now = clock.now()
+    old = {row.code: row for row in in_force(session, [year]).get(year, [])}
+    new = {factor.code: factor for factor in after}
+    fresh = [factor for code, factor in new.items() if code not in old or factor_of(old[code]) != factor]
+    last = max((row.position for row in old.values()), default=0)
+    places = {code: row.position for code, row in old.items()}
+    for code, row in old.items():
+        if code not in new or new[code] in fresh:
+            row.superseded_at = now
+    session.flush()  # a code is in force once only
+    for factor in fresh:
+        if factor.code not in places:
+            last += 1
+            places[factor.code] = last
+        session.add(_row(year, places[factor.code], factor))
     session.flush()
-    new = _row(old.fiscal_year, old.position, _factor(old))
-    for name, text in after.items():
-        setattr(new, name, text)
-    session.add(new)
-    audit.record(
-        session,
-        EventTag.FACTORS_CHANGED,
-        new,
-        actor=actor,
-        reason=why,
-        code=old.code,
-        before=before,
-        after=after,
+
+
+@dataclass(frozen=True)
+class YearLine:
+    """A fiscal year that has a factor table: how many rows, since when, and what waits."""
+
+    year: int
+    rows: int
+    since: datetime
+    #: rows that were replaced or taken out
+    superseded: int
+
+
+def years_with_tables(session: Session) -> list[YearLine]:
+    """Every fiscal year with a table, the newest first; one query."""
+    live = EmissionFactor.superseded_at.is_(None)
+    counted = (
+        select(
+            EmissionFactor.fiscal_year,
+            func.count(case((live, 1))),
+            func.max(case((live, EmissionFactor.created_at))),
+            func.count(EmissionFactor.superseded_at),
+        )
+        .group_by(EmissionFactor.fiscal_year)
+        .order_by(EmissionFactor.fiscal_year.desc())
     )
-    return new
+    return [YearLine(year, rows, since, old) for year, rows, since, old in session.execute(counted) if rows]
+
+
+def superseded(session: Session, year: int) -> list[EmissionFactor]:
+    """The rows of ``year`` that are no longer in force, the last replaced first."""
+    return list(
+        session.scalars(
+            select(EmissionFactor)
+            .where(EmissionFactor.fiscal_year == year, EmissionFactor.superseded_at.is_not(None))
+            .order_by(EmissionFactor.superseded_at.desc(), EmissionFactor.position)
+        )
+    )
+
+
+def outdated(session: Session, reports: Collection[EmissionsReport]) -> dict[int, tuple[int, ...]]:
+    """Report id → the fiscal years of which a factor that its current file uses has changed since.
+
+    Reports whose figure still stands are not named. Two queries, however many reports.
+    """
+    files = [report.current_file_id for report in reports if report.current_file_id is not None]
+    if not files:
+        return {}
+    readings = session.execute(
+        select(ReportFile.report_id, ReportFile.reading).where(ReportFile.id.in_(files))
+    )
+    lines = {report_id: reading["lines"] for report_id, reading in readings if reading is not None}
+    years = {line["fiscal_year"] for rows in lines.values() for line in rows}
+    tables = {
+        (year, row.code): factor_of(row) for year, rows in in_force(session, years).items() for row in rows
+    }
+    found: dict[int, tuple[int, ...]] = {}
+    for report_id, rows in lines.items():
+        old = {row["fiscal_year"] for row in rows if not _stands(row, tables)}
+        if old:
+            found[report_id] = tuple(sorted(old))
+    return found
+
+
+def _stands(line: Mapping[str, Any], tables: Mapping[tuple[int, str], Factor]) -> bool:
+    """Whether a source's emissions, as read, are those of the table in force."""
+    factor = tables.get((line["fiscal_year"], line["factor_code"]))
+    return factor is not None and emissions(Decimal(line["activity"]), factor) == Fraction(line["emissions"])

@@ -15,7 +15,8 @@ from portal.services.numbers import parse_account
 from portal.services.spreadsheets.blank import build_form
 from portal.services.spreadsheets.form_types import FormReading, Problem, file_problem
 from portal.services.spreadsheets.jail import peek_jailed, read_form_jailed
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import COVER
+from portal.services.spreadsheets.layouts.versions import NEWEST
 from portal.settings import Settings
 
 
@@ -93,8 +94,8 @@ def _unknown_holder(found: str, locale: str) -> dict[str, str]:
     """The cover names somebody who is not registered here."""
     english = locale == "en"
     return {
-        "sheet": v1.COVER,
-        "cell": v1.COVER_CELLS["holder"],
+        "sheet": COVER,
+        "cell": NEWEST.field("holder").cell,
         "found": found,
         "expected": "a registered holder" if english else "登録済みの目標保有者",
         "code": "holder_unknown",

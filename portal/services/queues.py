@@ -21,6 +21,7 @@ from portal.models import (
     ContactChange,
     DecisionState,
     EmissionsReport,
+    FactorProposal,
     Holder,
     Import,
     ImportState,
@@ -63,6 +64,7 @@ class Waiting:
     imports: int
     phase_proposals: int
     account_changes: int
+    factor_proposals: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -79,6 +81,7 @@ def waiting(session: Session) -> Waiting:
         "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
         "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
         "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
+        "factor_proposals": (FactorProposal, FactorProposal.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -112,6 +115,7 @@ class QueueKind(StrEnum):
     RETURNED_LETTERS = "returned_letters"
     PHASES = "phases"
     ACCOUNT_CHANGES = "account_changes"
+    FACTORS = "factors"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -130,6 +134,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.RETURNED_LETTERS: timedelta(days=7),
     QueueKind.PHASES: timedelta(days=3),
     QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
+    QueueKind.FACTORS: timedelta(days=3),
 }
 
 
@@ -194,6 +199,7 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             AccountChange.proposed_at,
             AccountChange.state == ProposalState.PROPOSED,
         ),
+        QueueKind.FACTORS: (FactorProposal.proposed_at, FactorProposal.state == ProposalState.PROPOSED),
     }
 
 

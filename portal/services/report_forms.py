@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import EmissionsReport, User
 from portal.permissions import Permission
 from portal.services import access, factors
 from portal.services.mail_words import fiscal_years
 from portal.services.spreadsheets.blank import build_form
 from portal.services.spreadsheets.form_types import FormExpectation, FormIdentity
+from portal.services.spreadsheets.layouts import versions
 
 
 def identity(report: EmissionsReport) -> FormIdentity:
@@ -29,12 +31,13 @@ def identity(report: EmissionsReport) -> FormIdentity:
 
 
 def expectation(session: Session, report: EmissionsReport) -> FormExpectation:
-    """What the form of ``report`` must say: its identity and the factor table of each of its years.
+    """What the form of ``report`` must say: its identity, the factor table of each of its years, its version.
 
     Raises ``NotFound`` for a fiscal year without a factor table.
     """
     whose = identity(report)
-    return FormExpectation(whose, factors.factors_for(session, whose.fiscal_years))
+    tables = factors.factors_for(session, whose.fiscal_years)
+    return FormExpectation(whose, tables, versions.accepted(clock.today()))
 
 
 def file_name(report: EmissionsReport, locale: str = "ja") -> str:

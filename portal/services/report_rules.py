@@ -54,7 +54,7 @@ SIDE_ACTS: dict[str, tuple[ReportState, Permission]] = {
     "propose_revocation": (_S.APPROVED, Permission.REVOCATION_PROPOSE),
 }
 _FILE_ACTS = frozenset({"register_file", "attach_file", "remove_attachment"})
-_HANDING_IN = frozenset({"request_verification", "submit"})
+HANDING_IN = frozenset({"request_verification", "submit"})
 
 
 class Turn(StrEnum):
@@ -85,6 +85,8 @@ class ReportFacts:
     #: the secretariat has sent a review document at all
     asked: bool
     revocation_open: bool = False
+    #: fiscal years of which a factor that the current file uses has changed since
+    outdated: tuple[int, ...] = ()
 
 
 def permission_of(action: str) -> Permission:
@@ -102,10 +104,13 @@ def refusal(action: str, facts: ReportFacts) -> Problem | None:
         return Problem(Refusal.WRONG_STATE)
     if not _state_fits(action, facts.state):
         return Problem(Refusal.FILES_LOCKED if action in _FILE_ACTS else Refusal.WRONG_STATE)
-    if action in _FILE_ACTS | _HANDING_IN and facts.today < facts.opens:
+    if action in _FILE_ACTS | HANDING_IN and facts.today < facts.opens:
         return Problem(Refusal.PERIOD_NOT_OPEN, None, {"opens": facts.opens})
-    if action in _HANDING_IN and not facts.has_file:
+    if action in HANDING_IN and not facts.has_file:
         return Problem(Refusal.NO_VALID_REPORT)
+    if action in HANDING_IN and facts.outdated:
+        years = tuple(str(year) for year in facts.outdated)
+        return Problem(Refusal.FACTORS_OUTDATED, None, {"years": years})
     rules = {
         "attach_file": (
             facts.attachments >= ATTACHMENT_LIMIT,
@@ -145,6 +150,7 @@ _WORTH_SAYING = frozenset(
     {
         Refusal.PERIOD_NOT_OPEN,
         Refusal.NO_VALID_REPORT,
+        Refusal.FACTORS_OUTDATED,
         Refusal.NO_VERIFIER,
         Refusal.TOO_MANY_FILES,
         Refusal.REQUEST_OPEN,
@@ -243,8 +249,10 @@ def last_review_document(report: EmissionsReport) -> ReviewDocument | None:
     return max(report.review_documents, key=lambda d: d.id, default=None)
 
 
-def facts_of(report: EmissionsReport, *, revocation_open: bool = False) -> ReportFacts:
-    """The deciding values of ``report``, from what is loaded of it."""
+def facts_of(
+    report: EmissionsReport, *, revocation_open: bool = False, outdated: tuple[int, ...] = ()
+) -> ReportFacts:
+    """The deciding values of ``report``, from what is loaded of it, and :func:`.factors.outdated`."""
     verification = current_verification(report)
     last = last_review_document(report)
     return ReportFacts(
@@ -260,4 +268,5 @@ def facts_of(report: EmissionsReport, *, revocation_open: bool = False) -> Repor
         question_open=last is not None and last.side is ReviewSide.SECRETARIAT,
         asked=any(d.side is ReviewSide.SECRETARIAT for d in report.review_documents),
         revocation_open=revocation_open,
+        outdated=outdated,
     )

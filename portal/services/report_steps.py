@@ -12,9 +12,9 @@ from portal import clock
 from portal.errors import Refusal, Refused, refuse
 from portal.models import ApprovalRevocation, EmissionsReport, RevocationState, User
 from portal.permissions import may
-from portal.services import access, workflow
+from portal.services import access, factors, workflow
 from portal.services.mail import MailKind, notify
-from portal.services.report_rules import facts_of, permission_of, refusal
+from portal.services.report_rules import HANDING_IN, facts_of, permission_of, refusal
 from portal.services.transitions import REPORT
 
 
@@ -28,7 +28,10 @@ def begin(
     access.check(actor, permission_of(action))
     report = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
     workflow.expect_version(report, version)
-    problem = refusal(action, facts_of(report, revocation_open=open_revocation(session, report) is not None))
+    revocation = open_revocation(session, report) is not None
+    old = factors.outdated(session, [report]) if action in HANDING_IN else {}
+    facts = facts_of(report, revocation_open=revocation, outdated=old.get(report.id, ()))
+    problem = refusal(action, facts)
     if problem is not None:
         raise Refused(problem)
     return report

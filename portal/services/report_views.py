@@ -34,7 +34,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import SECRETARIAT, Permission, may
-from portal.services import access, report_rules
+from portal.services import access, factors, report_rules
 from portal.services.mail_words import fiscal_years
 from portal.services.report_files import check_reader
 from portal.services.report_lines import (
@@ -106,6 +106,8 @@ class ReportView:
     your_turn: bool
     actions: tuple[str, ...]
     blocked: dict[str, Problem]
+    #: fiscal years of which a factor that the current file uses has changed since; none once it is final
+    outdated: tuple[int, ...]
     time_line: tuple[TimeLineEntry, ...]
 
     @property
@@ -305,7 +307,11 @@ def _views(session: Session, query: Select[EmissionsReport], actor: User) -> lis
     reports = session.scalars(query.options(*full).execution_options(populate_existing=True)).all()
     lines = time_lines(session, reports, actor)
     revocations = _revocations(session, [report.id for report in reports])
-    views = [_view(report, actor, lines[report.id], revocations.get(report.id)) for report in reports]
+    old = factors.outdated(session, [report for report in reports if report.state not in _FINAL])
+    views = [
+        _view(report, actor, lines[report.id], revocations.get(report.id), old.get(report.id, ()))
+        for report in reports
+    ]
     order = list(Period)
     return sorted(views, key=lambda view: (view.holder.id, order.index(view.period)))
 
@@ -319,6 +325,7 @@ def _revocations(session: Session, ids: Collection[int]) -> dict[int, ApprovalRe
     return {row.report_id: row for row in rows}
 
 
+_FINAL = (ReportState.APPROVED, ReportState.RECEIVED)
 _SIDE_OF = {
     Permission.REPORT_OWN_EDIT: Turn.HOLDER,
     Permission.REPORT_VERIFY: Turn.VERIFIER,
@@ -331,8 +338,9 @@ def _view(
     actor: User,
     time_line: tuple[TimeLineEntry, ...],
     revocation: ApprovalRevocation | None,
+    outdated: tuple[int, ...],
 ) -> ReportView:
-    facts = report_rules.facts_of(report, revocation_open=revocation is not None)
+    facts = report_rules.facts_of(report, revocation_open=revocation is not None, outdated=outdated)
     actions, blocked = report_rules.possible(facts, actor.role)
     turn = report_rules.turn(facts)
     opens, due = report_rules.window(report_rules.rule_of(report.holder.phase), report.period)
@@ -373,6 +381,7 @@ def _view(
         your_turn=any(side is turn and may(actor.role, permission) for permission, side in _SIDE_OF.items()),
         actions=actions,
         blocked=blocked,
+        outdated=outdated,
         time_line=time_line,
     )
 

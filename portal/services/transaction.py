@@ -21,6 +21,8 @@ _RACES = (
     "movement.idempotency_key",
     "number_series",
     "uq_phase_proposal_open",
+    "uq_factor_proposal_open",
+    "uq_emission_factor_in_force",
     "uq_user_login_id",
     "user.login_id",
     "fk_document_sha256",  # the same bytes stored and thrown away at one moment

@@ -60,6 +60,8 @@ WITHOUT_ROWS.add("directory.details_view")
 WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 WITHOUT_ROWS |= {f"list_file.{page}" for page in ("index", "progress", "fetch")}
+WITHOUT_ROWS |= {f"factor_proposal.{page}_view" for page in ("confirm", "withdraw", "details")}
+WITHOUT_ROWS.add("factor.year")
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED

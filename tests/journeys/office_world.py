@@ -25,7 +25,7 @@ from portal.services import (
 )
 from portal.services.demo.papers import small_pdf
 from portal.services.transaction import one_transaction
-from tests.factories import allowances, reports
+from tests.factories import allowances, factors, reports
 from tests.factories import imports as files
 from tests.factories import registration as make
 
@@ -86,6 +86,7 @@ def _registered(session: Session) -> dict[str, Any]:
     proposal = phase_proposals.propose_rule(
         session, holder.phase_id, dates, reason="実施ルールの改正", actor=officer
     )
+    table = factors.proposed(session, 2016, officer, factors.FREE, electricity={"factor": "0.000570"})
     session.flush()
     letter = session.scalars(select(Letter.id)).first()
     return {
@@ -105,6 +106,7 @@ def _registered(session: Session) -> dict[str, Any]:
         "target": target.id,
         "phase": holder.phase_id,
         "phase_proposal": proposal.id,
+        "factor_proposal": table.id,
         "letter": letter,
         "user": market.b.id,
     }

@@ -219,7 +219,7 @@ def report_and_approve(road: Road, period: str, form: Path, figure: str) -> None
         a.log_in("AST1001A")
     a.go(f"/reports/{period}/upload")
     upload(a, form.name, form.read_bytes())
-    a.says(figure, "F30")
+    a.says(figure, "F40")
     a.picture(f"{period}-registered")
     a.press("検証を依頼する")
     a.picture(f"{period}-request")

@@ -111,7 +111,7 @@ def test_a_form_is_read_registered_and_told_with_sheet_and_cell(
     assert (again.status_code, again.location) == (302, first.location)
     assert versions(session) == 1, "a second press does nothing more"
     text = words(reader.get("/reports/base"))
-    assert "排出量7,460 t-CO2を読み取り、第1版として登録しました（シート「排出量集計」、セルF30）。" in text
+    assert "排出量7,460 t-CO2を読み取り、第1版として登録しました（シート「排出量集計」、セルF40）。" in text
     assert "3か年の平均（1 t未満切捨て）7,460" in text
     assert "/reports/base/verification-request" in reader.get("/reports").text
 

@@ -17,7 +17,6 @@ from portal.errors import NotAllowed, NotFound, PortalError, Refusal
 from portal.models import (
     DecisionState,
     DocumentContent,
-    EmissionFactor,
     EmissionsReport,
     MailMessage,
     Period,
@@ -64,19 +63,6 @@ def test_a_phase_brings_its_units_and_its_factors(session: Session) -> None:
     assert by_code["electricity"].factor == Decimal("0.000550")
     with pytest.raises(NotFound):
         factors.factors_for(session, [2030])
-
-
-def test_a_factor_is_superseded(session: Session) -> None:
-    make.phase(session)
-    approver = make.office(session, Role.APPROVER)
-    row = session.scalars(
-        select(EmissionFactor).where(EmissionFactor.fiscal_year == 2014, EmissionFactor.code == "electricity")
-    ).one()
-    factors.change_factor(session, row.id, factor=Decimal("0.000551"), reason="改正", actor=approver)
-    table = {f.code: f for f in factors.factors_for(session, [2014])[2014]}
-    assert table["electricity"].factor == Decimal("0.000551")
-    again = lambda: factors.change_factor(session, row.id, factor=Decimal(1), reason="x", actor=approver)  # noqa: E731
-    assert refusal(again) is Refusal.WRONG_STATE
 
 
 # reduction targets

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +13,6 @@ from portal.models import (
     ApprovalRevocation,
     Base,
     ComplianceSnapshot,
-    EmissionFactor,
     Event,
     MailMessage,
     Movement,
@@ -25,7 +23,6 @@ from portal.models import (
 )
 from portal.permissions import Role
 from portal.services import (
-    factors,
     issuance,
     report_files,
     report_forms,
@@ -37,6 +34,7 @@ from portal.services import (
 from portal.services.audit import EventTag
 from portal.services.report_files import FileSource
 from portal.services.transaction import one_transaction
+from tests.factories import factors as make_factors
 from tests.factories import registration as make
 from tests.factories import reports as made
 from tests.factories.reports import PDF, PNG
@@ -127,14 +125,8 @@ def test_a_form_is_read_again_when_factors_changed_meanwhile(session: Session) -
         scheme = made.scheme(session)
         report = scheme.report()
         data, reading = made.filled(session, report)
-        power = session.scalars(
-            select(EmissionFactor).where(
-                EmissionFactor.fiscal_year == 2011, EmissionFactor.code == "electricity"
-            )
-        ).one()
-        factors.change_factor(
-            session, power.id, factor=Decimal("0.000570"), reason="改正", actor=scheme.approver
-        )
+        two = scheme.officer, scheme.approver
+        make_factors.changed(session, 2011, two, electricity={"factor": "0.000570"})
     with pytest.raises(Stale):
         reports.register_file(session, report.id, "form.xlsx", data, actor=scheme.a, reading=reading)
 

@@ -85,6 +85,7 @@ def build(session: Session) -> None:
             desk.contact_changes,
             scheme.next_cohort,
             scheme.phase_change,
+            scheme.factor_tables,
             accounts.states,
             accounts.locks,
             desk.consents,

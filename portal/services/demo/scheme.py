@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
-from portal.services import phase_proposals, phases, registration, targets
+from portal.services import (
+    factor_proposals,
+    factor_rules,
+    factors,
+    phase_proposals,
+    phases,
+    registration,
+    targets,
+)
 from portal.services.demo import registry
 from portal.services.demo.assigning import assign_holder
 from portal.services.demo.stage import Stage
@@ -64,5 +73,37 @@ def phase_change(stage: Stage) -> None:
         stage.phases[4],
         later,
         reason="年末年始に検証が集中するため、基準年度の報告書の締切を延ばす。",
+        actor=stage.officer(),
+    )
+
+
+def factor_tables(stage: Stage) -> None:
+    """FY2017 has got a free row; new figures of FY2016 wait for an approver."""
+    now = [factor_rules.typed(one) for one in factors.factors_for(stage.session, [2016])[2016]]
+    free = factor_rules.TypedRow(
+        "mihon_biogas", "みほんバイオガス", "Sample biogas", "千Nm³", "fuel", "21.2", "0.0135"
+    )
+    stage.at("2015-10-07 14:00")
+    proposed = stage.play(
+        factor_proposals.propose,
+        stage.session,
+        2017,
+        [*now, free],
+        reason="バイオガスを使う事業所が加わるため。",
+        actor=stage.officer(),
+    )
+    stage.at("2015-10-08 09:40")
+    stage.play(factor_proposals.confirm, stage.session, proposed.id, actor=stage.approver())
+    stage.at("2015-10-14 16:10")
+    new: dict[str, dict[str, Any]] = {
+        "electricity": {"factor": "0.000579"},
+        "city_gas": {"calorific": "44.8"},
+    }
+    stage.play(
+        factor_proposals.propose,
+        stage.session,
+        2016,
+        [replace(row, **new.get(row.code, {})) for row in now],
+        reason="電気の排出係数と都市ガスの発熱量が、告示で改正されたため。",
         actor=stage.officer(),
     )

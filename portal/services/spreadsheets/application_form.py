@@ -20,8 +20,8 @@ from portal.services.spreadsheets.cells import is_error, shown, text_of
 from portal.services.spreadsheets.form_sheets import open_workbook
 from portal.services.spreadsheets.form_types import Note, Problem, file_problem
 from portal.services.spreadsheets.layouts import application as form
-from portal.services.spreadsheets.layouts import v1 as calculation
 from portal.services.spreadsheets.layouts.application import Item, Layout
+from portal.services.spreadsheets.layouts.layout import ACTIVITY, COVER
 
 #: no item holds more than 320 signs; what is longer is refused, and need not be carried about whole
 LONGEST = 1000
@@ -51,7 +51,7 @@ def _problem(cell: str, code: str, found: object, expected: str) -> Problem:
 
 def _read(book: Workbook) -> ApplicationReading:
     if form.SHEET not in book.sheetnames or not isinstance(book[form.SHEET], Worksheet):
-        if calculation.COVER in book.sheetnames and calculation.ACTIVITY in book.sheetnames:
+        if COVER in book.sheetnames and ACTIVITY in book.sheetnames:
             return refused(file_problem("another_form", "算定報告書", form.SHEET))
         return refused(Problem(form.SHEET, "", "シートなし", "様式のシート", "sheet_missing"))
     sheet = book[form.SHEET]

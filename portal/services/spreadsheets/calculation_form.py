@@ -26,7 +26,17 @@ from portal.services.spreadsheets.form_types import (
     file_problem,
     refused,
 )
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import (
+    ACTIVITY,
+    COVER,
+    FACTORS,
+    FORM_ID,
+    SHEETS,
+    SOURCES,
+    SUMMARY,
+    Layout,
+)
+from portal.services.spreadsheets.layouts.versions import LAYOUTS, NEWEST
 
 __all__ = [
     "Factor",
@@ -70,20 +80,20 @@ def peek_identity(data: bytes) -> FormReading:
     opened = _open(data)
     if isinstance(opened, list):
         return refused(opened)
-    if not opened.has(v1.COVER):
-        return refused([opened.missing(v1.COVER)])
-    holder = opened.text(v1.COVER, v1.COVER_CELLS["holder"])
-    version = opened.text(v1.COVER, v1.COVER_CELLS["version"]) or None
+    if not opened.has(COVER):
+        return refused([opened.missing(COVER)])
     found = Findings()
-    period = _period(opened)
-    if opened.text(v1.COVER, v1.COVER_CELLS["form_id"]) != v1.FORM_ID:
-        found.cover(opened, "form_id", "form_id_wrong", v1.FORM_ID)
-    elif not holder:
-        found.cover(opened, "holder", "holder_wrong", "AST1001")
+    layout = _layout(opened, tuple(LAYOUTS), found)
+    if layout is None:
+        return refused(found.problems, form_version=_version(opened))
+    holder, period = _says(opened, layout, "holder"), _period(opened, layout)
+    if not holder:
+        found.cover(opened, layout.field("holder"), "holder_wrong", "AST1001")
     elif period is None:
-        found.cover(opened, "period", "period_wrong", "・".join(names[0] for names in PERIOD_NAMES.values()))
+        names = "・".join(names[0] for names in PERIOD_NAMES.values())
+        found.cover(opened, layout.field("period"), "period_wrong", names)
     if found.problems:
-        return refused(found.problems, form_version=version)
+        return refused(found.problems, form_version=layout.version)
     return FormReading(
         ok=True,
         problems=(),
@@ -93,8 +103,8 @@ def peek_identity(data: bytes) -> FormReading:
         yearly=(),
         lines=(),
         notes=(),
-        result_cell=v1.RESULT_CELL,
-        form_version=version,
+        result_cell=layout.result.cell,
+        form_version=layout.version,
     )
 
 
@@ -103,36 +113,73 @@ def _open(data: bytes) -> FormSheets | list[Problem]:
     return opened if isinstance(opened, list) else FormSheets(data, opened)
 
 
-def _period(sheets: FormSheets) -> Period | None:
-    says = sheets.text(v1.COVER, v1.COVER_CELLS["period"])
+def _says(sheets: FormSheets, layout: Layout, role: str) -> str:
+    """What a field of the cover says."""
+    return sheets.text(COVER, sheets.place(COVER, layout.field(role)))
+
+
+def _version(sheets: FormSheets) -> str | None:
+    """Which version the cover says it is; form number and version stand in the same cells in all."""
+    return _says(sheets, NEWEST, "version") or None
+
+
+def _period(sheets: FormSheets, layout: Layout) -> Period | None:
+    says = _says(sheets, layout, "period")
     return next((code for code, names in PERIOD_NAMES.items() if says in names), None)
+
+
+def _layout(sheets: FormSheets, accepted: tuple[str, ...], found: Findings) -> Layout | None:
+    """The layout that the cover names, if it is the designated form in a version of ``accepted``."""
+    if _says(sheets, NEWEST, "form_id") != FORM_ID:
+        found.cover(sheets, NEWEST.field("form_id"), "form_id_wrong", FORM_ID)
+        return None
+    version = _version(sheets)
+    if version is None or version not in accepted or version not in LAYOUTS:
+        found.cover(sheets, NEWEST.field("version"), "version_wrong", NEWEST.version)
+        return None
+    return LAYOUTS[version]
+
+
+def _holds(layout: Layout, expected: FormExpectation) -> bool:
+    """Whether the factor tables still have room in this version; in the newest they always have."""
+    codes = {factor.code for table in expected.factors.values() for factor in table}
+    return len(codes) <= layout.factor_rows
 
 
 def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     found = Findings()
     years = expected.identity.fiscal_years
-    for name in v1.SHEETS:
+    for name in SHEETS:
         if not sheets.has(name):
             found.problems.append(sheets.missing(name))
-    known = not sheets.has(v1.COVER) or check_cover(sheets, expected.identity, found)
-    if not known or any(problem.code in ANOTHER_FORM for problem in found.problems):
-        # Another form, version or period has its cells elsewhere: reading on would only list nonsense.
-        return _refuse(sheets, found)
+    layout: Layout | None = None
+    if sheets.has(COVER):
+        known = [LAYOUTS[version] for version in expected.versions or LAYOUTS if version in LAYOUTS]
+        fitting = tuple(one.version for one in known if _holds(one, expected))
+        layout = _layout(sheets, fitting, found)
+    if layout is not None:
+        check_cover(sheets, layout, expected.identity, found)
+    if layout is None or any(problem.code in ANOTHER_FORM for problem in found.problems):
+        # Another form, version or period has its cells elsewhere, and without a cover nobody knows which
+        # it is: reading on would only list nonsense.
+        return _refuse(sheets, layout, found)
     lines: list[SourceLine] | None = None
-    if sheets.has(v1.SOURCES) and sheets.has(v1.ACTIVITY):
-        lines = read_lines(sheets, expected, found)
-    if sheets.has(v1.FACTORS):
-        check_factors(sheets, expected, found)
+    if sheets.has(SOURCES) and sheets.has(ACTIVITY):
+        lines = read_lines(sheets, layout, expected, found)
+    if sheets.has(FACTORS):
+        check_factors(sheets, layout, expected, found)
     totals: list[tuple[int, Fraction]] | None = None
     if lines is not None:
         zero = Fraction(0)
         totals = [
             (year, sum((li.emissions for li in lines if li.fiscal_year == year), zero)) for year in years
         ]
-    if sheets.has(v1.SUMMARY):
-        check_result(sheets, [total for _, total in totals] if totals else None, len(years), found)
+    result = layout.result.cell
+    if sheets.has(SUMMARY):
+        own = [total for _, total in totals] if totals else None
+        result = check_result(sheets, layout, own, len(years), found)
     if found.problems or lines is None or totals is None:
-        return _refuse(sheets, found)
+        return _refuse(sheets, layout, found)
     return FormReading(
         ok=True,
         problems=(),
@@ -142,23 +189,23 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
         yearly=tuple(totals),
         lines=tuple(lines),
         notes=tuple(found.notes),
-        result_cell=v1.RESULT_CELL,
-        form_version=v1.VERSION,
+        result_cell=result,
+        form_version=layout.version,
     )
 
 
-def _refuse(sheets: FormSheets, found: Findings) -> FormReading:
-    order = {name: place for place, name in enumerate(v1.SHEETS)}
+def _refuse(sheets: FormSheets, layout: Layout | None, found: Findings) -> FormReading:
+    order = {name: place for place, name in enumerate(SHEETS)}
     problems = sorted(found.problems, key=lambda problem: order.get(problem.sheet, -1))
     if len(problems) > MAX_PROBLEMS:
         more = Problem("", "", str(len(problems) - MAX_PROBLEMS), "", "too_many_problems")
         problems = [*problems[:MAX_PROBLEMS], more]
-    cover = sheets.has(v1.COVER)
+    cover, like = sheets.has(COVER), layout or NEWEST
     return refused(
         problems,
-        period=_period(sheets) if cover else None,
-        holder=(sheets.text(v1.COVER, v1.COVER_CELLS["holder"]) or None) if cover else None,
+        period=_period(sheets, like) if cover else None,
+        holder=(_says(sheets, like, "holder") or None) if cover else None,
         notes=found.notes,
-        result_cell=v1.RESULT_CELL,
-        form_version=(sheets.text(v1.COVER, v1.COVER_CELLS["version"]) or None) if cover else None,
+        result_cell=like.result.cell,
+        form_version=_version(sheets) if cover else None,
     )

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import ACTIVITY_BOUNDS, Bounds
 
 #: Full-width figures, separators, signs → plain forms. Not NFKC: that would read ① as 1 and m² as m2.
 _PLAIN = str.maketrans("０１２３４５６７８９．，＋－−\u3000\u00a0\u202f", "0123456789.,+--   ")
@@ -95,8 +95,8 @@ def decimals(value: Decimal) -> int:
     return len(places.rstrip("0"))
 
 
-def quantity_of(value: object) -> Quantity:
-    """The number in a number cell, checked against the form's bounds (≥ 0, < 10^12, three decimals)."""
+def quantity_of(value: object, bounds: Bounds = ACTIVITY_BOUNDS) -> Quantity:
+    """The number in a number cell, checked against the form's ``bounds`` (≥ 0, < 10^12, three decimals)."""
     found = shown(value)
     if value is None or (isinstance(value, str) and not value.translate(_PLAIN).strip()):
         return Quantity(blank=True, found=found)
@@ -113,10 +113,10 @@ def quantity_of(value: object) -> Quantity:
         number = _from_text(value)
     if number is None or not number.is_finite():
         return Quantity(code="not_a_number", found=found, expected="数値")
-    if number < 0:
+    if number < bounds.least:
         return Quantity(code="number_negative", found=found, expected="0以上の数値")
-    if number >= v1.ACTIVITY_BELOW:
-        return Quantity(code="number_too_large", found=found, expected=f"{v1.ACTIVITY_BELOW:,.0f}未満")
-    if decimals(number) > v1.ACTIVITY_DECIMALS:
-        return Quantity(code="too_many_decimals", found=found, expected=f"小数第{v1.ACTIVITY_DECIMALS}位")
+    if number >= bounds.below:
+        return Quantity(code="number_too_large", found=found, expected=f"{bounds.below:,.0f}未満")
+    if decimals(number) > bounds.decimals:
+        return Quantity(code="too_many_decimals", found=found, expected=f"小数第{bounds.decimals}位")
     return Quantity(value=abs(number), found=found, as_text=isinstance(value, str))

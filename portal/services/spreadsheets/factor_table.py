@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.services.spreadsheets.form_types import Factor, FormExpectation
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import Layout
+from portal.services.spreadsheets.layouts.versions import NEWEST
 
 #: Stands where a figure does not apply: a fuel's factor is calculated, an energy has no calorific value.
 NOT_APPLICABLE = "—"
@@ -26,8 +27,8 @@ class FactorRow:
     years: tuple[Factor | None, ...]
 
 
-def factor_rows(expected: FormExpectation) -> tuple[FactorRow, ...]:
-    """The rows of the factor table in order of first appearance.
+def factor_rows(expected: FormExpectation, layout: Layout = NEWEST) -> tuple[FactorRow, ...]:
+    """The rows of ``layout``'s factor table in order of first appearance.
 
     Raises ``ValueError`` when a code changes its unit or kind between the years, when two codes share a
     name, when a year has no table, or when there are more factors than the form has rows.
@@ -47,11 +48,11 @@ def factor_rows(expected: FormExpectation) -> tuple[FactorRow, ...]:
     for names in ({fold(f.name_ja) for f in first.values()}, {fold(f.name_en) for f in first.values()}):
         if len(names) != len(first):
             raise ValueError("two factors share one name; a source could not choose between them")
-    if len(first) > v1.FACTOR_ROWS:
-        raise ValueError(f"the form holds {v1.FACTOR_ROWS} factors, not {len(first)}")
+    if len(first) > layout.factor_rows:
+        raise ValueError(f"the form holds {layout.factor_rows} factors, not {len(first)}")
     return tuple(
         FactorRow(
-            row=v1.FACTOR_FIRST + place,
+            row=layout.factors.first + place,
             code=code,
             name_ja=factor.name_ja,
             name_en=factor.name_en,

@@ -16,10 +16,12 @@ from functools import lru_cache
 from xml.sax.saxutils import escape
 
 from portal.services.spreadsheets.arithmetic import emissions, per_unit, reported
-from portal.services.spreadsheets.blank import build_form, cover_values
+from portal.services.spreadsheets.blank import build_form, cover_values, page_head
 from portal.services.spreadsheets.factor_table import NOT_APPLICABLE, FactorRow, factor_rows, year_figures
 from portal.services.spreadsheets.form_types import Factor, FormExpectation, FormIdentity
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import COVER, FACTORS, MONTHS, SHEETS, CellSpec, Layout
+from portal.services.spreadsheets.layouts.v2 import CHECK_GOOD, CHECK_PEAK, PEAK
+from portal.services.spreadsheets.layouts.versions import NEWEST
 
 #: Name, factor code, and twelve monthly amounts (April first) for each fiscal year.
 Source = tuple[str, str, dict[int, list[Decimal]]]
@@ -29,6 +31,9 @@ _Piece = str | tuple[str, str, str]
 _CELL = re.compile(r'<c r="([A-Z]+[0-9]+)"((?: [a-z]+="[^"]*")*) ?(?:/>|>(.*?)</c>)', re.DOTALL)
 _TYPE = re.compile(r' t="[^"]*"')
 _FORMULA = re.compile(r"<f[ >].*?</f>", re.DOTALL)
+#: stands for the holder in a template, where no cell has his name: at the head of a printed page
+_HOLDER = "HOLDER-OF-THE-FORM"
+_HEAD = page_head(FormIdentity("", _HOLDER, _HOLDER, _HOLDER, "-", "target", (), 0))
 #: A part of a ZIP carries a time; a fixed one makes equal forms equal bytes.
 _ZIP_TIME = (2013, 4, 1, 0, 0, 0)
 
@@ -39,19 +44,21 @@ def fill_form(
     *,
     wrong_total: int | None = None,
     locale: str = "ja",
+    layout: Layout = NEWEST,
 ) -> bytes:
-    """A form for ``expected`` filled with ``sources`` (at most 20), as the bytes of an .xlsx file.
+    """A form for ``expected`` filled with ``sources``, as the bytes of an .xlsx file.
 
     Amounts are in each factor's unit. ``wrong_total`` (t-CO2) is saved as the form's own total instead
     of the right one. Raises ``ValueError`` for too many sources or an unknown factor code, ``KeyError``
     for a source that lacks a fiscal year.
     """
-    if len(sources) > v1.SOURCE_ROWS:
-        raise ValueError(f"the form holds {v1.SOURCE_ROWS} sources, not {len(sources)}")
+    if len(sources) > layout.source_rows:
+        raise ValueError(f"the form holds {layout.source_rows} sources, not {len(sources)}")
     identity = expected.identity
     key = tuple((year, expected.factors[year]) for year in identity.fiscal_years)
-    template = _template(identity.period, identity.phase, key, locale)
-    values = _values(expected, sources, wrong_total, locale)
+    template = _template(identity.period, identity.phase, key, locale, layout)
+    values = _values(expected, sources, wrong_total, locale, layout)
+    head = escape(page_head(identity))
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as package:
         for name, content in template:
@@ -59,19 +66,20 @@ def fill_form(
                 written = content
             else:
                 sheet, pieces = content
-                written = "".join(_piece(piece, values.get(sheet, {})) for piece in pieces).encode()
+                text = "".join(_piece(piece, values.get(sheet, {})) for piece in pieces)
+                written = text.replace(_HEAD, head).encode()
             package.writestr(zipfile.ZipInfo(name, _ZIP_TIME), written, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
 @lru_cache(maxsize=32)
 def _template(
-    period: str, phase: int, key: tuple[tuple[int, tuple[Factor, ...]], ...], locale: str
+    period: str, phase: int, key: tuple[tuple[int, tuple[Factor, ...]], ...], locale: str, layout: Layout
 ) -> list[tuple[str, bytes | tuple[str, list[_Piece]]]]:
     """The blank form's parts; each sheet cut at its cells. The holder's own words are patched in later."""
     years = tuple(year for year, _ in key)
-    identity = FormIdentity("", "", "-", "-", "-", period, years, phase)  # type: ignore[arg-type]
-    blank = build_form(FormExpectation(identity, dict(key)), locale=locale)
+    identity = FormIdentity("", _HOLDER, _HOLDER, _HOLDER, "-", period, years, phase)  # type: ignore[arg-type]
+    blank = build_form(FormExpectation(identity, dict(key)), locale=locale, layout=layout)
     parts: list[tuple[str, bytes | tuple[str, list[_Piece]]]] = []
     with zipfile.ZipFile(io.BytesIO(blank)) as package:
         for name in package.namelist():
@@ -80,7 +88,7 @@ def _template(
             if match is None:
                 parts.append((name, content))
             else:
-                parts.append((name, (v1.SHEETS[int(match.group(1)) - 1], _cut(content.decode()))))
+                parts.append((name, (SHEETS[int(match.group(1)) - 1], _cut(content.decode()))))
     return parts
 
 
@@ -118,18 +126,18 @@ def _number(value: Fraction | int) -> str:
 
 
 def _values(
-    expected: FormExpectation, sources: Sequence[Source], wrong_total: int | None, locale: str
+    expected: FormExpectation, sources: Sequence[Source], wrong_total: int | None, locale: str, layout: Layout
 ) -> dict[str, dict[str, _Value]]:
     """Sheet → cell → what stands there: typed values and the results of every formula."""
-    rows = {row.code: row for row in factor_rows(expected)}
+    rows = {row.code: row for row in factor_rows(expected, layout)}
     years = expected.identity.fiscal_years
-    values: dict[str, dict[str, _Value]] = {sheet: {} for sheet in v1.SHEETS}
-    cover = cover_values(expected.identity, locale)
-    values[v1.COVER] = {cell: cover[field] for field, cell in v1.COVER_CELLS.items()}
+    values: dict[str, dict[str, _Value]] = {sheet: {} for sheet in SHEETS}
+    cover = cover_values(expected.identity, locale, layout)
+    values[COVER] = {field.cell: cover[field.role] for field in layout.cover}
     for row in rows.values():
         for place, factor in enumerate(row.years):
             if factor is not None and factor.kind == "fuel":
-                values[v1.FACTORS][f"{v1.FACTOR_YEAR_COLUMNS[place][2]}{row.row}"] = per_unit(factor)
+                values[FACTORS][f"{layout.factor_years[place][2]}{row.row}"] = per_unit(factor)
     totals = [Fraction(0)] * len(years)
     lines: list[_Line] = []
     for name, code, amounts in sources:
@@ -140,14 +148,21 @@ def _values(
         totals = [total + line.emissions(place) for place, total in enumerate(totals)]
     mean = sum(totals, Fraction(0)) / len(totals)
     result = reported(totals) if wrong_total is None else wrong_total
-    for spec in v1.cell_specs(len(years)):
+    checks = [line.check(place) for line in lines for place in range(len(years))]
+    alone: dict[str, _Value] = {
+        "mean": mean,
+        "result": result,
+        "cover_result": result,
+        "attention": sum(check != CHECK_GOOD for check in checks),
+    }
+    for spec in layout.cells(len(years)):
         value: _Value | None
         if spec.role == "year_total":
             value = totals[spec.year]
-        elif spec.role in ("mean", "result"):
-            value = mean if spec.role == "mean" else result
+        elif spec.source < 0:
+            value = alone.get(spec.role)
         elif spec.source < len(lines):
-            value = lines[spec.source].value(spec)
+            value = lines[spec.source].value(spec, mean)
         else:
             value = "" if spec.formula else None
         if value is not None:
@@ -163,7 +178,7 @@ class _Line:
         self.row = row
         self.label = row.name_en if locale == "en" else row.name_ja
         self.amounts = amounts
-        if any(len(months) != len(v1.MONTHS) for months in amounts):
+        if any(len(months) != len(MONTHS) for months in amounts):
             raise ValueError(f"source {name} needs twelve months in each year")
 
     def emissions(self, year: int) -> Fraction:
@@ -172,8 +187,19 @@ class _Line:
             raise ValueError(f"no factor {self.row.code} in year number {year}")
         return emissions(sum(self.amounts[year], Decimal(0)), factor)
 
-    def value(self, spec: v1.CellSpec) -> _Value | None:
-        """What stands in the cell ``spec``; ``None`` leaves it as it is."""
+    def mean(self) -> Fraction:
+        """The source's emissions in an average year, t-CO2."""
+        years = range(len(self.amounts))
+        return sum((self.emissions(year) for year in years), Fraction(0)) / len(self.amounts)
+
+    def check(self, year: int) -> str:
+        """What the form's own check says of the year's months, all of which are filled in."""
+        months = self.amounts[year]
+        peak = max(months) * len(MONTHS) > PEAK * sum(months, Decimal(0))
+        return CHECK_PEAK if peak else CHECK_GOOD
+
+    def value(self, spec: CellSpec, mean: Fraction) -> _Value | None:
+        """What stands in the cell ``spec``; ``None`` leaves it as it is. ``mean``: t-CO2 of the form."""
         plain: dict[str, _Value] = {"name": self.name, "factor": self.label, "unit": self.row.unit}
         if spec.role in plain:
             return plain[spec.role]
@@ -183,6 +209,12 @@ class _Line:
             return Fraction(sum(self.amounts[spec.year], Decimal(0)))
         if spec.role == "emissions":
             return self.emissions(spec.year)
+        if spec.role == "check":
+            return self.check(spec.year)
+        if spec.role == "source_mean":
+            return self.mean()
+        if spec.role == "share":
+            return self.mean() / mean if mean else Fraction(0)
         if spec.role in ("calorific", "carbon", "per_unit"):
             factor = self.row.years[spec.year]
             if factor is not None and spec.role == "per_unit":

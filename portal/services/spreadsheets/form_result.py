@@ -9,27 +9,31 @@ from portal.services.spreadsheets.arithmetic import acceptable_totals, reported
 from portal.services.spreadsheets.cells import is_error, quantity_of, shown
 from portal.services.spreadsheets.form_checks import Findings
 from portal.services.spreadsheets.form_sheets import FormSheets
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import RESULT_UNIT, SUMMARY, Layout
 
 
-def check_result(sheets: FormSheets, totals: list[Fraction] | None, years: int, found: Findings) -> None:
+def check_result(
+    sheets: FormSheets, layout: Layout, totals: list[Fraction] | None, years: int, found: Findings
+) -> str:
     """Compare the result cell with the years' ``totals`` (t-CO2, exact); ``None`` when rows were wrong.
 
     A total that was not calculated, is an error or differs goes to ``found``, and so does every
-    formula of the form that shows an error.
+    formula of the form that shows an error. Gives the result's cell.
     """
-    for spec in v1.cell_specs(years):
+    cell = sheets.place(SUMMARY, layout.result)
+    for spec in layout.cells(years):
         if spec.formula and spec.role != "result" and sheets.has(spec.sheet):
             value = sheets.value(spec.sheet, spec.cell)
             if is_error(value):
                 found.add(spec.sheet, spec.cell, "formula_error", shown(value), "数式の計算結果")
-    _check_total(sheets, totals, found)
+    _check_total(sheets, cell, totals, found)
+    return cell
 
 
-def _check_total(sheets: FormSheets, totals: list[Fraction] | None, found: Findings) -> None:
-    sheet, cell = v1.SUMMARY, v1.RESULT_CELL
+def _check_total(sheets: FormSheets, cell: str, totals: list[Fraction] | None, found: Findings) -> None:
+    sheet = SUMMARY
     value = sheets.value(sheet, cell)
-    wanted = f"{reported(totals):,} {v1.RESULT_UNIT}" if totals else "数式の計算結果"
+    wanted = f"{reported(totals):,} {RESULT_UNIT}" if totals else "数式の計算結果"
     if value is None:
         if sheets.is_formula(sheet, cell):
             found.add(sheet, cell, "total_not_calculated", "計算結果のない数式", "数式の計算結果")
@@ -47,4 +51,4 @@ def _check_total(sheets: FormSheets, totals: list[Fraction] | None, found: Findi
         for note in found.notes:
             if note.code == "read_as_number":
                 found.add(note.sheet, note.cell, "number_as_text", note.found, note.used)
-        found.add(sheet, cell, "total_differs", f"{own.value:,f} {v1.RESULT_UNIT}", wanted)
+        found.add(sheet, cell, "total_differs", f"{own.value:,f} {RESULT_UNIT}", wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 
 from openpyxl import Workbook, load_workbook
@@ -11,6 +12,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from portal.services.spreadsheets import prescan
 from portal.services.spreadsheets.cells import text_of
 from portal.services.spreadsheets.form_types import Problem, file_problem
+from portal.services.spreadsheets.layouts.layout import Field
+
+#: a defined name of the form names one cell of one of its sheets
+_ONE_CELL = re.compile(r"'?([^'!]+)'?!\$([A-Z]{1,2})\$([1-9][0-9]{0,3})")
 
 
 def open_workbook(data: bytes, *, data_only: bool) -> Workbook | list[Problem]:
@@ -48,6 +53,12 @@ class FormSheets:
     def missing(self, sheet: str) -> Problem:
         """The problem that ``sheet`` is not there."""
         return Problem(sheet, "", "シートなし", "様式のシート", "sheet_missing")
+
+    def place(self, sheet: str, field: Field) -> str:
+        """The cell of ``sheet`` that holds ``field``: where its defined name points, else its own cell."""
+        name = self._values.defined_names.get(field.name) if field.name else None
+        found = _ONE_CELL.fullmatch(str(name.attr_text or "")) if name is not None else None
+        return f"{found[2]}{found[3]}" if found is not None and found[1] == sheet else field.cell
 
     def value(self, sheet: str, cell: str) -> object:
         """The value of a cell, or the saved result of its formula; ``None`` when there is none."""

@@ -19,6 +19,9 @@ _INK, _QUIET, _BLUE = "FF1A1A1A", "FF666666", "FF0017C1"
 TITLE = Font(name=_FACE, size=16, bold=True, color=_INK)
 TEXT = Font(name=_FACE, size=10, color=_INK)
 STRONG = Font(name=_FACE, size=11, bold=True, color=_INK)
+HELP = Font(name=_FACE, size=10, color=_INK)
+SMALL = Font(name=_FACE, size=9, color=_INK)
+SMALLEST = Font(name=_FACE, size=8, color=_INK)
 QUIET = Font(name=_FACE, size=9, color=_QUIET)
 RESULT = Font(name=_FACE, size=14, bold=True, color=_BLUE)
 
@@ -32,15 +35,23 @@ BOX = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
 WRAP = Alignment(wrap_text=True, vertical="center")
 CENTRE = Alignment(wrap_text=True, vertical="center", horizontal="center")
 RIGHT = Alignment(vertical="center", horizontal="right")
+#: a long figure or name gets smaller rather than cut, or shown as ####
+SHRUNK = Alignment(vertical="center", horizontal="center", shrink_to_fit=True)
+FIGURE = Alignment(vertical="center", horizontal="right", shrink_to_fit=True)
 LEFT = Alignment(vertical="center", horizontal="left", wrap_text=True, indent=1)
 TOP = Alignment(wrap_text=True, vertical="top")
 UNLOCKED = Protection(locked=False)
 
-#: Number formats: activity, factors, emissions and the whole result.
-ACTIVITY_FORMAT = "#,##0.0##"
 FACTOR_FORMAT = "0.0#######"
-EMISSIONS_FORMAT = "#,##0.000"
-RESULT_FORMAT = "#,##0"
+#: how a figure of each shape is written
+FORMATS: dict[str, str] = {
+    "": "",
+    "activity": "#,##0.0##",
+    "factor": FACTOR_FORMAT,
+    "emissions": "#,##0.000",
+    "share": "0.0%",
+    "whole": "#,##0",
+}
 
 Label = tuple[str, str]
 
@@ -73,7 +84,7 @@ def typed(sheet: Worksheet, cell: str, *, number_format: str = "") -> Cell:
     """Open a cell for the participant to fill in: unlocked and tinted."""
     at: Cell = sheet[cell]
     at.font, at.border, at.fill, at.protection = TEXT, BOX, INPUT_FILL, UNLOCKED
-    at.alignment = RIGHT if number_format else LEFT
+    at.alignment = FIGURE if number_format else LEFT
     if number_format:
         at.number_format = number_format
     return at
@@ -84,7 +95,7 @@ def calculated(sheet: Worksheet, cell: str, formula: str, *, number_format: str 
     at: Cell = sheet[cell]
     at.value = formula
     at.font, at.border, at.fill = TEXT, BOX, CALC_FILL
-    at.alignment = RIGHT if number_format else LEFT
+    at.alignment = FIGURE if number_format else LEFT
     if number_format:
         at.number_format = number_format
     return at

@@ -57,10 +57,12 @@ class FormIdentity:
 
 @dataclass(frozen=True)
 class FormExpectation:
-    """What a form must say: its identity, and the factor table of each of its fiscal years."""
+    """What a form must say: its identity, the factor table of each of its fiscal years, its version."""
 
     identity: FormIdentity
     factors: dict[int, tuple[Factor, ...]]
+    #: the versions of the form that are read; empty for every version there is
+    versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,7 @@ def expectation_to_dict(expected: FormExpectation) -> dict[str, Any]:
     """``expected`` as values that JSON can hold: what the jailed reader is told."""
     return {
         "identity": vars(expected.identity),
+        "versions": list(expected.versions),
         "factors": {
             str(year): [
                 {name: str(value) if isinstance(value, Decimal) else value for name, value in vars(f).items()}
@@ -262,4 +265,5 @@ def expectation_from_dict(values: dict[str, Any]) -> FormExpectation:
     return FormExpectation(
         identity=FormIdentity(**identity),
         factors={int(year): tuple(factor(row) for row in rows) for year, rows in values["factors"].items()},
+        versions=tuple(values["versions"]),
     )

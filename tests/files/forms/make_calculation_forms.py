@@ -2,6 +2,7 @@
 
 Run from the top of the project: ``python -m tests.files.forms.make_calculation_forms``. LibreOffice
 calculates and saves, so the results in these files come from a spreadsheet program, not from us.
+``calculation_*`` were handed out as version 1 and stay as they are; ``version2_*`` are made here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from openpyxl import load_workbook
 
 from portal.services.spreadsheets.blank import build_form
 from portal.services.spreadsheets.form_types import Period
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import ACTIVITY, SOURCES
+from portal.services.spreadsheets.layouts.versions import NEWEST
 from tests.services.spreadsheets.samples import FACTORS, YEARS, expectation, worked_sources
 
 HERE = Path(__file__).resolve().parent
@@ -26,12 +28,12 @@ def filled_by_openpyxl(period: Period, locale: str = "ja") -> bytes:
     names = {factor.code: factor.name_en if locale == "en" else factor.name_ja for factor in FACTORS}
     book = load_workbook(io.BytesIO(build_form(expectation(period), locale=locale)), rich_text=True)
     for number, (name, code, amounts) in enumerate(worked_sources(YEARS[period])):
-        book[v1.SOURCES][f"B{v1.SOURCE_FIRST + number}"] = name
-        book[v1.SOURCES][f"C{v1.SOURCE_FIRST + number}"] = names[code]
+        book[SOURCES][f"B{NEWEST.sources.first + number}"] = name
+        book[SOURCES][f"C{NEWEST.sources.first + number}"] = names[code]
         for place, year in enumerate(YEARS[period]):
-            row = v1.activity_row(place, number)
-            for column, amount in zip(v1.MONTH_COLUMNS, amounts[year], strict=True):
-                book[v1.ACTIVITY][f"{column}{row}"] = float(amount)
+            row = NEWEST.activity_row(place, number)
+            for column, amount in zip(NEWEST.months, amounts[year], strict=True):
+                book[ACTIVITY][f"{column}{row}"] = float(amount)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -55,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for period, locale in kept:
             saved = saved_by_libreoffice(filled_by_openpyxl(period, locale), Path(folder))
-            (HERE / f"calculation_{period}_{locale}_libreoffice.xlsx").write_bytes(saved)
+            (HERE / f"version2_{period}_{locale}_libreoffice.xlsx").write_bytes(saved)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from openpyxl import load_workbook
 from portal.services.factors import default_factors
 from portal.services.spreadsheets.blank import build_form
 from portal.services.spreadsheets.form_types import FormExpectation, FormIdentity, Period
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import ACTIVITY, SOURCES
+from portal.services.spreadsheets.layouts.versions import NEWEST
 from tests.files.forms.make_calculation_forms import saved_by_libreoffice
 
 HERE = Path(__file__).resolve().parent
@@ -47,14 +48,14 @@ def typed(period: Period) -> bytes:
     book = load_workbook(io.BytesIO(build_form(expectation(period))), rich_text=True)
     whole = (("受電", "電気", POWER[period]), ("都市ガス13A", "都市ガス", 800), ("ボイラー", "A重油", 200))
     for number, (name, factor, year_total) in enumerate(whole):
-        book[v1.SOURCES][f"B{v1.SOURCE_FIRST + number}"] = name
-        book[v1.SOURCES][f"C{v1.SOURCE_FIRST + number}"] = factor
+        book[SOURCES][f"B{NEWEST.sources.first + number}"] = name
+        book[SOURCES][f"C{NEWEST.sources.first + number}"] = factor
         for place in range(len(YEARS[period])):
-            row = v1.activity_row(place, number)
+            row = NEWEST.activity_row(place, number)
             month = year_total // 12
             amounts = [month] * 11 + [year_total - 11 * month]
-            for column, amount in zip(v1.MONTH_COLUMNS, amounts, strict=True):
-                book[v1.ACTIVITY][f"{column}{row}"] = amount
+            for column, amount in zip(NEWEST.months, amounts, strict=True):
+                book[ACTIVITY][f"{column}{row}"] = amount
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

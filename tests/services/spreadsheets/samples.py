@@ -10,8 +10,12 @@ from decimal import Decimal
 
 from portal.services.spreadsheets.filled import Source, fill_form
 from portal.services.spreadsheets.form_types import Factor, FormExpectation, FormIdentity, Period
+from portal.services.spreadsheets.layouts.layout import Layout
+from portal.services.spreadsheets.layouts.versions import LAYOUTS
 
 FORMS = "tests/files/forms"
+#: tests that poke at cells poke at those of version 1
+V1 = LAYOUTS["1"]
 
 
 def _fuel(code: str, ja: str, en: str, unit: str, calorific: str, carbon: str) -> Factor:
@@ -72,9 +76,9 @@ def worked_sources(years: tuple[int, ...] = (2014,)) -> list[Source]:
     ]
 
 
-def worked_form(period: Period = "target") -> bytes:
+def worked_form(period: Period = "target", layout: Layout = V1) -> bytes:
     """The worked example as a filled form with saved results."""
-    return fill_form(expectation(period), worked_sources(YEARS[period]))
+    return fill_form(expectation(period), worked_sources(YEARS[period]), layout=layout)
 
 
 def parts_of(data: bytes) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.cell.cell import Cell
 from openpyxl.styles.colors import Color
 
 from portal.services.spreadsheets import problems as texts
@@ -19,11 +20,19 @@ from portal.services.spreadsheets.cells import quantity_of
 from portal.services.spreadsheets.filled import fill_form
 from portal.services.spreadsheets.form_types import FormExpectation, Period
 from portal.services.spreadsheets.jail import mark_jailed
-from portal.services.spreadsheets.layouts import v1
+from portal.services.spreadsheets.layouts.layout import (
+    ACTIVITY,
+    SHEETS,
+    SOURCES,
+    TYPED,
+    Layout,
+)
+from portal.services.spreadsheets.layouts.versions import LAYOUTS, NEWEST
 from portal.services.spreadsheets.marked import mark_problems
 from tests.services.spreadsheets.samples import (
     FACTORS,
     FORMS,
+    V1,
     YEARS,
     expectation,
     months,
@@ -36,43 +45,51 @@ PERIODS: tuple[Period, ...] = ("base", "target", "adjustment")
 
 
 @pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("locale", ["ja", "en"])
-def test_only_the_cells_to_fill_in_are_unlocked(period: Period, locale: str) -> None:
-    book = load_workbook(io.BytesIO(build_form(expectation(period), locale=locale)))
-    assert tuple(book.sheetnames) == v1.SHEETS
+@pytest.mark.parametrize(("layout", "locale"), [(V1, "ja"), (NEWEST, "ja"), (NEWEST, "en")])
+def test_only_the_cells_to_fill_in_are_unlocked(period: Period, layout: Layout, locale: str) -> None:
+    book = load_workbook(io.BytesIO(build_form(expectation(period), locale=locale, layout=layout)))
+    assert tuple(book.sheetnames) == SHEETS
     open_cells = {
         (sheet.title, cell.coordinate)
         for sheet in book
         for row in sheet.iter_rows()
         for cell in row
-        if not cell.protection.locked
+        if isinstance(cell, Cell) and not cell.protection.locked
     }
-    specs = v1.cell_specs(len(YEARS[period]))
-    wanted = {(spec.sheet, spec.cell) for spec in specs if not spec.formula}
-    assert open_cells == wanted | {(v1.BOUNDARY, v1.BOUNDARY_CELL)}
+    specs = layout.cells(len(YEARS[period]))
+    assert open_cells == {(spec.sheet, spec.cell) for spec in specs if spec.kind in TYPED}
     for sheet in book:
         assert sheet.protection.sheet
         assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
-        assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
+        assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, sheet.title != ACTIVITY)
+        assert sheet.print_area and sheet.oddFooter.center.text == "&A  &P / &N"
+        assert sheet.oddHeader.left.text == "AST-1001　株式会社アセット不動産　アセット第一ビル"
     for spec in specs:
         assert (book[spec.sheet][spec.cell].data_type == "f") == bool(spec.formula), spec
 
 
 def test_choices_come_from_the_factor_table_and_numbers_are_bounded() -> None:
     book = load_workbook(io.BytesIO(build_form(expectation("base"))))
-    (choice,) = book[v1.SOURCES].data_validations.dataValidation
+    name, choice, evidence, _remark = book[SOURCES].data_validations.dataValidation
+    assert (name.type, name.formula1) == ("textLength", "48")
     assert (choice.type, choice.formula1) == ("list", "'排出係数'!$B$8:$B$17")
-    (number,) = book[v1.ACTIVITY].data_validations.dataValidation
-    assert (number.type, number.operator, number.formula1) == ("decimal", "greaterThanOrEqual", "0")
-    assert str(number.sqref).split() == ["H9:S28", "H34:S53", "H59:S78"]
+    assert evidence.formula1.startswith('"購買伝票 / Invoice,')
+    number, _note = book[ACTIVITY].data_validations.dataValidation
+    assert (number.type, number.operator) == ("decimal", "between")
+    assert (number.formula1, number.formula2) == ("0", "999999999999")
+    assert str(number.sqref).split() == ["H9:S38", "H44:S73", "H79:S108"]
 
 
 @pytest.mark.parametrize("period", ["base", "target"])
-def test_saved_results_of_the_filled_form_are_those_that_libreoffice_calculates(period: Period) -> None:
-    kept = Path(FORMS, f"calculation_{period}_ja_libreoffice.xlsx")
+@pytest.mark.parametrize(("version", "name"), [("1", "calculation"), ("2", "version2")])
+def test_saved_results_of_the_filled_form_are_those_that_libreoffice_calculates(
+    period: Period, version: str, name: str
+) -> None:
+    kept = Path(FORMS, f"{name}_{period}_ja_libreoffice.xlsx")
+    layout = LAYOUTS[version]
     theirs = load_workbook(kept, data_only=True)
-    ours = load_workbook(io.BytesIO(worked_form(period)), data_only=True)
-    for spec in v1.cell_specs(len(YEARS[period])):
+    ours = load_workbook(io.BytesIO(worked_form(period, layout)), data_only=True)
+    for spec in layout.cells(len(YEARS[period])):
         one, other = (book[spec.sheet][spec.cell].value for book in (ours, theirs))
         if isinstance(one, (int, float)) and isinstance(other, (int, float)):
             assert one == pytest.approx(other, rel=1e-12), spec
@@ -97,8 +114,8 @@ def test_filled_form_in_english_and_with_awkward_names_is_read() -> None:
 
 
 def test_filling_refuses_what_the_form_cannot_hold() -> None:
-    with pytest.raises(ValueError, match="20 sources"):
-        fill_form(expectation(), worked_sources() * 7)
+    with pytest.raises(ValueError, match="30 sources"):
+        fill_form(expectation(), worked_sources() * 11)
     with pytest.raises(ValueError, match="no factor coal"):
         fill_form(expectation(), [("石炭", "coal", {2014: months("1")})])
 

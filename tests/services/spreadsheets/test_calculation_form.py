@@ -83,7 +83,7 @@ def test_figure_a_hair_below_a_whole_tonne_is_not_held_against_the_form() -> Non
 def test_blank_form_was_never_calculated_and_has_no_source() -> None:
     assert problems_of(build_form(expectation())) == [
         ("排出源", "B8", "no_source"),
-        ("排出量集計", "F30", "total_not_calculated"),
+        ("排出量集計", "F40", "total_not_calculated"),
     ]
 
 
@@ -108,7 +108,7 @@ WRONG: dict[str, tuple[Callable[[bytes], bytes], str, str, str, str, str]] = {
         "OTHER",
         "ASSET-CALC",
     ),
-    "version": (lambda d: with_text(d, "表紙", "C4", "0"), "表紙", "C4", "version_wrong", "0", "1"),
+    "version": (lambda d: with_text(d, "表紙", "C4", "0"), "表紙", "C4", "version_wrong", "0", "2"),
     "phase": (lambda d: with_text(d, "表紙", "C5", "第1期"), "表紙", "C5", "phase_wrong", "第1期", "第2期"),
     "holder": (
         lambda d: with_text(d, "表紙", "C6", "AST1010"),
