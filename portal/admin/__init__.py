@@ -38,6 +38,9 @@ MODULES: tuple[str, ...] = (
     "demo_clock",
     "phase_proposals",
     "list_files",
+    "publications",
+    "report_grid",
+    "late_reports",
 )
 
 

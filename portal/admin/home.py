@@ -14,11 +14,13 @@ from portal import clock
 from portal.admin import compliance_board
 from portal.admin.compliance_board import OUTLOOKS, chosen_board, outlook_word
 from portal.admin.door import SecretariatIndex, page
+from portal.admin.late_reports import late_address
+from portal.admin.report_deadline_words import CONCERNS
 from portal.admin.reports import state_address
 from portal.extensions import db_session
 from portal.models import ReportState
 from portal.permissions import Permission
-from portal.services import boards
+from portal.services import boards, report_deadlines
 from portal.services.queues import Queue, QueueKind, queues
 from portal.web_charts import shares, stacked
 from portal.web_text import days, fiscal, number
@@ -41,6 +43,7 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.RETURNED_LETTERS: _l("届かずに戻ってきた通知書"),
     QueueKind.PHASES: _l("確認を待つ期と期限（起案者以外が確認）"),
     QueueKind.ACCOUNT_CHANGES: _l("確認を待つ口座の状態の変更（起案者以外が確認）"),
+    QueueKind.PUBLICATIONS: _l("確認を待つ公表（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -54,6 +57,7 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.RETURNED_LETTERS: "letter.returned",
     QueueKind.PHASES: "phase_proposal.waiting",
     QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
+    QueueKind.PUBLICATIONS: "publication.waiting",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,
@@ -110,6 +114,16 @@ def spoken(parts: list[tuple[str, int]]) -> str:
     return _("、").join(_("%(label)s：%(value)s", label=name, value=number(count)) for name, count in parts)
 
 
+def concern_lines() -> list[tuple[str, bool, int, str]]:
+    """(why, whether its day has passed, how many reports, their list) of the late and the endangered."""
+    counted = report_deadlines.counts(db_session())
+    return [
+        (str(CONCERNS[one]), one in report_deadlines.LATE, count, late_address(one.value))
+        for one, count in counted.items()
+        if count
+    ]
+
+
 class Home(SecretariatIndex):
     """ホーム."""
 
@@ -144,6 +158,7 @@ class Home(SecretariatIndex):
             phases=found,
             board=board,
             outlook_word=outlook_word,
+            concerns=concern_lines(),
             **context,
         )
 

@@ -35,6 +35,8 @@ from portal.models import (
     PhaseProposal,
     PhaseRule,
     ProposalState,
+    Publication,
+    PublicationState,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
@@ -63,6 +65,7 @@ class Waiting:
     imports: int
     phase_proposals: int
     account_changes: int
+    publications: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -79,6 +82,7 @@ def waiting(session: Session) -> Waiting:
         "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
         "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
         "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
+        "publications": (Publication, Publication.state == PublicationState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -112,6 +116,7 @@ class QueueKind(StrEnum):
     RETURNED_LETTERS = "returned_letters"
     PHASES = "phases"
     ACCOUNT_CHANGES = "account_changes"
+    PUBLICATIONS = "publications"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -130,6 +135,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.RETURNED_LETTERS: timedelta(days=7),
     QueueKind.PHASES: timedelta(days=3),
     QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
+    QueueKind.PUBLICATIONS: timedelta(days=3),
 }
 
 
@@ -194,6 +200,7 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             AccountChange.proposed_at,
             AccountChange.state == ProposalState.PROPOSED,
         ),
+        QueueKind.PUBLICATIONS: (Publication.proposed_at, Publication.state == PublicationState.PROPOSED),
     }
 
 

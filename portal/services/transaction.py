@@ -23,6 +23,7 @@ _RACES = (
     "uq_phase_proposal_open",
     "uq_user_login_id",
     "user.login_id",
+    "uq_publication_open",
     "fk_document_sha256",  # the same bytes stored and thrown away at one moment
 )
 #: PostgreSQL: serialization failure, deadlock, lock not available
