@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from portal.models import PublicationSubject
 from portal.services.compliance import Compliance
@@ -80,9 +81,9 @@ def total_lines(content: Mapping[str, Any]) -> list[tuple[str, int, str]]:
         (_("移転された量"), sums["transferred"], "JAA"),
         (_("償却された量"), sums["retired"], "JAA"),
         (_("取り消された量"), sums["cancelled"], "JAA"),
-        (_("オフセットに使われた量"), sums["offset"], "JAA"),
-        (_("遵守口座の数"), sums["compliance_accounts"], _("口座")),
-        (_("取引口座の数"), sums["trading_accounts"], _("口座")),
+        (_("オフセットされた量"), sums["offset"], "JAA"),
+        (_("遵守口座の数"), sums["compliance_accounts"], pgettext("unit", "口座")),
+        (_("取引口座の数"), sums["trading_accounts"], pgettext("unit", "口座")),
     ]
 
 

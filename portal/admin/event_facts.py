@@ -32,6 +32,8 @@ from portal.models import (
     Opinion,
     ParticipantKind,
     ProposalState,
+    PublicationState,
+    PublicationSubject,
     ReportState,
     ReviewSide,
     ScanKind,
@@ -92,6 +94,7 @@ _SCREENS = {
     "reduction_target": "target",
     "account_change": "account_change",
     "company_change": "company_change",
+    "publication": "publication",
 }
 _FACTS: dict[str, Any] = {
     "before": _l("変更前"),
@@ -142,6 +145,7 @@ _STATES: dict[str, type[StrEnum]] = {
     "letter_batch": BatchState,
     "contact_change": DecisionState,
     "banking_application": DecisionState,
+    "publication": PublicationState,
 }
 _KINDS: dict[str, type[StrEnum]] = {
     "movement": MovementKind,
@@ -150,6 +154,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "import": ImportKind,
     "registration_application": ScanKind,
     "company_change": ParticipantKind,
+    "publication": PublicationSubject,
 }
 _ENUMS: dict[str, type[StrEnum]] = {"opinion": Opinion, "role": Role, "side": ReviewSide}
 

@@ -46,8 +46,9 @@ def _standing(model: EmissionsReport) -> Standing:
 
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
-    return Markup('{}<span class="as-table__more">{}\u3000<span class="as-nb">{}</span></span>').format(
-        holder.representative.name, holder.site_name, holder.account.code
+    more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
+    return Markup('<a class="as-link" href="{}">{}</a><span class="as-table__more">{}</span>').format(
+        url_for("report.details_view", id=model.id), holder.representative.name, more
     )
 
 
@@ -121,9 +122,7 @@ class LateReportView(KeySearch, SecretariatView):
         "verifier": _l("検証機関"),
     }
     column_formatters: Any = {
-        "holder.account.code": lambda v, c, m, n: Markup('<a class="as-link" href="{}">{}</a>').format(
-            url_for("report.details_view", id=m.id), _holder(v, c, m, n)
-        ),
+        "holder.account.code": _holder,
         "period": _period,
         "state": _state,
         "concern": _concern,

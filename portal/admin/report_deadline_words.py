@@ -36,8 +36,10 @@ def days_left(standing: Standing) -> str:
     return _("あと%(days)s", days=days(left)) if left else _("今日まで")
 
 
-def day_line(standing: Standing) -> str:
+def day_line(standing: Standing) -> Markup:
     """2015年6月30日（火）まで　107日超過."""
     if standing.day is None:
-        return ""
-    return _("%(day)sまで（%(left)s）", day=day(standing.day), left=days_left(standing))
+        return Markup("")
+    return Markup('<span class="as-nb">{}</span>　<span class="as-nb">{}</span>').format(
+        _("%(day)sまで", day=day(standing.day)), days_left(standing)
+    )

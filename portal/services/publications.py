@@ -114,7 +114,7 @@ def propose(
 
 
 def _facts(row: Publication) -> dict[str, Any]:
-    return {"number": row.phase.number, "subject": row.subject.value, "sha256": content_hash(row.content)}
+    return {"number": row.phase.number, "kind": row.subject.value, "sha256": content_hash(row.content)}
 
 
 def release_problems(session: Session, row: Publication, actor: User) -> list[Problem]:
