@@ -186,7 +186,7 @@ class PublicationView(SecretariatView):
         """Exactly what the public would read, and the button that proposes it as it stands."""
         _found, phase, subject = self._asked()
         phase_id = phase.id
-        form = ProposeForm(data={"seen": publications.present(db_session(), phase, subject)[1]})
+        form = ProposeForm()
         made = submitted(
             form,
             lambda: publications.propose(

@@ -1,4 +1,4 @@
-"""Tables for the public: frozen when proposed, released by another person, replaced, ended; sums that add up."""
+"""Tables for the public: frozen when proposed, released by another person; their sums add up."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_what_two_persons_let_out_is_what_the_first_one_saw(
     row = propose(session, market, seen=seen, note="概算です", key="one")
     assert propose(session, market, seen=seen, note="概算です", key="one") is row
     assert publications.released(session) == [] and not publications.anything_released(session)
-    (asked,) = [one for one in mails(session, "publication_to_confirm") if one.recipient == market.approver.email]
+    (asked,) = [
+        one for one in mails(session, "publication_to_confirm") if one.recipient == market.approver.email
+    ]
     assert "第2期の検証済排出量の公表が起案されました" in asked.body
     publications.release(session, row.id, actor=market.approver, version=row.version)
     (public,) = publications.released(session)
@@ -192,7 +194,7 @@ def test_the_database_itself_wants_another_person(
     row = propose(session, market)
     who = market.officer.id if values["confirmed_by_id"] else None
     change = update(Publication).where(Publication.id == row.id)
-    with pytest.raises(IntegrityError, match="four_eyes|confirmer_if_released"):
+    with pytest.raises(IntegrityError, match=r"four_eyes|confirmer_if_released"):
         session.execute(change.values(state=S.RELEASED, confirmed_by_id=who))
 
 
@@ -206,9 +208,9 @@ def test_two_approvers_at_once_release_once(
     session.rollback()
 
     def releasing(user_id: int) -> Callable[[Session], object]:
-        return lambda own: publications.release(
-            own, row_id, actor=own.get_one(User, user_id), version=version
-        ).id
+        return lambda own: (
+            publications.release(own, row_id, actor=own.get_one(User, user_id), version=version).id
+        )
 
     answers = at_once(engine, [releasing(one) for one in people])
     assert sorted(map(str, answers)) == sorted([str(row_id), str(Refusal.STALE_PAGE)])
