@@ -8,6 +8,7 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
@@ -341,4 +342,4 @@ class PublicationView(SecretariatView):
 
 def views() -> list[Any]:
     """The screens of this subject."""
-    return [PublicationView(Publication, name=_l("公表"), endpoint="publication")]
+    return [PublicationView(Publication, name=_lp("list", "公表"), endpoint="publication")]

@@ -79,7 +79,7 @@ def test_the_grid_leaves_as_a_file_with_every_figure(
     assert told["基準年度　確定した排出量（t-CO2）"] == "" and told["基準年度　期限"] == "2014-04-01"
     assert told["基準年度　検証機関"] == scheme.verifier.label
     english = rows_of(viewer, f"{GRID}export/csv/?lang=en")
-    assert "Base year　State" in english[0] and "Under review" in english[1]
+    assert "Base year: State" in english[0] and "Under review" in english[1]
 
 
 def test_the_late_are_listed_by_their_day_and_counted_on_the_home(
