@@ -64,6 +64,12 @@ def _kept(html: str) -> Response:
     return answer
 
 
+@pages.before_request
+def _nobody() -> None:
+    """Whoever shows who they are by another way than a session is nobody here either."""
+    g.frame_closed = True
+
+
 @pages.get("/")
 @requires(Permission.PUBLIC)
 def index() -> Response:

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import EmissionsReport, Period, ReportState
 from portal.services import report_deadlines
-from portal.services.report_deadlines import Concern, Deadlines, concern, concerned, counts, standing_of
+from portal.services.report_deadlines import (
+    Concern,
+    Deadlines,
+    concern,
+    concerned,
+    counts,
+    day_expression,
+    standing_of,
+)
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
 from tests.factories import reports
 
 S = ReportState
+#: the days on which a report's standing turns
+DATES = ("base_report_from", "base_report_due", "issue_from", "target_report_from", "target_report_due")
+DATES += ("retirement_deadline", "adjustment_report_from", "adjustment_report_due")
+VERIFIED = [one for one in S if one not in (S.SUBMITTED, S.RECEIVED)]
+ADJUSTMENT = [S.NOT_SUBMITTED, S.SUBMITTED, S.RECEIVED]
 DAYS = Deadlines(date(2015, 4, 1), date(2015, 7, 31), date(2015, 11, 30))
 
 
@@ -55,46 +67,31 @@ def scheme(session: Session, running_clock: None) -> Iterator[reports.Scheme]:
 
 
 def test_a_list_and_a_page_say_the_same(session: Session, scheme: reports.Scheme) -> None:
-    """The SQL of the lists is the pure rule, on any day and in any state that a period may have."""
-    verified = [one for one in S if one not in (S.SUBMITTED, S.RECEIVED)]
-    adjustment = [S.NOT_SUBMITTED, S.SUBMITTED, S.RECEIVED]
-    rows = {period: scheme.report(period).id for period in Period}
-    start = date(2013, 3, 1)
-
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        st.sampled_from(verified),
-        st.sampled_from(verified),
-        st.sampled_from(adjustment),
-        st.integers(0, 1_400),
-    )
-    def same(base: ReportState, target: ReportState, last: ReportState, day: int) -> None:
-        reports.at(f"{start + timedelta(days=day)} 12:00")
-        for period, state in zip(Period, (base, target, last), strict=True):
+    """The SQL of the lists is the pure rule: around every day on which it turns, in every state."""
+    turns = [day for name in DATES if isinstance(day := getattr(make.DATES, name), date)]
+    turns += [day - timedelta(days=report_deadlines.WARNED_DAYS) for day in turns]
+    met = set()
+    for day, off, place in product(turns, (-1, 0, 1), range(len(VERIFIED))):
+        reports.at(f"{day + timedelta(days=off)} 12:00")
+        for period in Period:
+            states = ADJUSTMENT if period is Period.ADJUSTMENT else VERIFIED
+            state = states[place % len(states)]
             figure = 7 if state in (S.APPROVED, S.RECEIVED) else None
+            row = EmissionsReport.id == scheme.report(period).id
             session.execute(
-                update(EmissionsReport)
-                .where(EmissionsReport.id == rows[period])
-                .values(state=state, confirmed_emissions=figure)
+                update(EmissionsReport).where(row).values(state=state, confirmed_emissions=figure)
             )
         session.expire_all()
-        pure = {
-            one.id: found
-            for one in session.scalars(select(EmissionsReport))
-            if (found := standing_of(one).concern) is not None
-        }
-        for wanted in Concern:
-            listed = {row.id for row in session.execute(concerned(wanted))}
-            assert listed == {row_id for row_id, found in pure.items() if found is wanted}
+        standings = {one.id: standing_of(one) for one in session.scalars(select(EmissionsReport))}
+        pure = {key: one.concern for key, one in standings.items() if one.concern is not None}
+        listed = {one: {row.id for row in session.execute(concerned(one))} for one in set(pure.values())}
+        assert listed == {one: {key for key in pure if pure[key] is one} for one in listed}
         assert {row.id for row in session.execute(concerned())} == set(pure)
         assert counts(session) == {one: list(pure.values()).count(one) for one in Concern}
-        expression = report_deadlines.day_expression()
-        days = dict(
-            session.execute(select(EmissionsReport.id, expression).where(EmissionsReport.id.in_(pure))).all()
-        )
-        assert days == {one: standing_of(session.get_one(EmissionsReport, one)).day for one in pure}
-
-    same()
+        days = select(EmissionsReport.id, day_expression()).where(EmissionsReport.id.in_(pure))
+        assert dict(session.execute(days).all()) == {key: standings[key].day for key in pure}
+        met |= set(pure.values())
+    assert met == set(Concern)
 
 
 def test_the_days_are_tokyos(session: Session, scheme: reports.Scheme) -> None:
