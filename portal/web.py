@@ -297,7 +297,7 @@ def remember_language() -> None:
 
 
 def secure_headers(response: Response) -> Response:
-    """Strict policy on every answer; pages are never kept by a cache."""
+    """Strict policy on every answer; pages are never kept by a cache, but for what everybody may read."""
     nonce = getattr(g, "csp_nonce", "")
     response.headers.setdefault(
         "Content-Security-Policy",
@@ -310,7 +310,9 @@ def secure_headers(response: Response) -> Response:
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()")
     response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if request.endpoint != "static":
+    if g.get("may_be_kept"):
+        response.headers["Cache-Control"] = "public, no-cache"
+    elif request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     if cast(Settings, g.settings).secure_cookies:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")

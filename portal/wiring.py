@@ -7,7 +7,17 @@ from flask_babel import Babel
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal import admin, participant, web, web_account, web_handout, web_login, web_refill, web_text
+from portal import (
+    admin,
+    participant,
+    web,
+    web_account,
+    web_handout,
+    web_login,
+    web_public,
+    web_refill,
+    web_text,
+)
 from portal.extensions import csrf, db_session, make_engine, session_factory
 from portal.services import installation, letter_words, mail, selfcheck
 from portal.settings import ROOT, Settings, SettingsError, read_settings
@@ -80,6 +90,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     web_text.install(app)
     web_account.install(app)
     web_handout.install(app)
+    web_public.install(app)
     participant.install(app)
     admin.install(app)
     return app

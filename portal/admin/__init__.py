@@ -40,6 +40,9 @@ MODULES: tuple[str, ...] = (
     "list_files",
     "factors",
     "factor_proposals",
+    "publications",
+    "report_grid",
+    "late_reports",
 )
 
 

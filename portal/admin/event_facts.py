@@ -31,6 +31,8 @@ from portal.models import (
     Opinion,
     ParticipantKind,
     ProposalState,
+    PublicationState,
+    PublicationSubject,
     ReportState,
     ReviewSide,
     ScanKind,
@@ -95,6 +97,7 @@ _STATES: dict[str, type[StrEnum]] = {
     "contact_change": DecisionState,
     "banking_application": DecisionState,
     "factor_proposal": ProposalState,
+    "publication": PublicationState,
 }
 _KINDS: dict[str, type[StrEnum]] = {
     "movement": MovementKind,
@@ -103,6 +106,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "import": ImportKind,
     "registration_application": ScanKind,
     "company_change": ParticipantKind,
+    "publication": PublicationSubject,
 }
 _ENUMS: dict[str, type[StrEnum]] = {
     "opinion": Opinion,

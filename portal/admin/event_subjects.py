@@ -102,6 +102,7 @@ _SCREENS = {
     "account_change": "account_change",
     "company_change": "company_change",
     "factor_proposal": "factor_proposal",
+    "publication": "publication",
 }
 
 

@@ -14,11 +14,13 @@ from portal import clock
 from portal.admin import compliance_board
 from portal.admin.compliance_board import OUTLOOKS, chosen_board, outlook_word
 from portal.admin.door import SecretariatIndex, page
+from portal.admin.late_reports import late_address
+from portal.admin.report_deadline_words import CONCERNS
 from portal.admin.reports import state_address
 from portal.extensions import db_session
 from portal.models import ReportState
 from portal.permissions import Permission
-from portal.services import boards
+from portal.services import boards, report_deadlines
 from portal.services.queues import Queue, QueueKind, queues
 from portal.web_charts import shares, stacked
 from portal.web_text import days, fiscal, number
@@ -42,6 +44,7 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.PHASES: _l("確認を待つ期と期限（起案者以外が確認）"),
     QueueKind.ACCOUNT_CHANGES: _l("確認を待つ口座の状態の変更（起案者以外が確認）"),
     QueueKind.FACTORS: _l("確認を待つ排出係数（起案者以外が確認）"),
+    QueueKind.PUBLICATIONS: _l("確認を待つ公表（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -56,6 +59,7 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.PHASES: "phase_proposal.index_view",
     QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
     QueueKind.FACTORS: "factor_proposal.waiting",
+    QueueKind.PUBLICATIONS: "publication.waiting",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,
@@ -112,6 +116,16 @@ def spoken(parts: list[tuple[str, int]]) -> str:
     return _("、").join(_("%(label)s：%(value)s", label=name, value=number(count)) for name, count in parts)
 
 
+def concern_lines() -> list[tuple[str, bool, int, str]]:
+    """(why, whether its day has passed, how many reports, their list) of the late and the endangered."""
+    counted = report_deadlines.counts(db_session())
+    return [
+        (str(CONCERNS[one]), one in report_deadlines.LATE, count, late_address(one.value))
+        for one, count in counted.items()
+        if count
+    ]
+
+
 class Home(SecretariatIndex):
     """ホーム."""
 
@@ -146,6 +160,7 @@ class Home(SecretariatIndex):
             phases=found,
             board=board,
             outlook_word=outlook_word,
+            concerns=concern_lines(),
             **context,
         )
 

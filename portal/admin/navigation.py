@@ -54,7 +54,13 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
     (
         _l("排出量"),
         (
-            _Link(_l("報告書"), "report.index_view", Permission.REPORT_ALL_VIEW, "reports"),
+            _Link(
+                _l("報告書"),
+                "report.index_view",
+                Permission.REPORT_ALL_VIEW,
+                "reports",
+                also=("report_grid", "late_report"),
+            ),
             _Link(_lp("list", "削減目標量"), "target.index_view", Permission.RECORD_VIEW, "targets"),
             _Link(
                 _lp("list", "排出係数"),
@@ -63,6 +69,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
                 "factor_proposals",
                 also=("factor_proposal",),
             ),
+            _Link(_lp("list", "公表"), "publication.index_view", Permission.RECORD_VIEW, "publications"),
         ),
     ),
     (

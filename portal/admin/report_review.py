@@ -16,6 +16,7 @@ from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionF
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.offered import not_offered
+from portal.admin.one_by_one import carried
 from portal.admin.second_person import WithdrawForm
 from portal.extensions import db_session
 from portal.models import ApprovalRevocation, EmissionsReport, Period
@@ -63,7 +64,7 @@ class ReportActs(SecretariatView):
         """The buttons for the acts ``allowed`` now, the next one first."""
 
         def at(name: str) -> str:
-            return str(self.get_url(f".{name}", id=model.id))
+            return str(self.get_url(f".{name}", id=model.id, **carried()))
 
         table = (
             ("start_review", Step(_("査読を始める"), at("start_review"))),
@@ -99,7 +100,7 @@ class ReportActs(SecretariatView):
         return row
 
     def _back(self, report_id: int) -> Any:
-        return redirect(self.get_url(".details_view", id=report_id))
+        return redirect(self.get_url(".details_view", id=report_id, **carried()))
 
     def _facts(self, row: EmissionsReport) -> list[tuple[Any, Any]]:
         reported = _("%(n)s t-CO2", n=number(row.emissions)) if row.emissions is not None else None
@@ -111,7 +112,7 @@ class ReportActs(SecretariatView):
         ]
 
     def _question(self, row: EmissionsReport, title: Any, say: Any, **more: Any) -> Question:
-        back = str(self.get_url(".details_view", id=row.id))
+        back = str(self.get_url(".details_view", id=row.id, **carried()))
         parents = [(self.name, self.get_url(".index_view")), (row.holder.label, back)]
         facts = [*self._facts(row), *more.pop("facts", [])]
         return Question(title, parents, say, more.pop("verb", title), back, facts=facts, **more)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import redirect, url_for
+from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal import clock
-from portal.admin import formats
+from portal.admin import formats, one_by_one
 from portal.admin.acts import KeySearch
 from portal.admin.application_list import once_asked, phase_choices
 from portal.admin.base import Step
@@ -90,7 +91,8 @@ class VerifierFilter(ChoiceFilter):
         return query.filter(EmissionsReport.id.in_(assigned))
 
 
-def _verifiers() -> list[tuple[int, str]]:
+def verifier_choices() -> list[tuple[int, str]]:
+    """Every verifier, for a filter."""
     rows = select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
     return once_asked("report_verifiers", lambda: [(one.id, one.label) for one in db_session.scalars(rows)])
 
@@ -168,11 +170,13 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
         ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
         StateFilter(EmissionsReport.state, _l("状態"), _states),
-        VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
+        VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
         ToDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（まで）")),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
+    action_permissions = {"approve": Permission.REPORT_APPROVE}
+    list_template = "admin/report/list.html"
     details_template = "admin/report/details.html"
 
     def get_query(self) -> Any:
@@ -209,6 +213,16 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         if len(rows) == 1:
             return redirect(self.get_url(".details_view", id=rows[0].report_id))
         return self.render("admin/report/revocations.html", rows=rows)
+
+    @action("approve", cast(str, _l("まとめて承認")))
+    def approve_many(self, ids: list[str]) -> Any:
+        """Refused on purpose: an approval is somebody's word about one report."""
+        return redirect(self.get_url(".one_by_one", id=ids[: one_by_one.MOST]))
+
+    @page("/one-by-one/", Permission.REPORT_APPROVE)
+    def one_by_one(self) -> Any:
+        """Why not, and the chosen reports to go through one after another."""
+        return one_by_one.one_by_one_page(self)
 
     # ---- one report
 
@@ -252,6 +266,7 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
             "outdated": _outdated(model),
             "turn": turn(facts_of(model)),
             "here": model.state in REPORTS_HERE,
+            "place": one_by_one.place_of(self, model),
         }
 
     def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:

@@ -36,6 +36,8 @@ from portal.models import (
     PhaseProposal,
     PhaseRule,
     ProposalState,
+    Publication,
+    PublicationState,
     ReductionTarget,
     RegistrationApplication,
     ReportState,
@@ -65,6 +67,7 @@ class Waiting:
     phase_proposals: int
     account_changes: int
     factor_proposals: int
+    publications: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -82,6 +85,7 @@ def waiting(session: Session) -> Waiting:
         "phase_proposals": (PhaseProposal, PhaseProposal.state == ProposalState.PROPOSED),
         "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
         "factor_proposals": (FactorProposal, FactorProposal.state == ProposalState.PROPOSED),
+        "publications": (Publication, Publication.state == PublicationState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -116,6 +120,7 @@ class QueueKind(StrEnum):
     PHASES = "phases"
     ACCOUNT_CHANGES = "account_changes"
     FACTORS = "factors"
+    PUBLICATIONS = "publications"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -135,6 +140,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.PHASES: timedelta(days=3),
     QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
     QueueKind.FACTORS: timedelta(days=3),
+    QueueKind.PUBLICATIONS: timedelta(days=3),
 }
 
 
@@ -200,6 +206,7 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
             AccountChange.state == ProposalState.PROPOSED,
         ),
         QueueKind.FACTORS: (FactorProposal.proposed_at, FactorProposal.state == ProposalState.PROPOSED),
+        QueueKind.PUBLICATIONS: (Publication.proposed_at, Publication.state == PublicationState.PROPOSED),
     }
 
 

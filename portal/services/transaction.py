@@ -25,6 +25,7 @@ _RACES = (
     "uq_emission_factor_in_force",
     "uq_user_login_id",
     "user.login_id",
+    "uq_publication_open",
     "fk_document_sha256",  # the same bytes stored and thrown away at one moment
 )
 #: PostgreSQL: serialization failure, deadlock, lock not available

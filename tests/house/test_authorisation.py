@@ -39,6 +39,8 @@ TODAY = "2015-06-15 10:00"
 CLOSED = {"security.verify", "security.static"}
 SHARED = {"static", "security.login", "security.logout", "account_password.root", "account_password.health"}
 SHARED |= {"application_forms.index", "application_forms.blank"}
+#: what two persons of the office have released, before the door
+SHARED |= {f"public_tables.{page}" for page in ("index", "show", "table_file")}
 SHARED |= {"account_password.first", "participant.home", "participant.events", "participant.registration"}
 REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments", "detach", "request"}
 REPORT_PAGES |= {"send_back", "submit"}
@@ -62,6 +64,9 @@ WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", 
 WITHOUT_ROWS |= {f"list_file.{page}" for page in ("index", "progress", "fetch")}
 WITHOUT_ROWS |= {f"factor_proposal.{page}_view" for page in ("confirm", "withdraw", "details")}
 WITHOUT_ROWS.add("factor.year")
+WITHOUT_ROWS |= {f"publication.{page}_view" for page in ("details", "release", "withdraw", "end")}
+WITHOUT_ROWS |= {"report_grid.details_view", "late_report.details_view"}  # no page of their own
+WITHOUT_ROWS |= {"public_tables.show", "public_tables.table_file"}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
@@ -166,6 +171,8 @@ def address(app: Flask, rule: Rule, rows: dict[str, Any]) -> str:
         "report.file": {"kind": "report"},
         "application_forms.blank": {"kind": "trader"},
         "compliance_board.export": {"kind": "csv"},
+        "public_tables.show": {"phase": 2, "subject": "emissions"},
+        "public_tables.table_file": {"phase": 2, "subject": "emissions"},
     }
     usual = {**rows, "period": "base", "source": "report", "file": "csv", "export_type": "csv"}
     usual |= {"filename": "x", **special.get(rule.endpoint, {})}
@@ -306,7 +313,7 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     own = {"security.login", "security.logout", "account_password.own", "account_password.first"}
     # take any bulk act to its own permission: the test below
     own |= {"holder.action_view", "target.action_view"}
-    own |= {"holder.action_view", "application.action_view"}
+    own |= {"holder.action_view", "application.action_view", "report.action_view"}
     opened = {
         endpoint
         for (endpoint, method, role), word in matrix.items()
@@ -329,6 +336,17 @@ def test_a_bulk_act_asks_for_its_own_permission(world: World, screen: str, act: 
 
     assert page in pressed(Role.OFFICER)
     assert page not in pressed(Role.VIEWER)
+
+
+def test_approving_many_is_answered_to_approvers_only_and_never_done(world: World) -> None:
+    def pressed(role: Role) -> str:
+        client = world.app.test_client()
+        client.set_cookie("portal", world.cookies[role])
+        answer = client.post("/admin/report/action/", data={"action": "approve", "rowid": ["1", "2"]})
+        return str(answer.location)
+
+    assert "/admin/report/one-by-one/" in pressed(Role.APPROVER)
+    assert {"one-by-one" in pressed(role) for role in (Role.OFFICER, Role.VIEWER)} == {False}
 
 
 @pytest.mark.parametrize(

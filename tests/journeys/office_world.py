@@ -10,7 +10,7 @@ from sqlalchemy import Engine, String, select
 from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
-from portal.models import AccountAction, ImportRow, Letter, ScanKind
+from portal.models import AccountAction, ImportRow, Letter, PublicationSubject, ScanKind
 from portal.models.base import Base
 from portal.services import (
     account_life,
@@ -19,6 +19,7 @@ from portal.services import (
     imports,
     notes,
     phase_proposals,
+    publications,
     registration,
     scans,
     targets,
@@ -87,6 +88,9 @@ def _registered(session: Session) -> dict[str, Any]:
         session, holder.phase_id, dates, reason="実施ルールの改正", actor=officer
     )
     table = factors.proposed(session, 2016, officer, factors.FREE, electricity={"factor": "0.000570"})
+    for subject in PublicationSubject:
+        public = publications.propose(session, holder.phase_id, subject, actor=officer)
+        publications.release(session, public.id, actor=approver)
     session.flush()
     letter = session.scalars(select(Letter.id)).first()
     return {
@@ -107,6 +111,8 @@ def _registered(session: Session) -> dict[str, Any]:
         "phase": holder.phase_id,
         "phase_proposal": proposal.id,
         "factor_proposal": table.id,
+        "publication": public.id,
+        "report": second.report().id,
         "letter": letter,
         "user": market.b.id,
     }

@@ -97,7 +97,15 @@ OFFICE = (
     "/admin/verifier/details/?id={verifier}",
     "/admin/company_change/details/?id={company_change}",
     "/admin/directory/",
+    "/admin/report_grid/",
+    "/admin/late_report/",
+    "/admin/report/one-by-one/?id={report}",
+    "/admin/publication/details/?id={publication}",
+    "/admin/publication/propose/?phase=2",
+    "/admin/publication/end/?id={publication}",
 )
+#: what everybody reads without a login
+PUBLIC = ("/application-forms", "/public/", "/public/2/emissions/", "/public/2/allowances/")
 OWNER = ("/registration", "/registration/consent", "/directory")
 
 
@@ -236,7 +244,8 @@ def _seen(looking: Looking, page: Page, name: str, lang: str) -> None:
 
 
 def test_what_participants_and_strangers_open(looking: Looking, pages: Pages) -> None:
-    looking.look(pages.open(), "/application-forms")
+    for path in PUBLIC:
+        looking.look(pages.open(), path)
     for login, paths in (("a", OWNER), ("t", ("/registration/contact",))):
         page = pages.open()
         looking.log_in(page, login)

@@ -22,6 +22,7 @@ from portal.services.demo import (
     desk,
     importing,
     postroom,
+    publishing,
     records,
     registry,
     reporting,
@@ -89,6 +90,7 @@ def build(session: Session) -> None:
             accounts.states,
             accounts.locks,
             desk.consents,
+            publishing.tables,
         ):
             scenes(stage)
         clock.set_time(tokyo(TODAY))

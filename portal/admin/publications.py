@@ -1,0 +1,345 @@
+"""Tables for the public: proposed with a preview, released by another person, replaced, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import abort, flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext as _lp
+from sqlalchemy.orm import joinedload
+from wtforms import HiddenField, TextAreaField
+
+from portal.admin import formats
+from portal.admin.acts import (
+    KeyForm,
+    Needed,
+    ProvenForm,
+    ProvenReasonForm,
+    Question,
+    VersionForm,
+    ask,
+    status,
+    submitted,
+)
+from portal.admin.application_list import phase_choices
+from portal.admin.base import SecretariatView, Step
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import ChoiceFilter
+from portal.admin.offered import not_offered
+from portal.extensions import db_session
+from portal.models import Phase, Publication, PublicationState, PublicationSubject
+from portal.permissions import Permission
+from portal.services import boards, publications
+from portal.web import actor, texts
+from portal.web_tables import publication_name, shown
+from portal.web_text import label, moment, number, phase_name
+
+_ASKS = ("GET", "POST")
+_STATE = 2  # its place in ``column_filters``
+_S = PublicationState
+
+
+class ProposeForm(KeyForm):
+    """What the preview shows, proposed as it stands; the note is for whoever confirms."""
+
+    note = TextAreaField(
+        _l("確認する人への申し送り"),
+        description=_l("公表する人だけが読みます。公開ページには載りません。"),
+    )
+    seen = HiddenField()
+
+
+class WithdrawForm(VersionForm):
+    """Why a proposal is taken back, if there is something to say."""
+
+    reason = TextAreaField(_l("理由"))
+
+
+class EndForm(ProvenReasonForm):
+    """Why a table is taken from the public page."""
+
+    reason = TextAreaField(
+        _l("理由"),
+        validators=[Needed()],
+        description=_l("事務局の記録に残ります。公開ページには載りません。"),
+    )
+
+
+def name_of(row: Publication) -> str:
+    """第2期　検証済排出量."""
+    return publication_name(row.phase.number, row.subject)
+
+
+class PublicationView(SecretariatView):
+    """公表."""
+
+    permission_view = Permission.RECORD_VIEW
+    column_list: Any = (
+        "phase.number",
+        "subject",
+        "state",
+        "proposed_by.name",
+        "proposed_at",
+        "released_at",
+        "ended_at",
+    )
+    column_default_sort = ("id", True)
+    column_sortable_list: Any = ("proposed_at", "released_at", "ended_at")
+    column_details_list: Any = ("subject",)
+    column_labels: Any = {
+        "phase.number": _l("期"),
+        "subject": _l("表"),
+        "state": _l("状態"),
+        "proposed_by.name": _l("起案者"),
+        "proposed_at": _l("起案"),
+        "released_at": _l("公表した日時"),
+        "ended_at": _l("終えた日時"),
+    }
+    column_formatters: Any = {
+        "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
+        "subject": formats.word,
+        "state": formats.state,
+    }
+    column_filters: Any = (
+        ChoiceFilter(Publication.phase_id, _l("期"), phase_choices),
+        ChoiceFilter(Publication.subject, _l("表"), lambda: [(s, label(s)) for s in PublicationSubject]),
+        ChoiceFilter(Publication.state, _l("状態"), lambda: [(s, label(s)) for s in PublicationState]),
+    )
+    list_template = "admin/publication/list.html"
+    details_template = "admin/publication/details.html"
+
+    def get_query(self) -> Any:
+        people = (Publication.proposed_by, Publication.confirmed_by, Publication.ended_by)
+        loaded = [joinedload(one) for one in (Publication.phase, *people)]
+        return super().get_query().options(*loaded)
+
+    @page("/waiting/", Permission.RECORD_VIEW)
+    def waiting(self) -> Any:
+        """The list of what waits to be released by another person."""
+        chosen = [(_STATE, "", _S.PROPOSED.value)]
+        return redirect(self.list_address(filters=chosen, search=None, page=0))
+
+    # ---- one publication
+
+    def title_of(self, model: Publication) -> str:
+        return name_of(model)
+
+    def details_context(self, model: Publication) -> dict[str, Any]:
+        live = model.state in (_S.PROPOSED, _S.RELEASED)
+        return {
+            "shown": shown(model.content),
+            "outdated": live and publications.outdated(db_session(), model),
+        }
+
+    def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("publication", [model.id])])
+
+    def _against(self, model: Publication) -> list[str]:
+        return texts(publications.release_problems(db_session(), model, actor()))
+
+    def steps_for(self, model: Publication) -> list[Step]:
+        def at(name: str) -> str:
+            return str(self.get_url(f".{name}", id=model.id))
+
+        steps: list[Step] = []
+        if model.state is _S.PROPOSED:
+            if self.allows(Permission.PUBLICATION_CONFIRM) and not self._against(model):
+                steps.append(Step(_("公表する"), at("release_view")))
+            if self.allows(Permission.PUBLICATION_PROPOSE):
+                steps.append(Step(_("起案を取り下げる"), at("withdraw_view"), "danger-quiet"))
+        if model.state is _S.RELEASED:
+            if self.allows(Permission.PUBLICATION_PROPOSE) and publications.outdated(db_session(), model):
+                url = self.get_url(".propose_view", phase=model.phase.number, subject=model.subject.value)
+                steps.append(Step(_("新しい内容での差替えを起案する"), url))
+            if self.allows(Permission.PUBLICATION_CONFIRM):
+                steps.append(Step(_("公表を終える"), at("end_view"), "danger-quiet"))
+        return steps
+
+    def later_for(self, model: Publication) -> tuple[Any, Any] | None:
+        if model.state is not _S.PROPOSED:
+            return None
+        head = _("公表は、まだできません")
+        if not self.allows(Permission.PUBLICATION_CONFIRM):
+            return head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+        against = self._against(model)
+        return (head, " ".join(against)) if against else None
+
+    # ---- proposing
+
+    def _asked(self) -> tuple[list[Phase], Phase, PublicationSubject]:
+        """(all phases, the phase and the subject the address names; without one the present phase)."""
+        found = boards.phases(db_session())
+        wanted, word = request.args.get("phase"), request.args.get("subject", PublicationSubject.EMISSIONS)
+        if wanted is None:
+            chosen = boards.present_phase(found)
+        else:
+            chosen = next((one for one in found if str(one.number) == wanted), None)
+        if chosen is None or word not in list(PublicationSubject):
+            abort(404)
+        return found, chosen, PublicationSubject(word)
+
+    @page("/propose/", Permission.PUBLICATION_PROPOSE, methods=_ASKS)
+    def propose_view(self) -> Any:
+        """Exactly what the public would read, and the button that proposes it as it stands."""
+        _found, phase, subject = self._asked()
+        phase_id = phase.id
+        form = ProposeForm()
+        made = submitted(
+            form,
+            lambda: publications.propose(
+                db_session(),
+                phase_id,
+                subject,
+                actor=actor(),
+                seen=form["seen"].data or "",
+                note=form["note"].data,
+                key=form["key"].data,
+            ),
+        )
+        if made is not None:
+            flash(_("公表を起案しました。別の承認者が内容を確かめて、公表します。"), "good")
+            return redirect(self.get_url(".details_view", id=made.id))
+        found, phase, subject = self._asked()
+        content, fingerprint = publications.present(db_session(), phase, subject)
+        form["seen"].data = fingerprint  # the page shows how things stand now, and offers just that
+        against = texts(publications.propose_problems(db_session(), phase, subject, content))
+        html = self.render(
+            "admin/publication/propose.html",
+            form=form,
+            phases=found,
+            phase=phase,
+            subject=subject,
+            subjects=list(PublicationSubject),
+            shown=shown(content),
+            against=against,
+        )
+        return html, status()
+
+    # ---- acts
+
+    def _row(self) -> Publication:
+        row: Publication = self.get_one(request.args.get("id", ""))
+        return row
+
+    def _question(self, row: Publication, title: Any, say: Any, verb: Any, **more: Any) -> Question:
+        back = str(self.get_url(".details_view", id=row.id))
+        parents = [(self.name, self.get_url(".index_view")), (name_of(row), back)]
+        return Question(title, parents, say, verb, back, **more)
+
+    def _facts(self, row: Publication) -> list[tuple[Any, Any]]:
+        facts = [
+            (_("表"), name_of(row)),
+            (_("目標保有者"), _("%(n)s者", n=number(len(row.content["rows"])))),
+            (_("起案した人"), row.proposed_by.name),
+            (_("起案した日時"), moment(row.proposed_at)),
+        ]
+        return facts + ([(_("申し送り"), row.note)] if row.note else [])
+
+    def _act(
+        self,
+        form: Any,
+        work: Callable[[int], Any],
+        told: Any,
+        question: Callable[[Publication], Question],
+    ) -> Any:
+        """Ask on a page of its own; when answered, do ``work`` with the publication's number."""
+        row = self._row()
+        if (away := not_offered(self, row)) is not None:
+            return away
+        row_id = row.id
+        if submitted(form, lambda: work(row_id)) is not None:
+            flash(str(told), "good")
+            return redirect(self.get_url(".details_view", id=row_id))
+        return ask(self, form, question(self._row()))
+
+    @page("/release/", Permission.PUBLICATION_CONFIRM, methods=_ASKS)
+    def release_view(self) -> Any:
+        """The second person lets it out."""
+        form = ProvenForm(data={"version": self._row().version})
+
+        def work(row_id: int) -> Publication:
+            form.prove()
+            return publications.release(db_session(), row_id, actor=actor(), version=form["version"].data)
+
+        return self._act(form, work, _("公表しました。どなたでも読めます。"), self._release_question)
+
+    def _release_question(self, row: Publication) -> Question:
+        before = publications.of_phase(db_session(), row.phase_id, row.subject, _S.RELEASED)
+        makes = [_("ログインしていない人も含めて、どなたでも読めるようになります。")]
+        if before is not None:
+            makes.append(_("いま公表している表は、この表に置き換わります。前の表は事務局の記録に残ります。"))
+        makes.append(_("この期の目標保有者に、メールでお知らせします。"))
+        return self._question(
+            row,
+            _("公表の確認"),
+            _("%(name)sを公表します。", name=name_of(row)),
+            _("%(name)sを公表する", name=name_of(row)),
+            facts=self._facts(row),
+            makes=makes,
+            warn=(
+                _("公表した内容は、読んだ人の手元に残ります。"),
+                _("公表を終えても、取り戻すことはできません。表の内容を確かめてから公表してください。"),
+            ),
+        )
+
+    @page("/withdraw/", Permission.PUBLICATION_PROPOSE, methods=_ASKS)
+    def withdraw_view(self) -> Any:
+        """A proposal is taken back; nothing becomes public."""
+        form = WithdrawForm(data={"version": self._row().version})
+        return self._act(
+            form,
+            lambda row_id: publications.withdraw(
+                db_session(),
+                row_id,
+                actor=actor(),
+                version=form["version"].data,
+                reason=form["reason"].data,
+            ),
+            _("起案を取り下げました。公開ページは変わっていません。"),
+            lambda row: self._question(
+                row,
+                _("起案を取り下げる"),
+                _("この公表の起案を取り下げます。公開ページは変わりません。"),
+                _("取り下げる"),
+                facts=self._facts(row),
+                danger=True,
+            ),
+        )
+
+    @page("/end/", Permission.PUBLICATION_CONFIRM, methods=_ASKS)
+    def end_view(self) -> Any:
+        """A released table is taken from the public page."""
+        form = EndForm(data={"version": self._row().version})
+
+        def work(row_id: int) -> Publication:
+            form.prove()
+            return publications.end(
+                db_session(), row_id, form["reason"].data or "", actor=actor(), version=form["version"].data
+            )
+
+        return self._act(
+            form,
+            work,
+            _("公表を終えました。公開ページからなくなりました。"),
+            lambda row: self._question(
+                row,
+                _("公表を終える"),
+                _("%(name)sの公表を終えます。", name=name_of(row)),
+                _("公表を終える"),
+                facts=self._facts(row),
+                makes=[
+                    _("公開ページからなくなります。前に公表していた表は戻りません。"),
+                    _("表の内容は、事務局の記録に残ります。"),
+                ],
+                danger=True,
+            ),
+        )
+
+
+def views() -> list[Any]:
+    """The screens of this subject."""
+    return [PublicationView(Publication, name=_lp("list", "公表"), endpoint="publication")]

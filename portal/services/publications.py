@@ -1,0 +1,257 @@
+"""Tables for the public: one person proposes what is read, another lets it out (issue: published table).
+
+What is proposed is frozen; it is released only while the record still says the same. Released ones are
+replaced by newer ones or ended with a reason, and stay in the record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, joinedload
+
+from portal import clock
+from portal.errors import NotFound, Problem, Refusal, Refused, Stale
+from portal.models import Holder, Phase, Publication, PublicationState, PublicationSubject, User
+from portal.permissions import Permission
+from portal.services import access, audit, four_eyes, once, workflow
+from portal.services.audit import EventTag
+from portal.services.mail import MailKind, known_logins, notify
+from portal.services.once import content_hash
+from portal.services.publication_content import Content, content_of, is_empty
+from portal.services.reporting_transitions import PUBLICATION
+
+#: what mails call a subject: (Japanese, English)
+SUBJECTS: dict[PublicationSubject, tuple[str, str]] = {
+    PublicationSubject.EMISSIONS: ("検証済排出量", "verified emissions"),
+    PublicationSubject.ALLOWANCES: ("排出枠の総量と目標の遵守", "allowance totals and compliance"),
+}
+_LONGEST_NOTE = 2_000
+
+
+def present(session: Session, phase: Phase, subject: PublicationSubject) -> tuple[Content, str]:
+    """(what would be published now, its fingerprint: what a page showed is what is proposed)."""
+    content = content_of(session, phase, subject)
+    return content, content_hash(content)
+
+
+def of_phase(
+    session: Session, phase_id: int, subject: PublicationSubject, state: PublicationState
+) -> Publication | None:
+    """The publication in ``state``, of which there is one at most (``proposed`` or ``released``)."""
+    return session.scalars(
+        select(Publication).where(
+            Publication.phase_id == phase_id,
+            Publication.subject == subject,
+            Publication.state == state,
+        )
+    ).one_or_none()
+
+
+def propose_problems(
+    session: Session, phase: Phase, subject: PublicationSubject, content: Content
+) -> list[Problem]:
+    """Why ``content`` cannot be proposed; the page before the button asks the same."""
+    found = []
+    if is_empty(content):
+        found.append(Problem(Refusal.PUBLICATION_EMPTY))
+    if of_phase(session, phase.id, subject, PublicationState.PROPOSED) is not None:
+        found.append(Problem(Refusal.PUBLICATION_OPEN))
+    released = of_phase(session, phase.id, subject, PublicationState.RELEASED)
+    if released is not None and released.content == content:
+        found.append(Problem(Refusal.NOTHING_CHANGED))
+    return found
+
+
+def propose(
+    session: Session,
+    phase_id: int,
+    subject: PublicationSubject,
+    *,
+    actor: User,
+    seen: str | None = None,
+    note: str | None = None,
+    key: str | None = None,
+) -> Publication:
+    """Propose to publish what the record says now, frozen. ``seen`` is the fingerprint the page showed.
+
+    A second press with the same ``key`` gives the first answer. Raises ``Stale`` if the record says
+    something else by now, or ``Refused`` with PUBLICATION_EMPTY, PUBLICATION_OPEN, NOTHING_CHANGED
+    (the same is public already), TOO_LONG.
+    """
+    access.check(actor, Permission.PUBLICATION_PROPOSE)
+    asked = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
+    made = once.earlier(session, key, "propose_publication", asked, actor=actor)
+    if made is not None:
+        return access.get_visible(session, Publication, made, actor)
+    # proposals about one phase come one after another
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
+    content, fingerprint = present(session, phase, subject)
+    if seen is not None and seen != fingerprint:
+        raise Stale
+    words = (note or "").strip() or None
+    problems = propose_problems(session, phase, subject, content)
+    if words is not None and len(words) > _LONGEST_NOTE:
+        problems.append(Problem(Refusal.TOO_LONG, "note", {"limit": _LONGEST_NOTE}))
+    if problems:
+        raise Refused(*problems)
+    row = Publication(
+        phase=phase,
+        subject=subject,
+        state=PublicationState.PROPOSED,
+        content=content,
+        note=words,
+        proposed_by_id=actor.id,
+        proposed_at=clock.now(),
+    )
+    session.add(row)
+    audit.record(session, EventTag.PUBLICATION_PROPOSED, row, actor=actor, reason=words, **_facts(row))
+    kind = MailKind.PUBLICATION_TO_CONFIRM
+    notify(session, kind, actor=actor, phase=phase.number, subject=SUBJECTS[subject])
+    once.remember(session, key, "propose_publication", asked, row.id, actor=actor)
+    return row
+
+
+def _facts(row: Publication) -> dict[str, Any]:
+    return {"number": row.phase.number, "kind": row.subject.value, "sha256": content_hash(row.content)}
+
+
+def release_problems(session: Session, row: Publication, actor: User) -> list[Problem]:
+    """Why this person cannot release this publication now; the page before the button asks the same."""
+    if row.state is not PublicationState.PROPOSED:
+        return [Problem(Refusal.WRONG_STATE)]
+    found = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
+    if outdated(session, row):
+        found.append(Problem(Refusal.PUBLICATION_OUTDATED))
+    return found
+
+
+def outdated(session: Session, row: Publication) -> bool:
+    """Whether the record says something else by now than the publication."""
+    return row.content != content_of(session, row.phase, row.subject)
+
+
+def _locked(session: Session, publication_id: int, actor: User, version: int | None) -> Publication:
+    row = access.get_visible(session, Publication, publication_id, actor, lock=True)
+    workflow.expect_version(row, version)
+    return row
+
+
+def release(session: Session, publication_id: int, *, actor: User, version: int | None = None) -> Publication:
+    """Let a proposed table out as another person than its proposer; what was public before is replaced.
+
+    Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`release_problems` finds under lock.
+    """
+    access.check(actor, Permission.PUBLICATION_CONFIRM)
+    row = _locked(session, publication_id, actor, version)
+    problems = release_problems(session, row, actor)
+    if problems:
+        raise Refused(*problems)
+    before = of_phase(session, row.phase_id, row.subject, PublicationState.RELEASED)
+    if before is not None:
+        old = access.get_visible(session, Publication, before.id, actor, lock=True)
+        _leave(old, actor, None)
+        workflow.advance(session, PUBLICATION, old, "replace", actor=actor, by=row.id, **_facts(old))
+    row.confirmed_by_id = actor.id
+    row.released_at = clock.now()
+    workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
+    _tell_holders(session, row, actor)
+    return row
+
+
+def _leave(row: Publication, actor: User, reason: str | None) -> None:
+    row.ended_by_id = actor.id
+    row.ended_at = clock.now()
+    row.ended_reason = reason
+
+
+def _tell_holders(session: Session, row: Publication, actor: User) -> None:
+    """The holders stand in the table: login A of each is told that it is public."""
+    holders = session.scalars(
+        select(Holder)
+        .where(Holder.phase_id == row.phase_id)
+        .options(joinedload(Holder.account), joinedload(Holder.representative))
+        .order_by(Holder.id)
+    ).all()
+    known = known_logins(session, holders=[one.id for one in holders])
+    for holder in holders:
+        notify(
+            session,
+            MailKind.PUBLICATION_RELEASED,
+            holder=holder,
+            actor=actor,
+            known=known,
+            phase=row.phase.number,
+            subject=SUBJECTS[row.subject],
+        )
+
+
+def withdraw(
+    session: Session,
+    publication_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    reason: str | None = None,
+) -> Publication:
+    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    access.check(actor, Permission.PUBLICATION_PROPOSE)
+    row = _locked(session, publication_id, actor, version)
+    why = workflow.clean_reason(reason, needed=False)
+    if row.state is PublicationState.PROPOSED:
+        _leave(row, actor, why)
+    workflow.advance(session, PUBLICATION, row, "withdraw", actor=actor, reason=why, **_facts(row))
+    ja, en = SUBJECTS[row.subject]
+    number = row.phase.number
+    what = f"第{number}期の公表（{ja}）", f"publication of phase {number} ({en})"
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=why)
+    return row
+
+
+def end(
+    session: Session, publication_id: int, reason: str, *, actor: User, version: int | None = None
+) -> Publication:
+    """Take a released table from the public page, with a reason for the record; nothing replaces it."""
+    access.check(actor, Permission.PUBLICATION_CONFIRM)
+    row = _locked(session, publication_id, actor, version)
+    if row.state is PublicationState.RELEASED:
+        _leave(row, actor, workflow.clean_reason(reason, needed=True))
+    workflow.advance(session, PUBLICATION, row, "end", actor=actor, reason=reason, **_facts(row))
+    return row
+
+
+# ---- what the public reads
+
+
+def released(session: Session) -> list[Publication]:
+    """Everything that is public now: the newest phase first, in the order of the subjects."""
+    order = list(PublicationSubject)
+    rows = session.scalars(
+        select(Publication)
+        .where(Publication.state == PublicationState.RELEASED)
+        .options(joinedload(Publication.phase))
+    )
+    return sorted(rows, key=lambda one: (-one.phase.number, order.index(one.subject)))
+
+
+def released_one(session: Session, number: int, subject: PublicationSubject) -> Publication:
+    """The released table of phase ``number`` about ``subject``. Raises ``NotFound`` if there is none."""
+    row = session.scalars(
+        select(Publication)
+        .join(Phase, Phase.id == Publication.phase_id)
+        .where(
+            Phase.number == number,
+            Publication.subject == subject,
+            Publication.state == PublicationState.RELEASED,
+        )
+        .options(joinedload(Publication.phase))
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def anything_released(session: Session) -> bool:
+    """Whether the public page has anything to show."""
+    return bool(session.scalar(select(exists().where(Publication.state == PublicationState.RELEASED))))

@@ -1,0 +1,191 @@
+"""The public page: what two persons released and nothing else, to everybody, without a session."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openpyxl import load_workbook
+from sqlalchemy.orm import Session
+
+from portal.models import Organisation, Period, Publication, PublicationSubject, ReportState
+from portal.services import publications
+from portal.services.transaction import one_transaction
+from tests.admin.desk import Clerk, office
+from tests.factories import allowances, reports
+
+E = PublicationSubject.EMISSIONS
+EVIL = '=HYPERLINK("http://x.example","y")'
+PAGES = [
+    f"/public/2/{subject.value}/{file}" for subject in PublicationSubject for file in ("", "csv", "xlsx")
+]
+
+
+@pytest.fixture
+def market(session: Session, running_clock: None) -> allowances.Market:
+    """Base year 10,000, target 1,500, 8,500 JAA issued; the company is called like a formula."""
+    office(session)
+    with one_transaction(session):
+        made = allowances.market(session)
+        session.get_one(Organisation, made.holder.representative_id).name = EVIL
+    return made
+
+
+def out(session: Session, market: allowances.Market, subject: PublicationSubject = E) -> Publication:
+    with one_transaction(session):
+        row = publications.propose(session, market.holder.phase_id, subject, actor=market.officer)
+        publications.release(session, row.id, actor=market.approver)
+    return row
+
+
+def cells(data: bytes) -> list[list[Any]]:
+    book = load_workbook(io.BytesIO(data))
+    return [[cell.value for cell in row] for row in book.worksheets[0].iter_rows()]
+
+
+def test_nothing_is_shown_until_two_persons_have_said_so(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    def everything() -> str:
+        found = [client.get(url) for url in PAGES]
+        assert [answer.status_code for answer in found] == [404] * len(PAGES)
+        return "".join(answer.text for answer in (*found, client.get("/public/"), client.get("/login")))
+
+    session.rollback()
+    assert "10,000" not in everything() and "公表している情報を見る" not in everything()
+    with one_transaction(session):
+        row = publications.propose(session, market.holder.phase_id, E, actor=market.officer)
+    text = everything()
+    assert market.holder.site_name not in text and "いま公表している情報はありません" in text
+    with one_transaction(session):
+        publications.release(session, row.id, actor=market.approver)
+    assert "10,000" in client.get("/public/2/emissions/").text
+    assert client.get("/public/2/allowances/").status_code == 404
+    assert "公表している情報を見る" in client.get("/login").text
+    with one_transaction(session):
+        publications.end(session, row.id, "誤り", actor=market.approver)
+    assert market.holder.site_name not in everything()
+
+
+def test_what_was_released_stays_what_it_was_until_it_is_replaced(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    out(session, market)
+    with one_transaction(session):
+        reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_461)
+    for page in ("/public/2/emissions/", "/public/2/emissions/csv"):
+        text = client.get(page).text
+        assert "未確定" in text and "7,461" not in text and "7461" not in text
+    out(session, market)
+    page = client.get("/public/2/emissions/").text
+    assert "7,461" in page and "25.39 %" in page and "未確定" not in page
+
+
+def test_no_name_of_a_person_no_account_and_no_balance_goes_out(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    allowances.at("2014-05-01 09:00")
+    with one_transaction(session):
+        allowances.move(
+            session, market.a, allowances.MovementKind.TRANSFER, 1_234, market.trader.account.code
+        )
+    for subject in PublicationSubject:
+        out(session, market, subject)
+    contact = market.holder.contact
+    private = [contact.name, contact.telephone, contact.mail, market.holder.account.code]
+    private += [market.a.login_id, market.officer.name, market.approver.name]
+    private += [
+        market.trader.account.code,
+        market.trader.label,
+        "7,266",
+        "7266",
+    ]  # left of 8,500
+    session.rollback()
+    for url in ("/public/", *PAGES):
+        data = client.get(url).data
+        shown = str(cells(data)) if data.startswith(b"PK") else data.decode()
+        assert [one for one in private if one in shown] == [], url
+    assert "1,234" in client.get("/public/2/allowances/").text
+
+
+def test_the_files_open_in_excel_and_hold_no_formula(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    out(session, market)
+    answer = client.get("/public/2/emissions/csv")
+    assert answer.data.startswith(b"\xef\xbb\xbf") and answer.mimetype == "text/csv"
+    assert "filename*=UTF-8''%E7%AC%AC2%E6%9C%9F" in answer.headers["Content-Disposition"]
+    head, line, total = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert head[2] == "基準年度排出量（t-CO2）"
+    assert line == ["'" + EVIL, market.holder.site_name, "10000", "1500", "未確定", "未確定"]
+    assert total == ["合計", "", "10000", "1500", "未確定", "未確定"]
+    rows = cells(client.get("/public/2/emissions/xlsx?lang=en").data)
+    assert rows[0][2] == "Base-year emissions (t-CO2)"
+    assert rows[1] == ["'" + EVIL, market.holder.site_name, 10_000, 1_500, *["Not yet determined"] * 2]
+    page = client.get("/public/2/emissions/").text
+    assert "&#34;http://x.example&#34;" in page
+
+
+def test_both_languages_by_the_address_alone(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    out(session, market)
+    english = client.get("/public/2/emissions/?lang=en").text
+    assert '<html lang="en">' in english and "Verified emissions" in english and "排出量" not in english
+    assert '<html lang="ja">' in client.get("/public/2/emissions/").text
+
+
+def test_a_reader_who_is_logged_in_is_nobody_here(
+    app: Flask, session: Session, market: allowances.Market
+) -> None:
+    """No cookie is read or set: a cache can keep nothing of one reader for another."""
+    out(session, market)
+    clerk = Clerk(app, session, "officer")
+    clerk.client.post("/no-such-page")
+    for url in (
+        "/public/",
+        "/public/2/emissions/?lang=en",
+        "/public/2/emissions/csv",
+        "/public/9/emissions/",
+    ):
+        answer = clerk.client.get(url)
+        assert "Set-Cookie" not in answer.headers and "Cookie" not in answer.headers.get("Vary", "")
+        assert "officer" not in answer.text and "ログアウト" not in answer.text
+        kept = "no-store" if answer.status_code == 404 else "public, no-cache"
+        assert answer.headers["Cache-Control"] == kept, url
+    home = clerk.client.get("/admin/")
+    assert home.status_code == 200 and home.headers["Cache-Control"] == "no-store"
+    assert '<html lang="ja">' in home.text  # what was chosen on the public page stayed there
+
+
+def test_a_cache_that_asks_again_is_told_nothing_changed(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    row = out(session, market)
+    for url in ("/public/2/emissions/", "/public/2/emissions/csv"):
+        tag = client.get(url).headers["ETag"]
+        again = client.get(url, headers={"If-None-Match": tag})
+        assert (again.status_code, again.data) == (304, b""), url
+        assert client.get(f"{url}?lang=en", headers={"If-None-Match": tag}).status_code == 200
+    with one_transaction(session):
+        publications.end(session, row.id, "誤り", actor=market.approver)
+    assert client.get("/public/2/emissions/csv", headers={"If-None-Match": tag}).status_code == 404
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/public/2/balances/",
+        "/public/2/emissions/pdf",
+        "/public/0/emissions/",
+        "/public/99999999999999999/emissions/",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: FlaskClient, url: str) -> None:
+    assert client.get(url).status_code == 404
+    assert client.post("/public/").status_code in (404, 405)
