@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 from flask import Flask
@@ -44,6 +47,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
+from portal.services.checklist import Answer
 from portal.services.compliance import Compliance
 
 _WEEKDAYS = "月火水木金土日"
@@ -85,6 +89,9 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (Opinion.QUALIFIED, _l("限定付適正"), "good"),
     (Opinion.ADVERSE, _l("不適正"), "bad"),
     (Opinion.DISCLAIMER, _l("意見不表明"), "bad"),
+    (Answer.CONFORMS, _l("適合"), "good"),
+    (Answer.NOT, _l("不適合"), "bad"),
+    (Answer.NOT_APPLICABLE, _l("該当なし"), "off"),
     (ReviewSide.SECRETARIAT, _l("事務局"), ""),
     (ReviewSide.VERIFIER, _l("検証機関"), ""),
     (AccountKind.COMPLIANCE, _l("遵守口座"), ""),
@@ -197,6 +204,34 @@ def number(value: int | None) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+def three_places(value: Decimal | Fraction) -> str:
+    """A tonnage to three places, cut down like every total of the scheme, never rounded up: 971.635.
+
+    The one way an exact figure is shortened on screen (domain §4): all readers see the same digits.
+    """
+    thousandths = floor(Fraction(value) * 1000)
+    return f"{thousandths // 1000:,}.{thousandths % 1000:03d}"
+
+
+def as_entered(value: Decimal | str) -> str:
+    """An activity with every digit that the form holds: 1,234.5."""
+    return f"{Decimal(value):,f}"
+
+
+def percent(share: Fraction | None) -> str:
+    """+12.3%, −4.0%: a share, cut to one place."""
+    if share is None:
+        return NOTHING
+    tenths = floor(abs(share) * 1000)
+    sign = "" if share == 0 else "+" if share > 0 else "−"
+    return f"{sign}{tenths // 10:,}.{tenths % 10}%"
+
+
+def signed_places(value: Fraction) -> str:
+    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
+    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
+
+
 def signed(value: int | None) -> str:
     """+1,234 or −1,234: the change a movement makes."""
     if value is None:
@@ -303,6 +338,10 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         number=number,
         signed=signed,
+        three_places=three_places,
+        as_entered=as_entered,
+        percent=percent,
+        signed_places=signed_places,
         date=day,
         day=short_day,
         datetime=moment,

@@ -123,6 +123,11 @@ class ReportView:
         """Whole days in the present state."""
         return waiting_days(self.state_since)
 
+    @property
+    def days_left(self) -> int:
+        """Whole days until the report is due; negative after it."""
+        return (self.due - clock.today()).days
+
     def may(self, action: str) -> bool:
         """Whether the reader may do ``action`` now."""
         return action in self.actions
@@ -183,7 +188,7 @@ def base_emissions(session: Session, holder_id: int) -> int | None:
 
 @dataclass(frozen=True)
 class DeskRow:
-    """One report on a desk: the row of a list."""
+    """One report in the office's queue: the row of a list."""
 
     id: int
     holder: Holder
@@ -201,35 +206,6 @@ class DeskRow:
     returned: bool
     question_open: bool
     late: bool
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The verifier's desk: assigned reports by whose turn it is, the oldest first."""
-
-    mine: tuple[DeskRow, ...]
-    holder: tuple[DeskRow, ...]
-    secretariat: tuple[DeskRow, ...]
-    approved: tuple[DeskRow, ...]
-
-    @property
-    def overdue(self) -> int:
-        return sum(row.overdue for row in self.mine)
-
-    @property
-    def send_backs(self) -> int:
-        return sum(row.send_back_open for row in self.mine)
-
-
-def verifier_desk(session: Session, actor: User) -> Desk:
-    """The reports assigned to the reader's verifier. No more queries for more reports."""
-    access.check(actor, Permission.REPORT_ASSIGNED_VIEW)
-    rows = _rows(session, access.visible(EmissionsReport, actor))
-
-    def of(turn: Turn) -> tuple[DeskRow, ...]:
-        return tuple(row for row in rows if row.turn is turn)
-
-    return Desk(of(Turn.VERIFIER), of(Turn.HOLDER), of(Turn.SECRETARIAT), of(Turn.NOBODY))
 
 
 _QUEUE = (ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW, ReportState.SUBMITTED)
