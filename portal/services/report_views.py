@@ -26,6 +26,7 @@ from portal.models import (
     ReportFile,
     ReportState,
     ReviewDocument,
+    ReviewSide,
     RevocationState,
     SendBackRequest,
     User,
@@ -275,7 +276,9 @@ def _views(session: Session, query: Select[EmissionsReport], actor: User) -> lis
         selectinload(EmissionsReport.verification_reports)
         .joinedload(VerificationReport.verifier)
         .joinedload(Verifier.organisation),
-        selectinload(EmissionsReport.review_documents).joinedload(ReviewDocument.document),
+        selectinload(EmissionsReport.review_documents).options(
+            joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by)
+        ),
         joinedload(EmissionsReport.returned_by).joinedload(User.verifier).joinedload(Verifier.organisation),
     ]
     reports = session.scalars(query.options(*full).execution_options(populate_existing=True)).all()
@@ -341,7 +344,9 @@ def _view(
         attachments=files_of(report, FileKind.ATTACHMENT),
         verifications=verifications,
         verification=next((v for v in reversed(verifications) if v.current), None),
-        review_documents=tuple(review_line(row) for row in report.review_documents),
+        review_documents=tuple(
+            review_line(row) for row in report.review_documents if _of_its_work(row, actor)
+        ),
         review_status=review_status(facts),
         send_back=report_rules.open_request(report),
         revocation=revocation,
@@ -351,6 +356,12 @@ def _view(
         blocked=blocked,
         time_line=time_line,
     )
+
+
+def _of_its_work(row: ReviewDocument, reader: User) -> bool:
+    """A verifier reads the office's questions and its own answers, not those of a verifier before."""
+    own = row.sent_by.verifier_id == reader.verifier_id
+    return reader.verifier_id is None or row.side is ReviewSide.SECRETARIAT or own
 
 
 def _returned_by(report: EmissionsReport, reader: User) -> User | None:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal import clock
 from portal.models import (
@@ -271,7 +271,7 @@ def _rows(actor: User, wanted: Wanted) -> Select[Any]:
     )
     options = (
         contains_eager(_R.holder).options(
-            contains_eager(Holder.representative), contains_eager(Holder.phase), selectinload(Holder.account)
+            contains_eager(Holder.representative), contains_eager(Holder.phase)
         ),
         joinedload(VerifierAssignment.in_charge),
     )
