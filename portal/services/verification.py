@@ -94,6 +94,30 @@ def register_verification(
     written = verification_draft.judged_for(session, report, work.written(opinion, verified), actor)
     says, figure = _judged(report, filename, data, written)
     verification_draft.keep(session, report, written, actor=actor)
+    row = _row(session, report, filename, data, written, says, figure, actor)
+    notify(
+        session,
+        MailKind.VERIFICATION_REGISTERED,
+        report=report,
+        actor=actor,
+        opinion=says.value,
+        emissions=figure,
+    )
+    once.remember(session, key, "register_verification", content, row.id, actor=actor)
+    return row
+
+
+def _row(
+    session: Session,
+    report: EmissionsReport,
+    filename: str,
+    data: bytes,
+    written: Written,
+    says: Opinion,
+    figure: int,
+    actor: User,
+) -> VerificationReport:
+    """The judged verification report with its event."""
     row = VerificationReport(
         report=report,
         report_file_id=report.current_file_id,
@@ -120,15 +144,6 @@ def register_verification(
         verified=figure,
         filename=row.document.name,
     )
-    notify(
-        session,
-        MailKind.VERIFICATION_REGISTERED,
-        report=report,
-        actor=actor,
-        opinion=says.value,
-        emissions=figure,
-    )
-    once.remember(session, key, "register_verification", content, row.id, actor=actor)
     return row
 
 

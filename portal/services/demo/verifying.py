@@ -33,13 +33,11 @@ def second_people(stage: Stage) -> None:
 
 
 def work_in_hand(stage: Stage) -> None:
-    """What lies with a verifier is in somebody's charge, but for one; one checklist is half done."""
+    """Most of what lies with a verifier is in somebody's charge; the first checklist is half done."""
     stage.at("2015-10-13 17:00")
     waiting = stage.session.scalars(
         select(EmissionsReport.id)
-        .where(
-            EmissionsReport.state.in_((ReportState.VERIFICATION_REQUESTED, ReportState.APPROVAL_REQUESTED))
-        )
+        .where(EmissionsReport.state == ReportState.VERIFICATION_REQUESTED)
         .order_by(EmissionsReport.id)
     ).all()
     for number, report_id in enumerate(waiting):
@@ -48,9 +46,9 @@ def work_in_hand(stage: Stage) -> None:
         assert assignment is not None
         people = assignment.verifier.users
         first, chosen = people[0], people[number % len(people)]
-        if number % 4 != 3:
+        if number % 4 != 2:
             stage.play(verification_charge.choose, stage.session, report_id, chosen.id, actor=first)
-        if number == len(waiting) - 1:
+        if number == 0:
             stage.play(verification_draft.save_draft, stage.session, report_id, _half(), actor=chosen)
 
 
