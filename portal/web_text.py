@@ -218,20 +218,6 @@ def as_entered(value: Decimal | str) -> str:
     return f"{Decimal(value):,f}"
 
 
-def percent(share: Fraction | None) -> str:
-    """+12.3%, −4.0%: a share, cut to one place."""
-    if share is None:
-        return NOTHING
-    tenths = floor(abs(share) * 1000)
-    sign = "" if share == 0 else "+" if share > 0 else "−"
-    return f"{sign}{tenths // 10:,}.{tenths % 10}%"
-
-
-def signed_places(value: Fraction) -> str:
-    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
-    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
-
-
 def signed(value: int | None) -> str:
     """+1,234 or −1,234: the change a movement makes."""
     if value is None:
@@ -272,6 +258,20 @@ def moment(value: datetime | None) -> str:
     if value is None:
         return NOTHING
     return f"{day(value)} {time_of(value)}" if english() else f"{day(value)}{time_of(value)}"
+
+
+def percent(share: Fraction | None) -> str:
+    """+12.3%, −4.0%: a share, cut to one place."""
+    if share is None:
+        return NOTHING
+    tenths = floor(abs(share) * 1000)
+    sign = "" if share == 0 else "+" if share > 0 else "−"
+    return f"{sign}{tenths // 10:,}.{tenths % 10}%"
+
+
+def signed_places(value: Fraction) -> str:
+    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
+    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
 
 
 def filesize(value: int | None) -> str:
@@ -340,8 +340,6 @@ def install(app: Flask) -> None:
         signed=signed,
         three_places=three_places,
         as_entered=as_entered,
-        percent=percent,
-        signed_places=signed_places,
         date=day,
         day=short_day,
         datetime=moment,
@@ -354,4 +352,6 @@ def install(app: Flask) -> None:
         fiscal=fiscal,
         phase_name=phase_name,
         unit_name=unit_name,
+        percent=percent,
+        signed_places=signed_places,
     )

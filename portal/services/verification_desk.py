@@ -97,6 +97,8 @@ class AssignedReport:
     returned: bool
     question_open: bool
     done: bool
+    #: handed in after its deadline
+    late: bool
     #: lies with the verifier for more than VERIFIER_DAYS
     waiting_long: bool
 
@@ -299,5 +301,6 @@ def _row(found: Any, today: date) -> AssignedReport:
         returned=report.returned_reason is not None,
         question_open=bool(question),
         done=turn == Turn.NOBODY.value,
+        late=report.late,
         waiting_long=turn == Turn.VERIFIER.value and days > VERIFIER_DAYS,
     )

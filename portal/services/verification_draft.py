@@ -123,9 +123,10 @@ def save_draft(
     """
     access.check(actor, Permission.REPORT_VERIFY)
     content = {"report": report_id, "written": repr(written)}
+    # locked before the key is looked up: of two presses at once the second waits for the first's answer
+    access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
     made = once.earlier(session, key, "save_draft", content, actor=actor)
     if made is not None:
-        access.get_visible(session, EmissionsReport, report_id, actor)
         return session.get_one(VerificationDraft, made)
     report = begin(session, report_id, "save_draft", actor=actor, version=version)
     expect(session, report, draft_version, actor)
