@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from flask import redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from wtforms import IntegerField, SelectField
+from wtforms import StringField
 
 from portal.errors import NotFound, PortalError
 from portal.extensions import db_session
@@ -40,10 +40,10 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class ChargeForm(PageForm):
-    """Who shall be in charge; ``shown`` is who was when the page was made."""
+    """Who shall be in charge, by login; ``shown`` is who was when the page was made. Empty: nobody."""
 
-    user = SelectField(coerce=int, validate_choice=False)
-    shown = IntegerField()
+    user = StringField()
+    shown = StringField()
 
 
 @pages.get("/verification")
@@ -75,13 +75,13 @@ def _tab() -> str:
 
 def _wanted(reader: User) -> Wanted:
     charge = request.args.get("charge", "")
-    login = int(charge) if charge.isascii() and charge.isdigit() and len(charge) < 10 else None
+    people = {one.login_id: one.id for one in verification_charge.colleagues(db_session(), reader)}
     order = request.args.get("order", "")
     return Wanted(
         turn=TABS[_tab()],
         words=request.args.get("search", "").strip()[:_LONGEST],
         state=_one(ReportState, "state"),
-        charge={_ME: reader.id, _NOBODY: 0}.get(charge, login),
+        charge={_ME: reader.id, _NOBODY: 0}.get(charge, people.get(charge)),
         late=_one(Lateness, "late"),
         order=next((one for one in Order if one.value == order.lstrip("-")), Order.SINCE),
         descending=order.startswith("-"),
@@ -119,7 +119,7 @@ def _states(turn: Turn) -> tuple[ReportState, ...]:
 
 def _charges(reader: User) -> list[tuple[str, str]]:
     people = [one for one in verification_charge.colleagues(db_session(), reader) if one.id != reader.id]
-    others = [(str(one.id), _("%(name)s さん", name=one.name)) for one in people]
+    others = [(one.login_id, _("%(name)s さん", name=one.name)) for one in people]
     return [(_ME, _("自分")), *others, (_NOBODY, _("決まっていない"))]
 
 
@@ -134,17 +134,30 @@ def _lates(turn: Turn) -> list[tuple[str, str]]:
     return [*found, waiting] if turn is Turn.VERIFIER else found
 
 
+def _id_of(login: str) -> int:
+    """The colleague behind a login; 0 for nobody, −1 for a login that is none of theirs."""
+    people = {one.login_id: one.id for one in verification_charge.colleagues(db_session(), actor())}
+    return people.get(login, -1) if login else 0
+
+
+def _shown(report_id: int, form: ChargeForm) -> int:
+    """Who was in charge on the page, if that is still so; anything else is an older page."""
+    now = verification_charge.in_charge(db_session(), report_id, actor())
+    same = (now.login_id if now is not None else "") == str(form.shown.data or "")
+    return (now.id if now is not None else 0) if same else -1
+
+
 @pages.post("/verification/<int:report_id>/charge")
 @requires(Permission.REPORT_VERIFY)
 def verifier_charge(report_id: int) -> Any:
     """Take charge of a report, hand it to a colleague, or give it back."""
     form = ChargeForm()
-    chosen = actor().id if request.form.get("do") == "take" else int(form.user.data or 0)
+    chosen = actor().login_id if request.form.get("do") == "take" else str(form.user.data or "")
     if form.validate_on_submit():
         try:
             carry_out(
                 lambda: verification_charge.choose(
-                    db_session(), report_id, chosen or None, actor=actor(), shown=int(form.shown.data or 0)
+                    db_session(), report_id, _id_of(chosen), actor=actor(), shown=_shown(report_id, form)
                 )
             )
         except NotFound:

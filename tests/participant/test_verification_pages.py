@@ -29,7 +29,6 @@ class Names:
     b: str
     v: str
     second: str
-    second_id: int
     rival: str
     rival_id: int
     officer: str
@@ -50,7 +49,6 @@ def names(session: Session) -> Names:
             made.b.login_id,
             made.v.login_id,
             second.login_id,
-            second.id,
             rival.users[0].login_id,
             rival.id,
             made.officer.login_id,
@@ -143,7 +141,7 @@ def test_the_desk_shows_who_took_charge_and_a_hand_over_is_told(app: Flask, name
     assert "もう一度" in words(told)
     assert "条件に合うものはありません" in words(second.get("/verification?charge=me"))
     shown = first.get(f"/verification/{names.report}")
-    assert first.send(shown, address, user=str(names.second_id), do="give").status_code == 302
+    assert first.send(shown, address, user=names.second, do="give").status_code == 302
     page = second.get("/verification?charge=me")
     assert "担当：検証 次郎 さん" in words(page)
     assert "検証の担当を検証 次郎 さんに決めました" in words(second.get(f"/verification/{names.report}"))
