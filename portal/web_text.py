@@ -48,6 +48,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
+from portal.services.checklist import Answer
 from portal.services.compliance import Compliance
 from portal.services.letter_addresses import LearntBy
 
@@ -90,6 +91,9 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (Opinion.QUALIFIED, _l("限定付適正"), "good"),
     (Opinion.ADVERSE, _l("不適正"), "bad"),
     (Opinion.DISCLAIMER, _l("意見不表明"), "bad"),
+    (Answer.CONFORMS, _l("適合"), "good"),
+    (Answer.NOT, _l("不適合"), "bad"),
+    (Answer.NOT_APPLICABLE, _l("該当なし"), "off"),
     (ReviewSide.SECRETARIAT, _l("事務局"), ""),
     (ReviewSide.VERIFIER, _l("検証機関"), ""),
     (AccountKind.COMPLIANCE, _l("遵守口座"), ""),
@@ -270,6 +274,20 @@ def moment(value: datetime | None) -> str:
     return f"{day(value)} {time_of(value)}" if english() else f"{day(value)}{time_of(value)}"
 
 
+def percent(share: Fraction | None) -> str:
+    """+12.3%, −4.0%: a share, cut to one place."""
+    if share is None:
+        return NOTHING
+    tenths = floor(abs(share) * 1000)
+    sign = "" if share == 0 else "+" if share > 0 else "−"
+    return f"{sign}{tenths // 10:,}.{tenths % 10}%"
+
+
+def signed_places(value: Fraction) -> str:
+    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
+    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
+
+
 def filesize(value: int | None) -> str:
     """184 KB, 1.4 MB."""
     if value is None:
@@ -354,4 +372,6 @@ def install(app: Flask) -> None:
         fiscal_list=fiscal_list,
         phase_name=phase_name,
         unit_name=unit_name,
+        percent=percent,
+        signed_places=signed_places,
     )

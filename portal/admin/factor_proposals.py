@@ -111,7 +111,7 @@ class FactorProposalView(SecretariatView):
             return ()
         steps = []
         if self.allows(Permission.TARGET_CONFIRM) and not self._against(model):
-            steps.append(Step(_("内容を確認する"), self.get_url(".confirm_view", id=model.id)))
+            steps.append(Step(_("起案の内容を確認する"), self.get_url(".confirm_view", id=model.id)))
         if self.allows(Permission.TARGET_PROPOSE):
             withdraw = self.get_url(".withdraw_view", id=model.id)
             steps.append(Step(_("起案を取り下げる"), withdraw, "danger-quiet"))

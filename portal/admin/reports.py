@@ -39,7 +39,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
-from portal.services import factors
+from portal.services import checklist, factors, report_comparison
 from portal.services.mail_words import fiscal_years
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import (
@@ -253,12 +253,17 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         current = next((one for one in files if one.id == model.current_file_id), None)
         reading = FormReading.from_dict(current.reading) if current and current.reading else None
         revocation = open_revocation(session, model)
+        verification = current_verification(model)
+        compared = report_comparison.comparisons(session, model.id, actor())
         return {
             "years": _years(model),
             "verifier": live_verifier(model),
             "files": files,
             "verifications": verifications,
-            "verification": current_verification(model),
+            "verification": verification,
+            "checked": checklist.lines(verification.checklist if verification is not None else None),
+            "compared": compared,
+            "pointed_out": report_comparison.pointed_out(compared),
             "talk": letters,
             "current": current,
             "reading": reading,

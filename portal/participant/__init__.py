@@ -30,6 +30,8 @@ MODULES = (
     "report_upload",
     "report_acts",
     "verification",
+    "verification_desk",
+    "verification_report",
     "contact_withdrawal",
 )
 

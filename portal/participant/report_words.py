@@ -58,6 +58,11 @@ def _verified(event: TimeLineEntry, own: bool) -> str:
     return _("検証機関が検証報告書を登録しました")
 
 
+def _in_charge(event: TimeLineEntry, own: bool) -> str:
+    name = event.facts.get("name")
+    return _("検証の担当を%(name)s さんに決めました", name=name) if name else _("検証の担当を外しました")
+
+
 def _reviewed(event: TimeLineEntry, own: bool) -> str:
     if event.facts.get("side") == ReviewSide.SECRETARIAT.value:
         return _("事務局が査読書類を送りました")
@@ -98,6 +103,7 @@ _SAY: dict[EventTag, Say] = {
     ),
     EventTag.REPORT_RETURNED: _returned,
     EventTag.VERIFICATION_REGISTERED: _verified,
+    EventTag.VERIFICATION_CHARGE_CHOSEN: _in_charge,
     EventTag.APPROVAL_REQUESTED: _both(
         lambda: _("事務局に承認を依頼しました"), lambda: _("検証機関が事務局に承認を依頼しました")
     ),

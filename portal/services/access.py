@@ -21,6 +21,7 @@ from portal.models import (
     Movement,
     ReportFile,
     ReviewDocument,
+    ReviewSide,
     Trader,
     User,
     VerificationReport,
@@ -62,6 +63,16 @@ def _verifications(actor: User) -> Any:
     return assigned
 
 
+def _review_documents(actor: User) -> Any:
+    """A verifier sees the office's questions and its own answers, not those of a verifier before."""
+    assigned = ReviewDocument.report_id.in_(select(EmissionsReport.id).where(_reports(actor)))
+    if actor.verifier_id is not None:
+        people = select(User.id).where(User.verifier_id == actor.verifier_id)
+        theirs = ReviewDocument.side == ReviewSide.SECRETARIAT
+        return assigned & (theirs | ReviewDocument.sent_by_id.in_(people))
+    return assigned
+
+
 def _of_report(column: Any) -> Scope:
     return lambda actor: column.in_(select(EmissionsReport.id).where(_reports(actor)))
 
@@ -98,7 +109,7 @@ _SCOPES: dict[type[Any], Scope] = {
     EmissionsReport: _reports,
     ReportFile: _of_report(ReportFile.report_id),
     VerificationReport: _verifications,
-    ReviewDocument: _of_report(ReviewDocument.report_id),
+    ReviewDocument: _review_documents,
     Account: own_account,
     Movement: lambda actor: or_(
         Movement.source_id.in_(_accounts_of(actor)), Movement.target_id.in_(_accounts_of(actor))

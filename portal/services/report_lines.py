@@ -15,6 +15,8 @@ from portal.models import (
     ReviewSide,
     VerificationReport,
 )
+from portal.services import checklist
+from portal.services.checklist import ChecklistLine
 from portal.services.report_files import FileSource
 from portal.services.report_rules import ReportFacts
 from portal.services.report_timeline import FileLink, link
@@ -52,6 +54,9 @@ class VerificationLine:
     registered_at: datetime
     file: FileLink
     current: bool
+    version_number: int
+    checklist: tuple[ChecklistLine, ...]
+    findings: str | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,9 @@ def verification_line(report: EmissionsReport, row: VerificationReport) -> Verif
         registered_at=row.registered_at,
         file=link(FileSource.VERIFICATION, row.id, row.document),
         current=row.report_file_id == report.current_file_id,
+        version_number=next(f.version_number for f in report.files if f.id == row.report_file_id),
+        checklist=checklist.lines(row.checklist),
+        findings=row.findings,
     )
 
 

@@ -46,6 +46,7 @@ SIDE_ACTS: dict[str, tuple[ReportState, Permission]] = {
     "attach_file": (_S.NOT_SUBMITTED, Permission.REPORT_OWN_EDIT),
     "remove_attachment": (_S.NOT_SUBMITTED, Permission.REPORT_OWN_EDIT),
     "request_send_back": (_S.VERIFICATION_REQUESTED, Permission.REPORT_OWN_EDIT),
+    "save_draft": (_S.VERIFICATION_REQUESTED, Permission.REPORT_VERIFY),
     "register_verification": (_S.VERIFICATION_REQUESTED, Permission.REPORT_VERIFY),
     "grant_send_back": (_S.VERIFICATION_REQUESTED, Permission.REPORT_VERIFY),
     "decline_send_back": (_S.VERIFICATION_REQUESTED, Permission.REPORT_VERIFY),

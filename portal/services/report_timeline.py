@@ -46,6 +46,17 @@ OWN_TAGS = TAGS | {
     EventTag.REPORT_ATTACHMENT_REMOVED,
     EventTag.VERIFIER_UNASSIGNED,
 }
+#: besides, for the verifier: its own people's affair
+VERIFIER_TAGS = TAGS | {EventTag.VERIFICATION_CHARGE_CHOSEN}
+#: what a verifier did that is no part of the next one's work
+_A_VERIFIERS_OWN = frozenset(
+    {
+        EventTag.VERIFICATION_REGISTERED,
+        EventTag.APPROVAL_REQUESTED,
+        EventTag.REVIEW_DOCUMENT_SENT,
+        EventTag.VERIFICATION_CHARGE_CHOSEN,
+    }
+)
 #: why the office changed the verifier is the office's
 _OFFICE_REASONS = frozenset({EventTag.VERIFIER_ASSIGNED, EventTag.VERIFIER_UNASSIGNED})
 #: facts a page may put into words
@@ -92,7 +103,7 @@ def time_lines(
 ) -> dict[int, tuple[TimeLineEntry, ...]]:
     """Report id → its events, newest first, as ``actor`` may read them. One query for all reports."""
     ids = [report.id for report in reports]
-    tags = TAGS if actor.role is Role.VERIFIER else OWN_TAGS
+    tags = VERIFIER_TAGS if actor.role is Role.VERIFIER else OWN_TAGS
     events = session.scalars(
         select(Event)
         .where(
@@ -113,10 +124,11 @@ def time_lines(
 
 
 def _of_another_verifier(event: Event, reader: User) -> bool:
-    """Whether it tells of the result of a verifier before, which the next one does not see."""
+    """Whether it tells of the work of a verifier before, which the next one does not see."""
     return (
         reader.verifier_id is not None
-        and event.tag == EventTag.VERIFICATION_REGISTERED.value
+        and EventTag(event.tag) in _A_VERIFIERS_OWN
+        and (event.actor is None or event.actor.role not in SECRETARIAT)
         and (event.actor is None or event.actor.verifier_id != reader.verifier_id)
     )
 
@@ -147,6 +159,8 @@ def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
     shown = {name: value for name, value in facts.items() if name in _FACTS}
     if tag is EventTag.VERIFIER_ASSIGNED:
         shown["verifier"] = facts.get("after")
+    if tag is EventTag.VERIFICATION_CHARGE_CHOSEN:
+        shown["name"] = facts.get("after")
     named = [(name, facts[name]) for name in ("file", "verification", "review") if name in facts]
     return TimeLineEntry(
         event=event,

@@ -26,6 +26,7 @@ from portal.models import (
     ReportFile,
     ReportState,
     ReviewDocument,
+    ReviewSide,
     RevocationState,
     SendBackRequest,
     User,
@@ -125,6 +126,11 @@ class ReportView:
         """Whole days in the present state."""
         return waiting_days(self.state_since)
 
+    @property
+    def days_left(self) -> int:
+        """Whole days until the report is due; negative after it."""
+        return (self.due - clock.today()).days
+
     def may(self, action: str) -> bool:
         """Whether the reader may do ``action`` now."""
         return action in self.actions
@@ -185,7 +191,7 @@ def base_emissions(session: Session, holder_id: int) -> int | None:
 
 @dataclass(frozen=True)
 class DeskRow:
-    """One report on a desk: the row of a list."""
+    """One report in the office's queue: the row of a list."""
 
     id: int
     holder: Holder
@@ -203,35 +209,6 @@ class DeskRow:
     returned: bool
     question_open: bool
     late: bool
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The verifier's desk: assigned reports by whose turn it is, the oldest first."""
-
-    mine: tuple[DeskRow, ...]
-    holder: tuple[DeskRow, ...]
-    secretariat: tuple[DeskRow, ...]
-    approved: tuple[DeskRow, ...]
-
-    @property
-    def overdue(self) -> int:
-        return sum(row.overdue for row in self.mine)
-
-    @property
-    def send_backs(self) -> int:
-        return sum(row.send_back_open for row in self.mine)
-
-
-def verifier_desk(session: Session, actor: User) -> Desk:
-    """The reports assigned to the reader's verifier. No more queries for more reports."""
-    access.check(actor, Permission.REPORT_ASSIGNED_VIEW)
-    rows = _rows(session, access.visible(EmissionsReport, actor))
-
-    def of(turn: Turn) -> tuple[DeskRow, ...]:
-        return tuple(row for row in rows if row.turn is turn)
-
-    return Desk(of(Turn.VERIFIER), of(Turn.HOLDER), of(Turn.SECRETARIAT), of(Turn.NOBODY))
 
 
 _QUEUE = (ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW, ReportState.SUBMITTED)
@@ -301,7 +278,9 @@ def _views(session: Session, query: Select[EmissionsReport], actor: User) -> lis
         selectinload(EmissionsReport.verification_reports)
         .joinedload(VerificationReport.verifier)
         .joinedload(Verifier.organisation),
-        selectinload(EmissionsReport.review_documents).joinedload(ReviewDocument.document),
+        selectinload(EmissionsReport.review_documents).options(
+            joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by)
+        ),
         joinedload(EmissionsReport.returned_by).joinedload(User.verifier).joinedload(Verifier.organisation),
     ]
     reports = session.scalars(query.options(*full).execution_options(populate_existing=True)).all()
@@ -373,7 +352,9 @@ def _view(
         attachments=files_of(report, FileKind.ATTACHMENT),
         verifications=verifications,
         verification=next((v for v in reversed(verifications) if v.current), None),
-        review_documents=tuple(review_line(row) for row in report.review_documents),
+        review_documents=tuple(
+            review_line(row) for row in report.review_documents if _of_its_work(row, actor)
+        ),
         review_status=review_status(facts),
         send_back=report_rules.open_request(report),
         revocation=revocation,
@@ -384,6 +365,12 @@ def _view(
         outdated=outdated,
         time_line=time_line,
     )
+
+
+def _of_its_work(row: ReviewDocument, reader: User) -> bool:
+    """A verifier reads the office's questions and its own answers, not those of a verifier before."""
+    own = row.sent_by.verifier_id == reader.verifier_id
+    return reader.verifier_id is None or row.side is ReviewSide.SECRETARIAT or own
 
 
 def _returned_by(report: EmissionsReport, reader: User) -> User | None:

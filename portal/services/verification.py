@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -22,13 +23,45 @@ from portal.models import (
     VerificationReport,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, documents, once, report_files, workflow
+from portal.services import (
+    access,
+    audit,
+    checklist,
+    documents,
+    once,
+    report_files,
+    verification_draft,
+    workflow,
+)
 from portal.services.audit import EventTag
+from portal.services.checklist import Answers, Given
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 from portal.services.report_rules import FILE_LIMIT_MB, open_request
 from portal.services.report_steps import begin, step, touch
 from portal.services.review_documents import send_document
+from portal.services.verification_draft import Written, current_version
+
+
+@dataclass(frozen=True)
+class Work:
+    """Checklist and findings behind a verification report; ``draft_version`` as the page showed the draft.
+
+    ``confirmed``: answers that were given for an earlier version hold for this one too.
+    """
+
+    answers: Answers = field(default_factory=dict)
+    findings: str = ""
+    confirmed: bool = False
+    draft_version: int | None = None
+
+    def written(self, opinion: Opinion | str | None, verified: str | int | None) -> Written:
+        """Together with opinion and figure, as a draft has it."""
+        figure = "" if verified is None else str(verified)
+        return Written(self.answers, str(opinion or ""), figure, self.findings, self.confirmed)
+
+
+NO_WORK = Work()
 
 
 def register_verification(
@@ -38,6 +71,7 @@ def register_verification(
     data: bytes,
     opinion: Opinion | str | None,
     verified: str | int | None,
+    work: Work = NO_WORK,
     *,
     actor: User,
     version: int | None = None,
@@ -45,16 +79,45 @@ def register_verification(
 ) -> VerificationReport:
     """Register the verification report of the report's current file; the newest one counts.
 
-    ``verified`` in t-CO2 must equal the report's figure. Any opinion may be registered. Raises
-    ``Refused`` with everything wrong at once: file, ``opinion``, ``verified`` (FIGURE_DIFFERS).
+    ``verified`` in t-CO2 must equal the report's figure; ``work`` holds checklist and findings. Any opinion
+    may be registered. Raises ``Stale`` if a colleague saved the draft meanwhile, or ``Refused`` with
+    everything wrong at once: checklist (CHECKLIST_OPEN), ``opinion``, ``findings`` (FINDINGS_NEEDED
+    for all but an unqualified one), ``verified`` (FIGURE_DIFFERS), file.
     """
     access.check(actor, Permission.REPORT_VERIFY)
-    content = _content(report_id, filename, data, opinion, verified)
+    content = _content(report_id, filename, data, opinion, verified, work)
     made = once.earlier(session, key, "register_verification", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
     report = begin(session, report_id, "register_verification", actor=actor, version=version)
-    says, figure = _judged(report, filename, data, opinion, verified)
+    verification_draft.expect(session, report, work.draft_version, actor)
+    written = verification_draft.judged_for(session, report, work.written(opinion, verified), actor)
+    says, figure = _judged(report, filename, data, written)
+    verification_draft.keep(session, report, written, actor=actor)
+    row = _row(session, report, filename, data, written, says, figure, actor)
+    notify(
+        session,
+        MailKind.VERIFICATION_REGISTERED,
+        report=report,
+        actor=actor,
+        opinion=says.value,
+        emissions=figure,
+    )
+    once.remember(session, key, "register_verification", content, row.id, actor=actor)
+    return row
+
+
+def _row(
+    session: Session,
+    report: EmissionsReport,
+    filename: str,
+    data: bytes,
+    written: Written,
+    says: Opinion,
+    figure: int,
+    actor: User,
+) -> VerificationReport:
+    """The judged verification report with its event."""
     row = VerificationReport(
         report=report,
         report_file_id=report.current_file_id,
@@ -62,6 +125,8 @@ def register_verification(
         document=report_files.store_paper(session, filename, data, actor=actor),
         opinion=says,
         verified_emissions=figure,
+        checklist={code: Given(one.answer, one.remark).as_dict() for code, one in written.answers.items()},
+        findings=written.findings or None,
         registered_by=actor,
         registered_at=clock.now(),
     )
@@ -79,20 +144,16 @@ def register_verification(
         verified=figure,
         filename=row.document.name,
     )
-    notify(
-        session,
-        MailKind.VERIFICATION_REGISTERED,
-        report=report,
-        actor=actor,
-        opinion=says.value,
-        emissions=figure,
-    )
-    once.remember(session, key, "register_verification", content, row.id, actor=actor)
     return row
 
 
 def _content(
-    report_id: int, filename: str, data: bytes, opinion: Opinion | str | None, verified: str | int | None
+    report_id: int,
+    filename: str,
+    data: bytes,
+    opinion: Opinion | str | None,
+    verified: str | int | None,
+    work: Work,
 ) -> dict[str, object]:
     return {
         "report": report_id,
@@ -100,27 +161,24 @@ def _content(
         "sha256": hashlib.sha256(data).hexdigest(),
         "opinion": str(opinion or ""),
         "verified": str(verified),
+        "work": repr(work),
     }
 
 
-def _judged(
-    report: EmissionsReport,
-    filename: str,
-    data: bytes,
-    opinion: Opinion | str | None,
-    verified: str | int | None,
-) -> tuple[Opinion, int]:
-    """Opinion and figure (t-CO2), or everything that is wrong with file, opinion and figure."""
-    problems: list[Problem] = []
+def _judged(report: EmissionsReport, filename: str, data: bytes, written: Written) -> tuple[Opinion, int]:
+    """Opinion and figure (t-CO2), or everything that is wrong with checklist, result and file."""
+    problems = checklist.problems(written.answers, current_version(report))
     says, figure = None, None
+    if not written.opinion:
+        problems.append(Problem(Refusal.REQUIRED, "opinion"))
+    elif written.opinion in list(Opinion):
+        says = Opinion(written.opinion)
+    # the checklist's shape is judged with it
+    problems += verification_draft.shape_problems(replace(written, answers={}))
+    if says not in (None, Opinion.UNQUALIFIED) and not written.findings:
+        problems.append(Problem(Refusal.FINDINGS_NEEDED, "findings"))
     try:
-        says = Opinion(opinion) if opinion else None
-        if says is None:
-            problems.append(Problem(Refusal.REQUIRED, "opinion"))
-    except ValueError:
-        problems.append(Problem(Refusal.CHOICE_UNKNOWN, "opinion"))
-    try:
-        figure = _figure(verified)
+        figure = _figure(written.verified)
         if figure != report.emissions:
             shown = {"verified": figure, "reported": report.emissions}
             problems.append(Problem(Refusal.FIGURE_DIFFERS, "verified", shown))
@@ -162,6 +220,7 @@ def register_and_request(
     data: bytes,
     opinion: Opinion | str | None,
     verified: str | int | None,
+    work: Work = NO_WORK,
     *,
     actor: User,
     version: int | None = None,
@@ -173,12 +232,12 @@ def register_and_request(
     happened. An opinion that cannot go on is refused as OPINION_NOT_PASSING at ``opinion``.
     """
     access.check(actor, Permission.REPORT_VERIFY)
-    content = _content(report_id, filename, data, opinion, verified)
+    content = _content(report_id, filename, data, opinion, verified, work)
     made = once.earlier(session, key, "register_and_request", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
     row = register_verification(
-        session, report_id, filename, data, opinion, verified, actor=actor, version=version
+        session, report_id, filename, data, opinion, verified, work, actor=actor, version=version
     )
     if row.opinion not in PASSING_OPINIONS:
         raise refuse(Refusal.OPINION_NOT_PASSING, "opinion")

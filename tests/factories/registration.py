@@ -19,7 +19,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import Role
-from portal.services import phase_proposals, registration, users
+from portal.services import phase_proposals, registration, users, verifiers
 from portal.services.passwords import hash_password
 from portal.services.phases import PhaseYears, RuleDates
 from portal.services.registration import Accepted, ApplicationData
@@ -185,6 +185,17 @@ def trader(session: Session, **changes: object) -> Trader:
         with_password(user)
     session.flush()
     return made
+
+
+def colleague_of(session: Session, whose: Verifier, by: User, name: str = "検証 次郎") -> User:
+    """A further login of a verifier; it has :data:`PASSWORD`."""
+    login, _letter = verifiers.add_user(
+        session, whose.id, name, f"user{len(whose.users) + 1}@{whose.code.lower()}.example", actor=by
+    )
+    with_password(login)
+    session.flush()
+    session.expire(whose, ["users"])
+    return login
 
 
 @replayed

@@ -44,7 +44,7 @@ SHARED |= {f"public_tables.{page}" for page in ("index", "show", "table_file")}
 SHARED |= {"account_password.first", "participant.home", "participant.events", "participant.registration"}
 REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments", "detach", "request"}
 REPORT_PAGES |= {"send_back", "submit"}
-VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return"}
+VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return", "charge"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
 ALLOWANCE_PAGES.add("registration_contact_withdraw")
 ALLOWANCE_PAGES |= {"registration_consent"}

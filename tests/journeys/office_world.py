@@ -23,7 +23,9 @@ from portal.services import (
     registration,
     scans,
     targets,
+    verification,
 )
+from portal.services import reports as holders_reports
 from portal.services.demo.papers import small_pdf
 from portal.services.transaction import one_transaction
 from tests.factories import allowances, factors, reports
@@ -65,6 +67,7 @@ def _registered(session: Session) -> dict[str, Any]:
     applications = _applications(session, officer)
     second = reports.scheme(session)
     reports.bring(session, second, reports.ReportState.APPROVED, reports.Period.BASE, 9_000)
+    third, assigned = _verifying(session)
     allowances.at(TODAY)
     target = targets.propose_target(session, second.holder.id, 1_200, actor=officer)
     old = contacts.present(holder)
@@ -100,6 +103,8 @@ def _registered(session: Session) -> dict[str, Any]:
         "a": market.a,
         "b": market.b,
         "t": market.t,
+        "v": third.v,
+        "assigned": assigned,
         "holder": holder.id,
         "trader": market.trader.id,
         "verifier": market.scheme.verifier.id,
@@ -116,6 +121,18 @@ def _registered(session: Session) -> dict[str, Any]:
         "letter": letter,
         "user": market.b.id,
     }
+
+
+def _verifying(session: Session) -> tuple[reports.Scheme, int]:
+    """A report's second version at its verifier, which has a second login and a checklist from the first."""
+    scheme = reports.scheme(session)
+    make.colleague_of(session, scheme.verifier, scheme.officer)
+    report = reports.bring(session, scheme, reports.ReportState.VERIFICATION_REQUESTED)
+    reports.verify(session, scheme, report, "qualified")
+    verification.return_to_holder(session, report.id, "11月が違います。", actor=scheme.v)
+    reports.register(session, report, 9_000, actor=scheme.a)
+    holders_reports.request_verification(session, report.id, actor=scheme.a)
+    return scheme, report.id
 
 
 def _applications(session: Session, officer: Any) -> dict[str, int]:
@@ -155,5 +172,6 @@ def names(session: Session) -> list[str]:
     for row in session.scalars(select(ImportRow)):
         found.update(str(text) for text in row.values.values())
         found.add(f"{row.sheet}, row")  # the file's own words
+    found.add("受電")  # a source of the forms
     session.rollback()
     return sorted((text for text in found if not text.isascii()), key=len, reverse=True)

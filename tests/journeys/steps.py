@@ -236,7 +236,13 @@ def _verify(road: Road, period: str, figure: str) -> None:
     verifier.says("ABCリース株式会社", figure)
     verifier.picture(f"{period}-verifier-desk")
     assert verifier.save("算定報告書")[:2] == b"PK"
-    verifier.page.get_by_label("無限定適正").check()
+    verifier.press("自分が担当する")
+    for answer in verifier.page.locator(".as-checklist").get_by_label("適合", exact=True).all():
+        answer.check()
+    verifier.page.locator("[name=remark_documents]").fill("検針票12か月分の原本")
+    verifier.press("下書きを保存する")
+    verifier.says("下書きを保存しました", "下書き：")
+    verifier.page.get_by_label("無限定適正", exact=True).check()
     verifier.page.locator("[name=verified]").fill(figure)
     verifier.page.locator("main input[type=file]").first.set_input_files(
         {"name": "検証報告書.pdf", "mimeType": "application/pdf", "buffer": small_pdf("verification report")}
@@ -271,7 +277,7 @@ def _review(road: Road, period: str, word: str, figure: str) -> None:
         "link"
     ).first.click()
     approver.page.wait_for_load_state()
-    approver.says(figure, "各月1日から末日まで")
+    approver.says(figure, "各月1日から末日まで", "チェックリスト（15項目）")
     approver.picture(f"{period}-review")
     approver.press("承認する")
     approver.picture(f"{period}-approve")

@@ -95,6 +95,7 @@ OFFICE = (
     "/admin/holder/history/?id={holder}",
     "/admin/holder/paper/?id={holder}",
     "/admin/verifier/details/?id={verifier}",
+    "/admin/report/details/?id={assigned}",
     "/admin/company_change/details/?id={company_change}",
     "/admin/directory/",
     "/admin/report_grid/",
@@ -246,11 +247,12 @@ def _seen(looking: Looking, page: Page, name: str, lang: str) -> None:
 def test_what_participants_and_strangers_open(looking: Looking, pages: Pages) -> None:
     for path in PUBLIC:
         looking.look(pages.open(), path)
-    for login, paths in (("a", OWNER), ("t", ("/registration/contact",))):
+    verifier = ("/verification", "/verification/{assigned}")
+    for login, paths in (("a", OWNER), ("t", ("/registration/contact",)), ("v", verifier)):
         page = pages.open()
         looking.log_in(page, login)
         for path in paths:
-            looking.look(page, path)
+            looking.look(page, path.format(**looking.rows))
     assert looking.found == []
 
 

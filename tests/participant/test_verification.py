@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from portal.extensions import session_factory
 from portal.models import EmissionsReport, Period, ReportState, VerificationReport
 from portal.services import reports, reviews, verifiers
+from portal.services.checklist import ITEMS, answer_field
 from portal.services.demo.assigning import assign_holder
 from portal.services.transaction import one_transaction
 from tests.factories import registration
@@ -58,7 +59,8 @@ def hand_in(
 ) -> TestResponse:
     page = reader.get(f"/verification/{names.report}")
     address = f"/verification/{names.report}/result"
-    given = {"opinion": "unqualified", "verified": "7,460", "do": "approve", **typed}
+    checks = {answer_field(item.code): "conforms" for item in ITEMS}
+    given = {"opinion": "unqualified", "verified": "7,460", "do": "approve", **checks, **typed}
     return reader.client.post(
         address, data={**values(page, address), **given, "file": (io.BytesIO(file), name)}
     )
@@ -138,16 +140,20 @@ def test_an_adverse_opinion_is_registered_but_does_not_go_on(
     app: Flask, session: Session, names: Names
 ) -> None:
     reader = Visitor(app, names.v)
-    refused = hand_in(reader, names, opinion="adverse")
+    refused = hand_in(reader, names, opinion="adverse", findings="7月分の検針票がありません")
     assert refused.status_code == 422
     assert "不適正と意見不表明では承認を依頼できません" in words(refused)
     assert session.scalars(select(VerificationReport)).all() == []
     session.rollback()
-    assert hand_in(reader, names, opinion="adverse", do="register").status_code == 302
+    told = hand_in(reader, names, opinion="adverse", do="register")
+    assert "この意見には、指摘事項の記入が必要です。" in words(told)
+    adverse = {"opinion": "adverse", "findings": "7月分の検針票がありません", "do": "register"}
+    assert hand_in(reader, names, **adverse).status_code == 302
     assert state(session, names) is S.VERIFICATION_REQUESTED
     page = reader.get(f"/verification/{names.report}")
     assert "この検証報告書で承認を依頼する" not in page.text
     assert "検証報告書を登録しました" in words(page)
+    assert "7月分の検針票がありません" in words(page)
 
 
 def test_a_return_needs_its_reason(app: Flask, session: Session, names: Names) -> None:

@@ -30,6 +30,7 @@ from portal.services import (
     reports,
     reviews,
     verification,
+    verification_desk,
     verifiers,
 )
 from portal.services.audit import EventTag
@@ -83,7 +84,7 @@ def test_a_report_under_verification_is_taken_over_with_a_reason(
         lambda: verification.decline_send_back(session, report.id, "x", actor=old),
     ):
         assert refused(work) == [Refusal.NOT_FOUND]
-    assert [row for row in report_views.verifier_desk(session, old).mine if row.id == report.id] == []
+    assert [row for row in verification_desk.look(session, old).rows if row.id == report.id] == []
     assert mailed(session, "verifier_unassigned") == [old.email]
     # the next one: its turn, told so, without the result of the one before
     view = report_views.report_view(session, report.id, new)

@@ -13,10 +13,20 @@ from sqlalchemy.orm import Session
 from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
 from portal.models import EmissionsReport, Event, MailMessage, Period, ReportState, User
 from portal.permissions import Role
-from portal.services import report_files, report_rules, reports, reviews, verification, verifiers
+from portal.services import (
+    report_files,
+    report_rules,
+    reports,
+    reviews,
+    verification,
+    verification_charge,
+    verification_draft,
+    verifiers,
+)
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
 from portal.services.transitions import REPORT
+from portal.services.verification_draft import Written
 from tests.factories import registration as make
 from tests.factories import reports as made
 from tests.factories.reports import PDF, Scheme
@@ -27,19 +37,31 @@ OFFICE, APPROVER = {Role.OFFICER, Role.APPROVER}, {Role.APPROVER}
 
 #: domain §4 by hand: what may be done in which state, by whom; everything else is refused
 MAY: dict[S, dict[str, set[Role]]] = {
-    S.NOT_SUBMITTED: {"register_file": HOLDER, "attach_file": HOLDER, "request_verification": HOLDER},
+    S.NOT_SUBMITTED: {
+        "register_file": HOLDER,
+        "attach_file": HOLDER,
+        "request_verification": HOLDER,
+        "choose_charge": VERIFIER,
+    },
     S.VERIFICATION_REQUESTED: {
         "request_send_back": HOLDER,
+        "save_draft": VERIFIER,
+        "choose_charge": VERIFIER,
         "register_verification": VERIFIER,
         "grant_send_back": VERIFIER,
         "decline_send_back": VERIFIER,
         "return_to_holder": VERIFIER,
         "request_approval": VERIFIER,
     },
-    S.APPROVAL_REQUESTED: {"start_review": OFFICE, "return_to_verifier": OFFICE},
+    S.APPROVAL_REQUESTED: {
+        "start_review": OFFICE,
+        "return_to_verifier": OFFICE,
+        "choose_charge": VERIFIER,
+    },
     S.UNDER_REVIEW: {
         "send_review_document": OFFICE,
         "answer_review": VERIFIER,
+        "choose_charge": VERIFIER,
         "return_to_verifier": OFFICE,
         "approve": APPROVER,
     },
@@ -48,6 +70,14 @@ MAY: dict[S, dict[str, set[Role]]] = {
     S.RECEIVED: {},
 }
 Act = Callable[[Session, EmissionsReport, User], object]
+
+
+def _other_of(session: Session, report: EmissionsReport, who: User) -> int | None:
+    """Whoever is not in charge of it: choosing who is would be no change."""
+    assignment = report_rules.live_assignment(report)
+    return who.id if assignment is None or assignment.in_charge_id is None else None
+
+
 ACTS: dict[str, Act] = {
     "register_file": lambda s, r, who: made.register(s, r, 7_000, actor=who),
     "attach_file": lambda s, r, who: report_files.attach_file(s, r.id, "境界図.pdf", PDF, actor=who),
@@ -55,8 +85,12 @@ ACTS: dict[str, Act] = {
     "submit": lambda s, r, who: reports.submit(s, r.id, actor=who),
     "request_send_back": lambda s, r, who: reports.request_send_back(s, r.id, "誤りを見つけた", actor=who),
     "register_verification": lambda s, r, who: verification.register_verification(
-        s, r.id, "検証.pdf", PDF, "qualified", r.emissions, actor=who
+        s, r.id, "検証.pdf", PDF, "qualified", r.emissions, made.work("qualified"), actor=who
     ),
+    "save_draft": lambda s, r, who: verification_draft.save_draft(
+        s, r.id, Written({}, verified="1"), actor=who
+    ),
+    "choose_charge": lambda s, r, who: verification_charge.choose(s, r.id, _other_of(s, r, who), actor=who),
     "grant_send_back": lambda s, r, who: verification.grant_send_back(s, r.id, actor=who),
     "decline_send_back": lambda s, r, who: verification.decline_send_back(s, r.id, "検証済み", actor=who),
     "return_to_holder": lambda s, r, who: verification.return_to_holder(s, r.id, "11月が違う", actor=who),
@@ -106,7 +140,7 @@ def refusal_of(work: Callable[[], object]) -> Refusal:
 
 def test_the_table_by_hand_names_every_act_of_the_code() -> None:
     by_hand = {act for acts in MAY.values() for act in acts} | {"submit", "remove_attachment", "revoke"}
-    assert by_hand == {edge.action for edge in REPORT.edges} | set(report_rules.SIDE_ACTS)
+    assert by_hand == {edge.action for edge in REPORT.edges} | set(report_rules.SIDE_ACTS) | {"choose_charge"}
 
 
 @pytest.mark.parametrize("state", list(S), ids=str)

@@ -176,7 +176,7 @@ def test_everything_wrong_with_a_verification_report_is_said_at_once(session: Se
 
         def register(name: str, data: bytes, opinion: str, figure: str) -> object:
             return verification.register_verification(
-                session, report.id, name, data, opinion, figure, actor=scheme.v
+                session, report.id, name, data, opinion, figure, made.work(), actor=scheme.v
             )
 
         assert refused(lambda: register("検証.png", PNG, "", "7461")) == [
@@ -199,7 +199,15 @@ def test_an_adverse_opinion_is_registered_but_cannot_go_on(session: Session) -> 
     ask = lambda: verification.request_approval(session, report.id, actor=scheme.v)  # noqa: E731
     assert refused(ask) == [(None, Refusal.OPINION_NOT_PASSING)]
     both = lambda opinion: verification.register_and_request(  # noqa: E731
-        session, report.id, "検証.pdf", PDF, opinion, "7460", actor=scheme.v, key="one-press-of-it"
+        session,
+        report.id,
+        "検証.pdf",
+        PDF,
+        opinion,
+        "7460",
+        made.work(opinion),
+        actor=scheme.v,
+        key="one-press-of-it",
     )
     with pytest.raises(PortalError), one_transaction(session):
         both("disclaimer")

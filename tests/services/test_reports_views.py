@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from portal.errors import NotAllowed, NotFound, Refusal
+from portal.errors import NotAllowed, Refusal
 from portal.extensions import make_session
 from portal.models import Period, ReportState, User
 from portal.permissions import Role
@@ -124,27 +124,6 @@ def _two_holders(session: Session) -> tuple[Scheme, Scheme]:
     return first, second
 
 
-def test_the_verifiers_desk_sorts_by_whose_turn_it_is(session: Session) -> None:
-    with one_transaction(session):
-        first, second = _two_holders(session)
-        late = made.bring(session, first, S.VERIFICATION_REQUESTED)
-        made.bring(session, second, S.UNDER_REVIEW)
-        reports.request_send_back(session, late.id, "差し替えたい", actor=first.a)
-        rival = make.verifier(session).users[0]
-    made.at("2013-12-06 09:00")
-    desk = report_views.verifier_desk(session, first.v)
-    assert [(row.id, row.days, row.overdue, row.send_back_open) for row in desk.mine] == [
-        (late.id, 31, True, True)
-    ]
-    assert (len(desk.holder), len(desk.secretariat), len(desk.approved)) == (2, 1, 0)
-    assert (desk.overdue, desk.send_backs) == (1, 1)
-    assert report_views.verifier_desk(session, rival).mine == ()
-    with pytest.raises(NotFound):
-        report_views.report_view(session, late.id, rival)
-    with pytest.raises(NotAllowed):
-        report_views.verifier_desk(session, first.a)
-
-
 def test_the_review_queue_holds_what_lies_with_the_secretariat(session: Session) -> None:
     with one_transaction(session):
         first, second = _two_holders(session)
@@ -182,8 +161,7 @@ def test_more_reports_and_files_need_no_more_queries(session: Session, engine: E
                 work(fresh, actor)
             return len(seen)
 
-    verifier, holder = first.v.id, first.a.id
-    desk = queries(report_views.verifier_desk, verifier)
+    holder = first.a.id
     own = queries(report_views.holder_reports, holder)
     with one_transaction(session):
         made.bring(session, second, S.UNDER_REVIEW)
@@ -191,6 +169,5 @@ def test_more_reports_and_files_need_no_more_queries(session: Session, engine: E
             report = made.bring(session, scheme, S.NOT_SUBMITTED, Period.TARGET)
             report_files.attach_file(session, report.id, "境界図.pdf", PDF, actor=scheme.a)
             made.register(session, report, 7_000, actor=scheme.a)
-    assert queries(report_views.verifier_desk, verifier) <= desk
     assert queries(report_views.holder_reports, holder) <= own
-    assert (desk, own) < (12, 16)
+    assert own < 17

@@ -28,6 +28,7 @@ from portal.services.demo import (
     reporting,
     scheme,
     trading,
+    verifying,
 )
 from portal.services.demo.stage import Stage, tokyo
 from portal.services.outbox import OpenSession
@@ -72,6 +73,7 @@ def build(session: Session) -> None:
             records.renamed,
             registry.personas,
             reporting.earlier_years,
+            verifying.second_people,
             trading.trades,
             reporting.target_years,
             trading.retirements,
@@ -79,6 +81,7 @@ def build(session: Session) -> None:
             registry.open_applications,
             postroom.old_letters,
             postroom.letters_on_their_way,
+            verifying.work_in_hand,
             records.moved,
             records.office_notes,
             applications.lookalikes,
