@@ -127,13 +127,15 @@ class ReportActs(SecretariatView):
         work: Callable[[int], Any],
         told: Any,
         question: Callable[[EmissionsReport], Question],
+        file: tuple[str, bytes] | None = None,
     ) -> Any:
         """Ask on a page of its own; when answered, do ``work`` with the report's number."""
         report = self._report()
         if (away := not_offered(self, report)) is not None:
             return away
         report_id = report.id
-        if submitted(form, lambda: work(report_id)) is not None:
+        files = [file] if file is not None else []
+        if submitted(form, lambda: work(report_id), files=files) is not None:
             flash(str(told), "good")
             return self._back(report_id)
         return ask(self, form, question(self._report()))
@@ -158,24 +160,25 @@ class ReportActs(SecretariatView):
     @page("/review-document/", Permission.REPORT_REVIEW, methods=_ASKS)
     def review_document(self) -> Any:
         form = ReviewDocumentForm(data={"version": self._report().version})
+        sent = form["file"].data
+        # read once, before the act: it may be tried again
+        file = (str(sent.filename or ""), bytes(sent.read())) if sent else None
         return self._act(
             form,
-            lambda n: self._send(n, form),
+            lambda n: self._send(n, form, file),
             _("査読書類を送りました。"),
             lambda row: self._question(row, _("査読書類を送る"), _("検証機関に、質問または指摘を送ります。")),
+            file=file,
         )
 
-    def _send(self, report_id: int, form: Any) -> Any:
-        file = form["file"].data
-        name = file.filename if file else None
-        if file:
-            file.stream.seek(0)
+    def _send(self, report_id: int, form: Any, file: tuple[str, bytes] | None) -> Any:
+        name, data = file if file is not None else (None, None)
         return reviews.send_review_document(
             db_session(),
             report_id,
             form["body"].data or "",
             name,
-            file.read() if file else None,
+            data,
             actor=actor(),
             version=form["version"].data,
             key=form["key"].data,

@@ -26,6 +26,7 @@ from portal.services.report_rules import FILE_LIMIT_MB
 from portal.services.report_views import Desk, DeskRow, ReportView
 from portal.web import actor, carry_out, done, requires, show_problems, texts
 from portal.web_text import label
+from portal.web_uploads import admit
 
 TABS = ("mine", "holder", "secretariat", "approved")
 
@@ -131,11 +132,12 @@ def _result_form(view: ReportView | None = None) -> ResultForm:
     return form
 
 
-def _carried(form: RowForm, work: Callable[[], object]) -> bool:
-    """Whether ``work`` was done; otherwise every reason stands at its field."""
+def _carried(form: RowForm, work: Callable[[], object], *files: tuple[str, bytes]) -> bool:
+    """Whether ``work`` was done with the ``files`` that came; otherwise every reason stands at its field."""
     if not form.validate_on_submit():
         return False
     try:
+        admit(*files)
         carry_out(work)
     except NotFound:
         raise
@@ -183,7 +185,7 @@ def verifier_result(report_id: int) -> Any:
             key=form.once,
         )
 
-    if not _carried(form, work):
+    if not _carried(form, work, (name, data)):
         return _refused(report_id, result=form)
     if only_register:
         done(_("検証報告書を登録しました。"))
@@ -285,7 +287,7 @@ def verifier_answer(report_id: int) -> Any:
             key=form.once,
         )
 
-    if not _carried(form, work):
+    if not _carried(form, work, (name, data)):
         return _refused(report_id, answer=form)
     done(_("査読書類に回答しました。"))
     return _to_report(report_id)

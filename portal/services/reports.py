@@ -38,6 +38,7 @@ def _check_size(data: bytes) -> None:
         raise refuse(Refusal.FILE_NEEDED, "file")
     if len(data) > FORM_LIMIT_MB * 1024 * 1024:
         raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=FORM_LIMIT_MB)
+    documents.expect_admitted(data)
 
 
 def _check_name(filename: str) -> None:
