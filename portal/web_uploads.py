@@ -16,7 +16,6 @@ def admit(*files: tuple[str, bytes] | None, field: str = "file") -> None:
     sent = [file for file in files if file is not None and file[1]]
     if not sent:
         return
-    who = actor().id
     try:
         documents.admit(db_session(), sent, field=field)
     except documents.Infected as infected:

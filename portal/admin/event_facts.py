@@ -126,6 +126,9 @@ _FACTS: dict[str, Any] = {
     "rows": _l("行数"),
     "bad": _l("不備のある行"),
     "file": _l("ファイル名"),
+    "signature": _l("ウイルスの名称"),
+    "size": _l("大きさ（バイト）"),
+    "sha256": _l("SHA-256"),
 }
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
