@@ -21,6 +21,7 @@ from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
 from portal.services import report_files, reviews
 from portal.services.once import new_key
+from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import current_verification, facts_of
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
@@ -115,10 +116,20 @@ class ReportActs(SecretariatView):
             (_("報告された排出量"), reported),
         ]
 
+    def in_other_hands(self, row: EmissionsReport) -> tuple[str, str] | None:
+        """A word before an act on what a colleague is in charge of; it stays possible."""
+        if row.clerk is None or row.clerk_id == actor().id or row.state not in REPORTS_HERE:
+            return None
+        return (
+            _("%(name)s さんが担当しています。", name=row.clerk.name),
+            _("進めてよいか、先に声をかけてください。"),
+        )
+
     def _question(self, row: EmissionsReport, title: Any, say: Any, **more: Any) -> Question:
         back = str(self.get_url(".details_view", id=row.id))
         parents = [(self.name, self.get_url(".index_view")), (row.holder.label, back)]
         facts = [*self._facts(row), *more.pop("facts", [])]
+        more.setdefault("warn", self.in_other_hands(row))
         return Question(title, parents, say, more.pop("verb", title), back, facts=facts, **more)
 
     def _act(

@@ -15,14 +15,22 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from portal import clock
 from portal.admin import formats
 from portal.admin.acts import KeySearch
 from portal.admin.base import Step
+from portal.admin.case_file import percent
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
-from portal.admin.report_review import ReportActs
+from portal.admin.report_desk import (
+    ReportClerkFilter,
+    ReportDesk,
+    age_cell,
+    clerk_cell,
+    clerk_choices,
+    due_cell,
+    due_words,
+)
 from portal.extensions import db_session
 from portal.models import (
     ApprovalRevocation,
@@ -39,6 +47,8 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
+from portal.services import review_desk
+from portal.services.audit import EventTag
 from portal.services.mail_words import fiscal_years
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import (
@@ -52,7 +62,7 @@ from portal.services.report_steps import open_revocation
 from portal.services.reviews import revocation_problem
 from portal.services.spreadsheets.form_types import FormReading
 from portal.web import actor, texts
-from portal.web_text import days, fiscal, label, phase_name
+from portal.web_text import fiscal, label, phase_name
 
 T = TypeVar("T")
 
@@ -129,21 +139,30 @@ def _period(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> An
     return Markup('{}<span class="as-table__more">{}</span>').format(label(model.period), _years(model))
 
 
+def _fetches_url(model: EmissionsReport) -> str:
+    """The audit trail of what the holder's files were fetched."""
+    chosen: dict[str, Any] = {"flt0_0": EventTag.DOCUMENT_DOWNLOADED.value, "search": model.holder.account.code}
+    return url_for("event.index_view", **chosen)
+
+
 def _verifier(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     verifier = live_verifier(model)
     return verifier.label if verifier is not None else "—"
 
 
-def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
-    if model.state in (ReportState.NOT_SUBMITTED, ReportState.APPROVED, ReportState.RECEIVED):
-        return "—"
-    return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
-
-
-class ReportView(KeySearch, ReportActs):
+class ReportView(KeySearch, ReportDesk):
     """報告書."""
 
-    column_list = ("holder.account.code", "period", "state", "verifier", "emissions", "state_since")
+    column_list: Any = (
+        "holder.account.code",
+        "period",
+        "state",
+        "verifier",
+        "emissions",
+        "state_since",
+        "due",
+        "clerk",
+    )
     column_details_list: Any = ("id",)
     column_searchable_list = ("holder.search_key",)
     column_default_sort = ("state_since", False)
@@ -158,6 +177,8 @@ class ReportView(KeySearch, ReportActs):
         "verifier": _l("検証機関"),
         "emissions": _l("報告された排出量"),
         "state_since": _l("経過日数"),
+        "due": _l("提出期限"),
+        "clerk": _l("担当"),
     }
     column_formatters = {
         "holder.account.code": _holder,
@@ -165,13 +186,17 @@ class ReportView(KeySearch, ReportActs):
         "state": formats.state,
         "verifier": _verifier,
         "emissions": formats.figure,
-        "state_since": _age,
+        "state_since": age_cell,
+        "due": due_cell,
+        "clerk": clerk_cell,
     }
     column_formatters_export = {
         "holder.account.code": lambda _v, _c, m, _n: f"{m.holder.account.code}　{m.holder.label}",
         "period": lambda _v, _c, m, _n: f"{label(m.period)}　{_years(m)}",
         "verifier": lambda _v, _c, m, _n: _verifier(None, None, m, ""),
         "state_since": lambda _v, _c, m, _n: m.state_since,
+        "due": lambda _v, _c, m, _n: review_desk.waiting(m).due.isoformat(),
+        "clerk": lambda _v, _c, m, _n: m.clerk.name if m.clerk is not None else "",
     }
     column_filters = (
         PhaseFilter(EmissionsReport.holder_id, _l("期"), _phases),
@@ -180,6 +205,7 @@ class ReportView(KeySearch, ReportActs):
         VerifierFilter(EmissionsReport.id, _l("検証機関"), _verifiers),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
         ToDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（まで）")),
+        ReportClerkFilter(EmissionsReport.clerk_id, _l("担当"), clerk_choices),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
     details_template = "admin/report/details.html"
@@ -195,6 +221,7 @@ class ReportView(KeySearch, ReportActs):
                 holder.joinedload(Holder.account),
                 holder.joinedload(Holder.phase).selectinload(Phase.rules),
                 assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
+                joinedload(EmissionsReport.clerk),
             )
         )
 
@@ -266,6 +293,7 @@ class ReportView(KeySearch, ReportActs):
         current = next((one for one in files if one.id == model.current_file_id), None)
         reading = FormReading.from_dict(current.reading) if current and current.reading else None
         revocation = open_revocation(session, model)
+        fetches, fetched = review_desk.fetches(session, model.id)
         return {
             "years": _years(model),
             "verifier": live_verifier(model),
@@ -278,13 +306,20 @@ class ReportView(KeySearch, ReportActs):
             "revocation": revocation,
             "turn": turn(facts_of(model)),
             "here": model.state in REPORTS_HERE,
+            "waiting": review_desk.waiting(model),
+            "due_words": due_words,
+            "figures": review_desk.figures(session, model, reading),
+            "percent": percent,
+            "fetches": fetches,
+            "fetched": fetched,
+            "fetches_url": _fetches_url(model),
         }
 
     def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("emissions_report", [model.id])])
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
-        return self.steps(model, self._possible(model)[0])
+        return [*self.steps(model, self._possible(model)[0]), *self.clerk_step(model)]
 
     def _possible(self, model: EmissionsReport) -> tuple[tuple[str, ...], Any]:
         waits = open_revocation(db_session(), model) is not None
