@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from flask import abort, flash, redirect, request, send_file
 from flask_admin.actions import action
@@ -36,7 +36,7 @@ from portal.permissions import Permission
 from portal.services import documents, review_desk
 from portal.services.queues import REPORTS_HERE
 from portal.web import actor
-from portal.web_text import NOTHING, day, days, number
+from portal.web_text import NOTHING, days, number, short_day
 
 #: reports that get somebody in charge together
 MOST_AT_ONCE = 100
@@ -88,17 +88,21 @@ def age_cell(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> A
     )
 
 
-def due_cell(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
-    """The phase's day for the report; days left while it is not handed in, late if it was handed in later."""
+def due_line(model: EmissionsReport) -> Markup:
+    """The phase's day for the report, with the days left while it is not handed in, or that it came late."""
     wait = review_desk.waiting(model)
-    shown = Markup('<span class="as-nb">{}</span>').format(day(wait.due))
+    more, bad = "", model.late or wait.left < 0
     if model.late:
-        more, tone = _("期限後の提出"), " as-table__more--bad"
-    elif model.state is not ReportState.NOT_SUBMITTED:
-        return shown
-    else:
-        more, tone = due_words(wait.left), " as-table__more--bad" if wait.left < 0 else ""
-    return Markup('{}<span class="as-table__more{}">{}</span>').format(shown, tone, more)
+        more = _("期限後の提出")
+    elif model.state is ReportState.NOT_SUBMITTED:
+        more = due_words(wait.left)
+    due = Markup('<span class="as-table__more as-nb">{}</span>').format(
+        _("期限 %(day)s", day=short_day(wait.due))
+    )
+    if not more:
+        return due
+    tone = " as-table__more--bad" if bad else ""
+    return due + Markup('<span class="as-table__more{}">{}</span>').format(tone, more)
 
 
 def due_words(left: int) -> str:
@@ -112,6 +116,8 @@ def due_words(left: int) -> str:
 
 class ReportDesk(ReportActs):
     """担当と一件書類."""
+
+    action_permissions: ClassVar[Mapping[str, Permission]] = {"clerk": Permission.REPORT_REVIEW}
 
     # ---- who is in charge
 
