@@ -73,6 +73,75 @@ HERE = "here"
 
 def state_address(state: ReportState) -> str:
     """The list of the reports in ``state``."""
+    chosen: dict[str, Any] = {f"flt{_STATE}_{_STATE}": state.value}
+    return url_for("report.index_view", **chosen)
+
+
+class PhaseFilter(ChoiceFilter):
+    """Reports of the holders of one phase."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        return query.filter(EmissionsReport.holder_id.in_(select(Holder.id).where(Holder.phase_id == value)))
+
+
+class StateFilter(ChoiceFilter):
+    """The states, and all that wait for the office together."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        if value == HERE:
+            return query.filter(self.get_column(alias).in_(REPORTS_HERE))
+        return super().apply(query, value, alias)
+
+
+def _states() -> list[tuple[Any, Any]]:
+    return [(HERE, _("事務局の番")), *((state, label(state)) for state in ReportState)]
+
+
+class VerifierFilter(ChoiceFilter):
+    """Reports assigned to one verifier now."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        assigned = select(VerifierAssignment.report_id).where(
+            VerifierAssignment.verifier_id == value, VerifierAssignment.ended_at.is_(None)
+        )
+        return query.filter(EmissionsReport.id.in_(assigned))
+
+
+def _once(name: str, make: Callable[[], T]) -> T:
+    """What ``make`` gives, asked once in a request: a filter reads its choices several times."""
+    if name not in g:
+        setattr(g, name, make())
+    found: T = getattr(g, name)
+    return found
+
+
+def _phases() -> list[tuple[int, str]]:
+    rows = select(Phase.id, Phase.number).order_by(Phase.number)
+    return _once("report_phases", lambda: [(key, phase_name(n)) for key, n in db_session.execute(rows)])
+
+
+def _verifiers() -> list[tuple[int, str]]:
+    rows = select(Verifier).options(joinedload(Verifier.organisation)).order_by(Verifier.number)
+    return _once("report_verifiers", lambda: [(one.id, one.label) for one in db_session.scalars(rows)])
+
+
+def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    holder = model.holder
+    more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
+    return Markup('{}<span class="as-table__more">{}</span>').format(holder.representative.name, more)
+
+
+def _years(model: EmissionsReport) -> str:
+    return fiscal(fiscal_years(model.holder.phase, model.period))
+
+
+def _period(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
+    shown = Markup('{}<span class="as-table__more">{}</span>').format(label(model.period), _years(model))
+    return shown + due_line(model)
+
+
+def _fetches_url(model: EmissionsReport) -> str:
+    """The audit trail of what the holder's files were fetched."""
     chosen: dict[str, Any] = {"flt0_0": EventTag.DOCUMENT_DOWNLOADED.value}
     return url_for("event.index_view", search=model.holder.account.code, **chosen)
 
