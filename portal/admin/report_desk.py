@@ -180,8 +180,8 @@ class ReportDesk(ReportActs):
 
     def _chosen(self, ids: list[int]) -> list[EmissionsReport]:
         row = EmissionsReport
-        query = self.get_query().where(row.id.in_(ids)).order_by(row.state_since, row.id)
-        return list(db_session.scalars(query))
+        query = self.get_query().filter(row.id.in_(ids)).order_by(row.state_since, row.id)
+        return list(query.all())
 
     def _choices(self) -> list[tuple[str, str]]:
         own = actor()

@@ -123,6 +123,11 @@ class ReportView:
         """Whole days in the present state."""
         return waiting_days(self.state_since)
 
+    @property
+    def days_left(self) -> int:
+        """Days until it is due; negative once that day has passed."""
+        return (self.due - clock.today()).days
+
     def may(self, action: str) -> bool:
         """Whether the reader may do ``action`` now."""
         return action in self.actions
