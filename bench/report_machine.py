@@ -1,8 +1,9 @@
-"""The report machine for as long as one likes: ``python -m bench.report_machine --seed 7 --runs 200 --steps 60``.
+"""The report machine for as long as one likes.
 
-Any order of acts on one report, by anybody, with retries, old pages, rollbacks and a jumping clock, against a
-model in plain Python. On SQLite; with ``--postgresql`` on the server in PORTAL_TEST_POSTGRES_URL. A failure prints
-the steps; the same seed plays them again.
+``python -m bench.report_machine --seed 7 --runs 200 --steps 60``: any order of acts on one report, by
+anybody, with retries, old pages, rollbacks and a jumping clock, against a model in plain Python. On
+SQLite; ``--postgresql`` takes the server in PORTAL_TEST_POSTGRES_URL. A failure prints the steps; the
+same seed plays them again.
 """
 
 from __future__ import annotations

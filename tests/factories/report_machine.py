@@ -303,6 +303,7 @@ def play(
             max_examples=runs,
             stateful_step_count=steps,
             deadline=None,
+            database=None if seed is not None else settings.default.database,
             suppress_health_check=list(HealthCheck),
         ),
     )
