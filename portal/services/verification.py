@@ -27,7 +27,7 @@ from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 from portal.services.report_rules import FILE_LIMIT_MB, open_request
-from portal.services.report_steps import begin, step, touch
+from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 
 
@@ -50,6 +50,7 @@ def register_verification(
     """
     access.check(actor, Permission.REPORT_VERIFY)
     content = _content(report_id, filename, data, opinion, verified)
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_verification", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
@@ -174,6 +175,7 @@ def register_and_request(
     """
     access.check(actor, Permission.REPORT_VERIFY)
     content = _content(report_id, filename, data, opinion, verified)
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_and_request", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
