@@ -27,6 +27,7 @@ def main() -> None:
     ask.add_argument("--runs", type=int, default=100)
     ask.add_argument("--steps", type=int, default=60)
     ask.add_argument("--postgresql", action="store_true")
+    ask.add_argument("--no-shrink", action="store_true", help="print the first steps that fail")
     given = ask.parse_args()
     kind = "postgresql" if given.postgresql else "sqlite"
     with tempfile.TemporaryDirectory() as place:
@@ -37,7 +38,13 @@ def main() -> None:
             cast = report_machine.prepared(url)
             began = perf_counter()
             report_machine.play(
-                url, folder, cast, runs=given.runs, steps=given.steps, seed=seeded(given.seed)
+                url,
+                folder,
+                cast,
+                runs=given.runs,
+                steps=given.steps,
+                seed=seeded(given.seed),
+                shrink=not given.no_shrink,
             )
             took = perf_counter() - began
         finally:

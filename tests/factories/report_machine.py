@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
@@ -289,8 +289,12 @@ def play(
     runs: int,
     steps: int,
     seed: Callable[[Any], Any] | None = None,
+    shrink: bool = True,
 ) -> None:
-    """Run the machine on copies of ``template``; raises at the first step where both differ."""
+    """Run the machine on copies of ``template``; raises at the first step where both differ.
+
+    Without ``shrink`` it does not look for fewer steps that fail too, which takes its time.
+    """
     assert set(DO) == set(report_model.ACTS)
 
     class Seeded(ReportMachine):
@@ -303,6 +307,7 @@ def play(
             max_examples=runs,
             stateful_step_count=steps,
             deadline=None,
+            phases=[phase for phase in Phase if shrink or phase not in (Phase.shrink, Phase.explain)],
             database=None if seed is not None else settings.default.database,
             suppress_health_check=list(HealthCheck),
         ),

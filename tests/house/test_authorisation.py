@@ -304,7 +304,7 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     own = {"security.login", "security.logout", "account_password.own", "account_password.first"}
     # take any bulk act to its own permission: the test below
     own |= {"holder.action_view", "target.action_view"}
-    own |= {"holder.action_view", "application.action_view"}
+    own |= {"holder.action_view", "application.action_view", "report.action_view"}
     opened = {
         endpoint
         for (endpoint, method, role), word in matrix.items()
@@ -316,7 +316,11 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
 
 @pytest.mark.parametrize(
     ("screen", "act", "page"),
-    [("holder", "assign", "/admin/assignment/"), ("application", "clerk", "/admin/application/clerk/")],
+    [
+        ("holder", "assign", "/admin/assignment/"),
+        ("application", "clerk", "/admin/application/clerk/"),
+        ("report", "clerk", "/admin/report/clerk/"),
+    ],
 )
 def test_a_bulk_act_asks_for_its_own_permission(world: World, screen: str, act: str, page: str) -> None:
     def pressed(role: Role) -> str:
