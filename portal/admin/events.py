@@ -139,10 +139,18 @@ class EventView(SecretariatView):
         return {
             "who": _who(None, None, model, ""),
             "subject": subject_word(model.subject_type, model.subject_id),
-            "subject_url": subject_address(model.subject_type, model.subject_id),
+            "subject_url": _subject_address(model),
             "facts": fact_lines(model),
             "holder": holder,
         }
+
+
+def _subject_address(model: Event) -> str | None:
+    """The page of what the event was about; a report's file leads to its report."""
+    report = model.facts.get("report")
+    if model.subject_type == "document" and isinstance(report, int):
+        return subject_address("emissions_report", report)
+    return subject_address(model.subject_type, model.subject_id)
 
 
 def _short(model: Event) -> str:

@@ -176,7 +176,7 @@ class ReportView(KeySearch, ReportDesk):
         "period": _l("期間"),
         "state": _l("状態"),
         "verifier": _l("検証機関"),
-        "emissions": _l("報告された排出量"),
+        "emissions": _l("排出量"),
         "state_since": _l("経過日数"),
         "due": _l("提出期限"),
         "clerk": _l("担当"),

@@ -97,7 +97,7 @@ def test_the_page_compares_figures_and_shows_rounds_and_downloads(
     assert "検証機関の回答を待っています。" in page
     assert "&lt;b&gt;" in page and "<b>&amp;" not in page
     fetched = page.split("ダウンロードの記録")[1].split("</section>")[0]
-    assert "算定報告書" in fetched and "1回" in fetched
+    assert "算定報告書" in fetched and "全部で1回" in fetched
 
 
 def test_the_case_file_holds_all_of_it_as_words_and_is_recorded(
