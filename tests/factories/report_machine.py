@@ -222,7 +222,20 @@ class ReportMachine(RuleBasedStateMachine):
             act, who = can[pick % len(can)]
             self._act(act, who, mode, FIGURES[pick % 2] if act == "register_file" else opinion)
 
+    @rule(pick=st.integers(0, 10_000), mode=MODES, opinion=st.sampled_from(OPINIONS))
+    def somebody_too_early(self, pick: int, mode: str, opinion: str) -> None:
+        """The right person in the right state, but something else stands against it."""
+        cannot = [
+            (act, who)
+            for act, one in sorted(ACTS.items())
+            for who in one.who
+            if self.model.state in one.states and done(self.model, act, who, opinion) is None
+        ]
+        if cannot:
+            self._act(*cannot[pick % len(cannot)], mode, opinion)
+
     def _act(self, act: str, who: str, mode: str, given: Any) -> None:
+        given = FIGURES[0] if act == "register_file" and given not in FIGURES else given
         after = done(self.model, act, who, given)
         self.keys += 1
         more: dict[str, Any] = {"key": f"machine-{self.keys}"} if ACTS[act].keyed else {}
