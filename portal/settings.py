@@ -44,6 +44,10 @@ class Settings:
     form_limit_mb: int = 10
     reader_memory_mb: int = 256
     reader_seconds: int = 10
+    #: where uploads are searched for viruses: tcp://host:port or unix:/path; none: they are not
+    clamd: str | None = None
+    clamd_seconds: int = 20
+    clamd_limit_mb: int = 25
 
     @property
     def production(self) -> bool:
@@ -69,6 +73,7 @@ _PLAIN = {
     "PORTAL_OFFICE_ADDRESS": "office_address",
     "PORTAL_SECRET_KEY": "secret_key",
     "PORTAL_PASSWORD_SALT": "password_salt",
+    "PORTAL_CLAMD": "clamd",
 }
 _WHOLE = {
     "PORTAL_TRUSTED_PROXIES": ("trusted_proxies", 0, 5),
@@ -79,6 +84,8 @@ _WHOLE = {
     "PORTAL_FORM_LIMIT_MB": ("form_limit_mb", 1, 50),
     "PORTAL_READER_MEMORY_MB": ("reader_memory_mb", 128, 2048),
     "PORTAL_READER_SECONDS": ("reader_seconds", 1, 120),
+    "PORTAL_CLAMD_SECONDS": ("clamd_seconds", 1, 120),
+    "PORTAL_CLAMD_LIMIT_MB": ("clamd_limit_mb", 1, 500),
 }
 
 
@@ -113,6 +120,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     url, bad = _database_url(url)
     problems += bad
     problems += _smtp_problems(env.get("PORTAL_SMTP_URL"))
+    problems += _clamd_problems(env.get("PORTAL_CLAMD"), values)
     if environment == "production":
         problems += _production_problems(env, values)
     if problems:
@@ -136,6 +144,31 @@ def _smtp_problems(url: str | None) -> list[str]:
     if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
         return ["PORTAL_SMTP_URL: smtp://…, smtp+starttls://… or smtps://… with a host is needed"]
     return []
+
+
+def _clamd_problems(address: str | None, values: Mapping[str, object]) -> list[str]:
+    if not address:
+        return []
+    problems = []
+    if not (_is_tcp(address) or (address.startswith("unix:/") and len(address) > len("unix:/"))):
+        problems.append("PORTAL_CLAMD: tcp://host:port or unix:/path is needed")
+    largest = max(
+        int(str(values.get("upload_limit_mb", Settings.upload_limit_mb))),
+        int(str(values.get("form_limit_mb", Settings.form_limit_mb))),
+    )
+    if int(str(values.get("clamd_limit_mb", Settings.clamd_limit_mb))) < largest:
+        problems.append(f"PORTAL_CLAMD_LIMIT_MB: at least {largest}, the largest file that may be uploaded")
+    return problems
+
+
+def _is_tcp(address: str) -> bool:
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.path or parts.query or parts.fragment or parts.username)
+    return parts.scheme == "tcp" and bool(parts.hostname) and bool(port) and plain
 
 
 def _production_problems(env: Mapping[str, str], values: Mapping[str, object]) -> list[str]:

@@ -19,7 +19,7 @@ from portal import (
     web_text,
 )
 from portal.extensions import csrf, db_session, make_engine, session_factory
-from portal.services import installation, letter_words, mail, selfcheck
+from portal.services import installation, letter_words, mail, selfcheck, virus_scan
 from portal.settings import ROOT, Settings, SettingsError, read_settings
 
 #: the catalogues of the English texts, one for each subject
@@ -81,6 +81,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     installation.forget()
     mail.configure(settings)
     letter_words.configure(settings)
+    virus_scan.configure(settings)
     Babel(app, locale_selector=web.choose_locale)
     web.install(app, settings)
     web_login.install(app, settings)

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from portal import clock
-from portal.services import letter_pdf, letter_words, letters, mail, passwords
+from portal.services import letter_pdf, letter_words, letters, mail, passwords, virus_scan
 from portal.settings import Settings
 from tests import databases, kept
 from tests.factories import numbers, replayed
@@ -87,6 +87,7 @@ def own_addresses() -> Iterator[None]:
     yield
     mail.configure(Settings())
     letter_words.configure(Settings())
+    virus_scan.configure(Settings())
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from portal.services.numbers import search_key
 from portal.services.once import new_key
 from portal.web import carry_out
 from portal.web_login import is_fresh, prove
+from portal.web_uploads import admit
 
 T = TypeVar("T")
 
@@ -140,15 +141,19 @@ def read_versions(text: str | None) -> dict[int, int]:
     return found
 
 
-def submitted(form: Any, work: Callable[[], T]) -> T | None:
+def submitted(
+    form: Any, work: Callable[[], T], *, files: Sequence[tuple[str, bytes]] = (), files_field: str = "file"
+) -> T | None:
     """What ``work`` made, if the form was sent, is well-formed and the service did not refuse.
 
+    ``files`` (name, bytes) that came with it are searched for viruses before the act begins.
     Otherwise ``None``: the page shows the form again, with every reason at its field and all that
     was typed. A row that is not there, and an act the reader may not do, are not the form's affair.
     """
     if not form.validate_on_submit():
         return None
     try:
+        admit(*files, field=files_field)
         return carry_out(work)
     except (NotFound, NotAllowed):
         raise

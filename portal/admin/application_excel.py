@@ -27,6 +27,7 @@ from portal.services import application_intake, marked_copies
 from portal.services.application_intake import KeptForm, Upload
 from portal.web import actor, carry_out
 from portal.web_text import locale_name
+from portal.web_uploads import admit
 
 
 class UploadForm(AdminForm):
@@ -59,6 +60,7 @@ class ApplicationExcel(SecretariatPage):
         name, data = (str(storage.filename or ""), storage.read()) if storage else ("", b"")
         limits = g.settings
         try:
+            admit((name, data))
             upload = application_intake.read_upload(
                 db_session(),
                 name,

@@ -71,6 +71,8 @@ class ApplicationScans(ApplicationList):
                 key=form["key"].data,
                 limit_mb=g.settings.upload_limit_mb,
             ),
+            files=sent,
+            files_field="files",
         )
         if done is not None:
             n = len(done)

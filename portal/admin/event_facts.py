@@ -78,6 +78,9 @@ _FACTS: dict[str, Any] = {
     "answer_by": _l("提出期限"),
     "learnt_by": _l("確かめた方法"),
     "year": _l("年度"),
+    "signature": _l("ウイルスの名称"),
+    "size": _l("大きさ（バイト）"),
+    "sha256": _l("SHA-256"),
 }
 #: what bears the number of a phase
 _PHASES = ("phase", "phase_proposal")

@@ -199,6 +199,7 @@ class ImportView(SecretariatView):
                 limit_mb=g.settings.upload_limit_mb,
                 key=form["key"].data,
             ),
+            files=[(name, data)],
         )
         if made is not None:
             flash(_("ファイルを受け付けました。読み取りが終わると、ここに結果が出ます。"), "good")

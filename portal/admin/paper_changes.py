@@ -83,7 +83,9 @@ class PaperChangePages:
             if judged is None:
                 return self._paper_page(row, form), 422
             return self._paper_question(row, form, judged), 200
-        made = submitted(form, self._recording(row_id, form))
+        scan = form.uploaded()
+        sent = [scan] if scan is not None else []
+        made = submitted(form, self._recording(row_id, form, scan), files=sent, files_field="scan")
         if made is not None:
             flash(_("変更%(number)sを記録し、登録内容を変更しました。", number=made.number), "good")
             return redirect(view.get_url("company_change.details_view", id=made.id))
@@ -95,8 +97,8 @@ class PaperChangePages:
                 return self._paper_question(again, form, judged), 422
         return self._paper_page(again, form), 422
 
-    def _recording(self, row_id: int, form: PaperForm) -> Any:
-        scan, key = form.uploaded(), form["key"].data
+    def _recording(self, row_id: int, form: PaperForm, scan: tuple[str, bytes] | None) -> Any:
+        key = form["key"].data
 
         def record() -> CompanyChange:
             view: Any = self

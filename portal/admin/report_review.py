@@ -23,6 +23,7 @@ from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
 from portal.services import report_files, reviews
 from portal.services.once import new_key
+from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import current_verification, facts_of
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
@@ -111,10 +112,20 @@ class ReportActs(SecretariatView):
             (_("報告された排出量"), reported),
         ]
 
+    def in_other_hands(self, row: EmissionsReport) -> tuple[str, str] | None:
+        """A word before an act on what a colleague is in charge of; it stays possible."""
+        if row.clerk is None or row.clerk_id == actor().id or row.state not in REPORTS_HERE:
+            return None
+        return (
+            _("%(name)s さんが担当しています。", name=row.clerk.name),
+            _("進めてよいか、先に声をかけてください。"),
+        )
+
     def _question(self, row: EmissionsReport, title: Any, say: Any, **more: Any) -> Question:
         back = str(self.get_url(".details_view", id=row.id, **carried()))
         parents = [(self.name, self.get_url(".index_view")), (row.holder.label, back)]
         facts = [*self._facts(row), *more.pop("facts", [])]
+        more.setdefault("warn", self.in_other_hands(row))
         return Question(title, parents, say, more.pop("verb", title), back, facts=facts, **more)
 
     def _act(
@@ -123,13 +134,15 @@ class ReportActs(SecretariatView):
         work: Callable[[int], Any],
         told: Any,
         question: Callable[[EmissionsReport], Question],
+        file: tuple[str, bytes] | None = None,
     ) -> Any:
         """Ask on a page of its own; when answered, do ``work`` with the report's number."""
         report = self._report()
         if (away := not_offered(self, report)) is not None:
             return away
         report_id = report.id
-        if submitted(form, lambda: work(report_id)) is not None:
+        files = [file] if file is not None else []
+        if submitted(form, lambda: work(report_id), files=files) is not None:
             flash(str(told), "good")
             return self._back(report_id)
         return ask(self, form, question(self._report()))
@@ -154,24 +167,25 @@ class ReportActs(SecretariatView):
     @page("/review-document/", Permission.REPORT_REVIEW, methods=_ASKS)
     def review_document(self) -> Any:
         form = ReviewDocumentForm(data={"version": self._report().version})
+        sent = form["file"].data
+        # read once, before the act: it may be tried again
+        file = (str(sent.filename or ""), bytes(sent.read())) if sent else None
         return self._act(
             form,
-            lambda n: self._send(n, form),
+            lambda n: self._send(n, form, file),
             _("査読書類を送りました。"),
             lambda row: self._question(row, _("査読書類を送る"), _("検証機関に、質問または指摘を送ります。")),
+            file=file,
         )
 
-    def _send(self, report_id: int, form: Any) -> Any:
-        file = form["file"].data
-        name = file.filename if file else None
-        if file:
-            file.stream.seek(0)
+    def _send(self, report_id: int, form: Any, file: tuple[str, bytes] | None) -> Any:
+        name, data = file if file is not None else (None, None)
         return reviews.send_review_document(
             db_session(),
             report_id,
             form["body"].data or "",
             name,
-            file.read() if file else None,
+            data,
             actor=actor(),
             version=form["version"].data,
             key=form["key"].data,

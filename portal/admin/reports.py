@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, cast
 
 from flask import redirect, url_for
 from flask_admin.actions import action
@@ -13,15 +13,23 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from portal import clock
 from portal.admin import formats, one_by_one
 from portal.admin.acts import KeySearch
 from portal.admin.application_list import once_asked, phase_choices
 from portal.admin.base import Step
+from portal.admin.case_file import percent
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, HolderPhaseFilter, ToDayFilter
-from portal.admin.report_review import ReportActs
+from portal.admin.report_desk import (
+    ReportClerkFilter,
+    ReportDesk,
+    age_cell,
+    clerk_cell,
+    clerk_choices,
+    due_line,
+    due_words,
+)
 from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
 from portal.models import (
@@ -39,7 +47,8 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import Permission
-from portal.services import checklist, factors, report_comparison
+from portal.services import checklist, factors, report_comparison, review_desk
+from portal.services.audit import EventTag
 from portal.services.mail_words import fiscal_years
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import (
@@ -53,7 +62,7 @@ from portal.services.report_steps import open_revocation
 from portal.services.reviews import revocation_problem
 from portal.services.spreadsheets.form_types import FormReading
 from portal.web import actor, texts
-from portal.web_text import days, fiscal, label
+from portal.web_text import fiscal, label
 
 T = TypeVar("T")
 
@@ -109,18 +118,19 @@ def _years(model: EmissionsReport) -> str:
 
 
 def _period(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
-    return Markup('{}<span class="as-table__more">{}</span>').format(label(model.period), _years(model))
+    shown = Markup('{}<span class="as-table__more">{}</span>').format(label(model.period), _years(model))
+    return shown + due_line(model)
+
+
+def _fetches_url(model: EmissionsReport) -> str:
+    """The audit trail of what the holder's files were fetched."""
+    chosen: dict[str, Any] = {"flt0_0": EventTag.DOCUMENT_DOWNLOADED.value}
+    return url_for("event.index_view", search=model.holder.account.code, **chosen)
 
 
 def _verifier(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     verifier = live_verifier(model)
     return verifier.label if verifier is not None else "—"
-
-
-def _age(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
-    if model.state in (ReportState.NOT_SUBMITTED, ReportState.APPROVED, ReportState.RECEIVED):
-        return "—"
-    return days((clock.today() - clock.in_tokyo(model.state_since).date()).days)
 
 
 def _outdated(report: EmissionsReport) -> tuple[int, ...]:
@@ -130,13 +140,22 @@ def _outdated(report: EmissionsReport) -> tuple[int, ...]:
     return factors.outdated(db_session(), [report]).get(report.id, ())
 
 
-class ReportView(KeySearch, WaitingFirst, ReportActs):
+class ReportView(KeySearch, WaitingFirst, ReportDesk):
     """報告書."""
 
     waiting_filter = (_STATE, HERE)
     waiting_label = _l("事務局の番")
 
-    column_list = ("holder.account.code", "period", "state", "verifier", "emissions", "state_since")
+    column_list: Any = (
+        "holder.account.code",
+        "period",
+        "state",
+        "verifier",
+        "emissions",
+        "state_since",
+        "clerk",
+    )
+    column_export_list: Any = (*column_list[:-1], "due", column_list[-1])
     column_details_list: Any = ("id",)
     column_searchable_list = ("holder.search_key",)
     column_default_sort = ("state_since", False)
@@ -149,8 +168,10 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         "period": _l("期間"),
         "state": _l("状態"),
         "verifier": _l("検証機関"),
-        "emissions": _l("報告された排出量"),
+        "emissions": _l("排出量"),
         "state_since": _l("経過日数"),
+        "due": _l("報告の期限"),
+        "clerk": _l("担当"),
     }
     column_formatters = {
         "holder.account.code": _holder,
@@ -158,13 +179,16 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         "state": formats.state,
         "verifier": _verifier,
         "emissions": formats.figure,
-        "state_since": _age,
+        "state_since": age_cell,
+        "clerk": clerk_cell,
     }
     column_formatters_export = {
         "holder.account.code": lambda _v, _c, m, _n: f"{m.holder.account.code}　{m.holder.label}",
         "period": lambda _v, _c, m, _n: f"{label(m.period)}　{_years(m)}",
         "verifier": lambda _v, _c, m, _n: _verifier(None, None, m, ""),
         "state_since": lambda _v, _c, m, _n: m.state_since,
+        "due": lambda _v, _c, m, _n: review_desk.waiting(m).due.isoformat(),
+        "clerk": lambda _v, _c, m, _n: m.clerk.name if m.clerk is not None else "",
     }
     column_filters = (
         HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
@@ -173,9 +197,13 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
         ToDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（まで）")),
+        ReportClerkFilter(EmissionsReport.clerk_id, _l("担当"), clerk_choices),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
-    action_permissions = {"approve": Permission.REPORT_APPROVE}
+    action_permissions: ClassVar[Mapping[str, Permission]] = {
+        **ReportDesk.action_permissions,
+        "approve": Permission.REPORT_APPROVE,
+    }
     list_template = "admin/report/list.html"
     details_template = "admin/report/details.html"
 
@@ -190,6 +218,7 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
                 holder.joinedload(Holder.account),
                 holder.joinedload(Holder.phase).selectinload(Phase.rules),
                 assignments.joinedload(VerifierAssignment.verifier).joinedload(Verifier.organisation),
+                joinedload(EmissionsReport.clerk),
             )
         )
 
@@ -255,6 +284,7 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
         revocation = open_revocation(session, model)
         verification = current_verification(model)
         compared = report_comparison.comparisons(session, model.id, actor())
+        fetches, fetched = review_desk.fetches(session, model.id)
         return {
             "years": _years(model),
             "verifier": live_verifier(model),
@@ -272,13 +302,20 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
             "turn": turn(facts_of(model)),
             "here": model.state in REPORTS_HERE,
             "place": one_by_one.place_of(self, model),
+            "waiting": review_desk.waiting(model),
+            "due_words": due_words,
+            "figures": review_desk.figures(session, model, reading),
+            "percent": percent,
+            "fetches": fetches,
+            "fetched": fetched,
+            "fetches_url": _fetches_url(model),
         }
 
     def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("emissions_report", [model.id])])
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
-        return self.steps(model, self._possible(model)[0])
+        return [*self.steps(model, self._possible(model)[0]), *self.clerk_step(model)]
 
     def _possible(self, model: EmissionsReport) -> tuple[tuple[str, ...], Any]:
         waits = open_revocation(db_session(), model) is not None
@@ -286,7 +323,7 @@ class ReportView(KeySearch, WaitingFirst, ReportActs):
 
     def later_for(self, model: EmissionsReport) -> tuple[Any, Any] | None:
         if model.state is ReportState.UNDER_REVIEW and not self.allows(Permission.REPORT_APPROVE):
-            return _("承認"), _("承認できるのは、承認者の役割を持つ人だけです。")
+            return _("承認について"), _("承認できるのは、承認者の役割を持つ人だけです。")
         if model.state is ReportState.APPROVED:
             problem = revocation_problem(db_session(), model)
             if problem is not None:

@@ -20,6 +20,7 @@ from portal.services import report_files, reports
 from portal.services.report_rules import ATTACHMENT_LIMIT, FILE_LIMIT_MB
 from portal.services.report_views import ReportView
 from portal.web import actor, carry_out, done, requires, show_problems, texts
+from portal.web_uploads import admit
 
 
 class Asked:
@@ -150,6 +151,7 @@ def report_attachments(period: str) -> Any:
     if form.validate_on_submit():
         name, data = uploaded(form.file)
         try:
+            admit((name, data))
             carry_out(
                 lambda: report_files.attach_file(
                     db_session(), view.id, name, data, actor=actor(), version=form.shown, key=form.once

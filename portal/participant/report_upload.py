@@ -26,6 +26,7 @@ from portal.services.spreadsheets.form_types import FormReading
 from portal.services.spreadsheets.layouts.layout import SUMMARY
 from portal.web import actor, carry_out, done, requires, show_problems, texts
 from portal.web_text import locale_name, number
+from portal.web_uploads import admit
 
 
 class UploadForm(KeyForm):
@@ -65,6 +66,7 @@ def report_upload(period: str) -> Any:
     report_id, locale = report.id, locale_name()
     name, data = uploaded(form.file)
     try:
+        admit((name, data))
         reading = reports.read_upload(
             db_session(),
             report_id,

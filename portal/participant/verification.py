@@ -18,13 +18,15 @@ from portal.participant.verification_report import refused, to_report
 from portal.permissions import Permission
 from portal.services import report_views, verification, verification_draft
 from portal.web import actor, carry_out, done, requires, show_problems, texts
+from portal.web_uploads import admit
 
 
-def _carried(form: RowForm, work: Callable[[], object]) -> bool:
-    """Whether ``work`` was done; otherwise every reason stands at its field."""
+def _carried(form: RowForm, work: Callable[[], object], *files: tuple[str, bytes]) -> bool:
+    """Whether ``work`` was done with the ``files`` that came; otherwise every reason stands at its field."""
     if not form.validate_on_submit():
         return False
     try:
+        admit(*files)
         carry_out(work)
     except NotFound:
         raise
@@ -44,7 +46,10 @@ def verifier_result(report_id: int) -> Any:
     """Keep a draft, register the verification report, or register it and request approval with it."""
     form = result_form()
     wish = request.form.get("do", "")
-    if not _carried(form, _work(report_id, form, wish)):
+    sent = uploaded(form.file)
+    # a draft keeps no file
+    files = () if wish == "draft" else (sent,)
+    if not _carried(form, _work(report_id, form, wish, sent), *files):
         return refused(report_id, result=form)
     if wish == "draft":
         done(_("下書きを保存しました。"))
@@ -56,7 +61,7 @@ def verifier_result(report_id: int) -> Any:
     return _to_desk()
 
 
-def _work(report_id: int, form: ResultForm, wish: str) -> Callable[[], object]:
+def _work(report_id: int, form: ResultForm, wish: str, sent: tuple[str, bytes]) -> Callable[[], object]:
     """What the pressed button does, in the words of the services."""
     if wish == "draft":
         return lambda: verification_draft.save_draft(
@@ -69,7 +74,7 @@ def _work(report_id: int, form: ResultForm, wish: str) -> Callable[[], object]:
             key=form.once,
         )
     act = verification.register_verification if wish == "register" else verification.register_and_request
-    name, data = uploaded(form.file)
+    name, data = sent
     return lambda: act(
         db_session(),
         report_id,
@@ -177,7 +182,7 @@ def verifier_answer(report_id: int) -> Any:
             key=form.once,
         )
 
-    if not _carried(form, work):
+    if not _carried(form, work, (name, data)):
         return refused(report_id, answer=form)
     done(_("査読書類に回答しました。"))
     return to_report(report_id)

@@ -130,8 +130,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "{count} registrations look alike. Compare them and confirm that this is no duplicate.",
     ),
     Refusal.CLERK_ALREADY: (
-        "この申請は、{name} さんが担当しています。代わるときは「担当を決める」から変えてください。",
-        "{name} is in charge of this application. To take over, use “Assign”.",
+        "{name} さんが担当しています。代わるときは「担当を決める」から変えてください。",
+        "{name} is in charge of it. To take over, use “Assign”.",
     ),
     Refusal.SCAN_KIND: (
         "「{name}」は添付できません。{kinds}のファイルを選んでください。",

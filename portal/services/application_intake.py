@@ -81,6 +81,7 @@ def read_upload(
         raise refuse(Refusal.FILE_NEEDED, "file")
     if len(data) > limit_mb * 1024 * 1024:
         raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=limit_mb)
+    documents.expect_admitted(data)
     end_reading(session)
     reading = read_application_jailed(data, seconds=seconds, memory_mb=memory_mb)
     if reading.kind is None:

@@ -1,13 +1,20 @@
-"""Files that were uploaded or made: stored once per content, by SHA-256 (stack: files)."""
+"""Files that were uploaded or made: stored once per content, by SHA-256 (stack: files).
+
+What people send comes in by one gate, :func:`admit`, between transactions and before anything opens it;
+:func:`expect_admitted` stands at every place that would read or keep it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import unicodedata
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Table
@@ -15,8 +22,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotFound, Refusal, refuse
+from portal.errors import NotFound, Problem, Refusal, Refused, refuse
 from portal.models import Document, DocumentContent, User
+from portal.services import audit, virus_scan
+from portal.services.audit import EventTag
+from portal.services.transaction import end_reading
+
+log = logging.getLogger(__name__)
 
 PDF = "application/pdf"
 CSV = "text/csv"
@@ -31,6 +43,91 @@ _EXTENSIONS = {PDF: (".pdf",), PNG: (".png",), JPEG: (".jpg", ".jpeg"), XLSX: ("
 
 _MAGIC = ((b"%PDF-", PDF), (b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG))
 _NAME_LIMIT = 200
+
+
+#: digests of what :func:`admit` let in lately, in this thread
+_admitted: ContextVar[tuple[str, ...]] = ContextVar("admitted", default=())
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Infection:
+    """A file in which the scanner found something: what it is called, and the bytes by their digest."""
+
+    filename: str
+    signature: str
+    sha256: str
+    size: int
+
+
+class Infected(Refused):
+    """Some of the files that were sent are infected: none of them is let in."""
+
+    def __init__(self, found: Sequence[Infection], field: str, *, several: bool) -> None:
+        super().__init__(
+            *(
+                Problem(Refusal.FILE_INFECTED, field, {"name": _named(one) if several else one.signature})
+                for one in found
+            )
+        )
+        self.found = tuple(found)
+
+
+def _named(one: Infection) -> str:
+    return f"{one.signature}: {one.filename[:60]}"
+
+
+def admit(session: Session, files: Sequence[tuple[str, bytes]], *, field: str = "file") -> None:
+    """Let files (name, bytes) that somebody sent come in, if the virus scanner finds nothing in them.
+
+    Without a scanner nothing happens. Call it between transactions: the session's reading is given up
+    before the scanner is asked. Raises ``Infected``, to be kept with :func:`record_infected`, or
+    ``Refused`` with SCANNER_AWAY or FILE_TOO_LARGE, at ``field``; then no file of them is let in.
+    """
+    scanner, sent = virus_scan.scanner(), [one for one in files if one[1]]
+    if scanner is None or not sent:
+        return
+    end_reading(session)
+    if any(len(data) > scanner.limit_mb * 1024 * 1024 for _name, data in sent):
+        raise refuse(Refusal.FILE_TOO_LARGE, field, limit=scanner.limit_mb)
+    found: list[Infection] = []
+    digests = {hashlib.sha256(data).hexdigest(): (name, data) for name, data in sent}
+    try:
+        for digest, (name, data) in digests.items():
+            signature = scanner.signature(data)
+            if signature is not None:
+                found.append(Infection(safe_name(name), signature, digest, len(data)))
+    except virus_scan.Away as error:
+        log.error("a file was not accepted: the virus scanner does not answer (%s)", error)
+        raise refuse(Refusal.SCANNER_AWAY, field) from error
+    if found:
+        raise Infected(found, field, several=len(sent) > 1)
+    _admitted.set((*_admitted.get(), *digests)[-_REMEMBERED:])
+
+
+def record_infected(session: Session, infected: Infected, *, actor: User) -> None:
+    """Keep that ``actor`` sent infected files; nothing of the files themselves is kept."""
+    for one in infected.found:
+        audit.record(
+            session,
+            EventTag.FILE_INFECTED,
+            actor,
+            actor=actor,
+            holder_id=actor.holder_id,
+            filename=one.filename,
+            signature=one.signature,
+            size=one.size,
+            sha256=one.sha256,
+        )
+
+
+def expect_admitted(data: bytes, *, field: str = "file") -> None:
+    """Refuse, as if the scanner were away, what did not come in by :func:`admit`. Empty files are nothing."""
+    if virus_scan.scanner() is None or not data:
+        return
+    if hashlib.sha256(data).hexdigest() not in _admitted.get():
+        log.error("a file was to be read or kept that the virus scanner has not seen")
+        raise refuse(Refusal.SCANNER_AWAY, field)
 
 
 def insert_if_absent(session: Session, table: Table, **values: Any) -> bool:
@@ -127,14 +224,15 @@ def _office_kind(data: bytes) -> str | None:
 def check_upload(
     name: str, data: bytes, *, kinds: Collection[str], limit_mb: int, field: str = "file"
 ) -> str:
-    """The media type of an upload that is one of ``kinds`` by content and by name.
+    """The media type of an upload that was admitted and is one of ``kinds`` by content and by name.
 
-    Raises ``Refused`` with FILE_NEEDED, FILE_TOO_LARGE or FILE_KIND at ``field``.
+    Raises ``Refused`` with FILE_NEEDED, FILE_TOO_LARGE, FILE_KIND or SCANNER_AWAY at ``field``.
     """
     if not data:
         raise refuse(Refusal.FILE_NEEDED, field)
     if len(data) > limit_mb * 1024 * 1024:
         raise refuse(Refusal.FILE_TOO_LARGE, field, limit=limit_mb)
+    expect_admitted(data, field=field)
     media_type = sniff(data)
     named_so = media_type is not None and safe_name(name).lower().endswith(_EXTENSIONS[media_type])
     if media_type is None or media_type not in kinds or not named_so:

@@ -22,7 +22,7 @@ from portal.permissions import SECRETARIAT, Permission, may
 from portal.services import access, audit, documents, once
 from portal.services.audit import EventTag
 from portal.services.report_rules import FILE_LIMIT_MB
-from portal.services.report_steps import begin, touch
+from portal.services.report_steps import begin, hold, touch
 from portal.services.reports import next_version
 
 #: what may be attached, and what a verification report or review document may be
@@ -65,6 +65,7 @@ def attach_file(
     access.check(actor, Permission.REPORT_OWN_EDIT)
     media_type = documents.check_upload(filename, data, kinds=ATTACHABLE, limit_mb=FILE_LIMIT_MB)
     content = {"report": report_id, "name": filename, "sha256": hashlib.sha256(data).hexdigest()}
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "attach_file", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ReportFile, made, actor)

@@ -37,6 +37,15 @@ def begin(
     return report
 
 
+def hold(session: Session, report_id: int, *, actor: User) -> None:
+    """Wait for whoever has the report now. What carries a key asks this first.
+
+    Otherwise two presses at one moment both find the key unused, and the slower one is told that its
+    page is old instead of getting the first answer. Raises ``NotFound``.
+    """
+    access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+
+
 def open_revocation(session: Session, report: EmissionsReport) -> ApprovalRevocation | None:
     """The revocation of the report's approval that waits for another person, if any."""
     return session.scalars(

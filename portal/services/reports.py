@@ -26,7 +26,7 @@ from portal.services import access, audit, documents, once, report_forms, workfl
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal, rule_of, window
-from portal.services.report_steps import begin, step, touch
+from portal.services.report_steps import begin, hold, step, touch
 from portal.services.spreadsheets.arithmetic import emissions
 from portal.services.spreadsheets.form_types import FormExpectation, FormReading
 from portal.services.spreadsheets.jail import mark_jailed, read_form_jailed
@@ -38,6 +38,7 @@ def _check_size(data: bytes) -> None:
         raise refuse(Refusal.FILE_NEEDED, "file")
     if len(data) > FORM_LIMIT_MB * 1024 * 1024:
         raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=FORM_LIMIT_MB)
+    documents.expect_admitted(data)
 
 
 def _check_name(filename: str) -> None:
@@ -121,6 +122,7 @@ def register_file(
     _check_size(data)
     _check_name(filename)
     content = {"report": report_id, "name": filename, "sha256": hashlib.sha256(data).hexdigest()}
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_file", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ReportFile, made, actor)
@@ -256,6 +258,7 @@ def request_send_back(
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
     content = {"report": report_id, "reason": reason}
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "request_send_back", content, actor=actor)
     if made is not None:
         return _own_request(session, report_id, made, actor)

@@ -14,7 +14,7 @@ from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_files import PAPERS, store_paper
 from portal.services.report_rules import FILE_LIMIT_MB, permission_of
-from portal.services.report_steps import begin, touch
+from portal.services.report_steps import begin, hold, touch
 
 _ACTS = {ReviewSide.SECRETARIAT: "send_review_document", ReviewSide.VERIFIER: "answer_review"}
 _BODY_LIMIT = 2000
@@ -45,6 +45,7 @@ def send_document(
         "name": filename or "",
         "sha256": hashlib.sha256(data or b"").hexdigest(),
     }
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, act, content, actor=actor)
     if made is not None:
         return access.get_visible(session, ReviewDocument, made, actor)

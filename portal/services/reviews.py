@@ -25,7 +25,7 @@ from portal.permissions import Permission
 from portal.services import access, audit, four_eyes, ledger, once, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
-from portal.services.report_steps import begin, step, touch
+from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.transitions import REVOCATION
 
@@ -144,6 +144,7 @@ def propose_revocation(
     """
     access.check(actor, Permission.REVOCATION_PROPOSE)
     content = {"report": report_id, "reason": reason}
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "propose_revocation", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ApprovalRevocation, made, actor)

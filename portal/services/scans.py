@@ -91,6 +91,7 @@ def _judged(
         problems.append(Problem(Refusal.SCAN_LIMIT, "files", {"limit": MOST}))
     media = []
     for name, data in files:
+        documents.expect_admitted(data, field="files")
         media_type = documents.sniff(data)
         if len(data) > limit_mb * 1024 * 1024:
             problems.append(

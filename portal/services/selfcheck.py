@@ -1,4 +1,4 @@
-"""What ``portal check`` looks at: database settings, schema, ledger, catalogues, texts and fonts."""
+"""What ``portal check`` looks at: database settings, schema, ledger, scanner, catalogues, texts and fonts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import ledger, letter_pdf, mail
+from portal.services import ledger, letter_pdf, mail, virus_scan
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
 from portal.settings import DEVELOPMENT_SECRET, ROOT, Settings
@@ -47,6 +47,7 @@ def run_checks(settings: Settings) -> list[Finding]:
             found += _database(engine)
         finally:
             engine.dispose()
+    found.append(_guard("virus scanner", lambda: _scanner(settings)))
     found += [_guard("catalogues", _catalogues), _guard("mail texts", _mail_texts), _guard("fonts", _fonts)]
     return found
 
@@ -145,6 +146,17 @@ def _ledger(engine: Engine) -> Finding:
                 f"unit class {line.unit_class_id}: issued {line.issued}, found {line.elsewhere}",
             )
     return Finding("ledger", True, f"{report.transactions} transactions, {report.entries} entries")
+
+
+def _scanner(settings: Settings) -> Finding:
+    scanner = virus_scan.scanner_of(settings)
+    if scanner is None:
+        return Finding("virus scanner", True, "none is set: uploads are not searched")
+    try:
+        return Finding("virus scanner", True, f"{scanner.address}: {scanner.version()}")
+    except virus_scan.Away as error:
+        wrong = f"{scanner.address} does not answer ({error}): no upload is accepted"
+        return Finding("virus scanner", False, wrong)
 
 
 def _guard(name: str, look: Callable[[], Finding]) -> Finding:

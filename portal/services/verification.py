@@ -38,7 +38,7 @@ from portal.services.checklist import Answers, Given
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 from portal.services.report_rules import FILE_LIMIT_MB, open_request
-from portal.services.report_steps import begin, step, touch
+from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.verification_draft import Written, current_version
 
@@ -86,6 +86,7 @@ def register_verification(
     """
     access.check(actor, Permission.REPORT_VERIFY)
     content = _content(report_id, filename, data, opinion, verified, work)
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_verification", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
@@ -233,6 +234,7 @@ def register_and_request(
     """
     access.check(actor, Permission.REPORT_VERIFY)
     content = _content(report_id, filename, data, opinion, verified, work)
+    hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_and_request", content, actor=actor)
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)

@@ -49,7 +49,9 @@ def test_a_review_goes_from_request_to_the_confirmed_figure(
     report = brought(S.APPROVAL_REQUESTED)
     officer, approver = Clerk(app, session, "officer"), Clerk(app, session, "approver")
     page = officer.get(at(report, "details")).text
-    assert "7,460 t-CO2" in page and "査読を始める" in page and "承認する" not in page
+    assert (
+        "計算し直した排出量" in page and "7,460" in page and "査読を始める" in page and "承認する" not in page
+    )
     assert "査読を始めました" in officer.send(at(report, "start-review")).text
     empty = officer.send(at(report, "review-document"))
     assert empty.status_code == 422 and 'id="body-error"' in empty.text

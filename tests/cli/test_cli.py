@@ -46,7 +46,16 @@ def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -
     result = typed("check", "--json", url=database_url)
     answer = json.loads(result.stdout)
     names = [check["name"] for check in answer["checks"]]
-    assert names == ["configuration", "database", "schema", "ledger", "catalogues", "mail texts", "fonts"]
+    assert names == [
+        "configuration",
+        "database",
+        "schema",
+        "ledger",
+        "virus scanner",
+        "catalogues",
+        "mail texts",
+        "fonts",
+    ]
     wrong = [check for check in answer["checks"] if not check["ok"] and check["name"] != "catalogues"]
     assert wrong == []
     assert result.exit_code == (0 if answer["ok"] else 1)

@@ -325,7 +325,11 @@ def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
 
 @pytest.mark.parametrize(
     ("screen", "act", "page"),
-    [("holder", "assign", "/admin/assignment/"), ("application", "clerk", "/admin/application/clerk/")],
+    [
+        ("holder", "assign", "/admin/assignment/"),
+        ("application", "clerk", "/admin/application/clerk/"),
+        ("report", "clerk", "/admin/report/clerk/"),
+    ],
 )
 def test_a_bulk_act_asks_for_its_own_permission(world: World, screen: str, act: str, page: str) -> None:
     def pressed(role: Role) -> str:

@@ -10,7 +10,16 @@ from sqlalchemy import Engine, String, select
 from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
-from portal.models import AccountAction, ImportRow, Letter, PublicationSubject, ScanKind
+from portal.models import (
+    AccountAction,
+    CompanyChange,
+    Holder,
+    ImportRow,
+    Letter,
+    PublicationSubject,
+    ScanKind,
+    User,
+)
 from portal.models.base import Base
 from portal.services import (
     account_life,
@@ -72,17 +81,8 @@ def _registered(session: Session) -> dict[str, Any]:
     target = targets.propose_target(session, second.holder.id, 1_200, actor=officer)
     old = contacts.present(holder)
     change = contacts.apply_for_change(session, replace(old, department="環境推進部"), actor=market.a)
-    paper = replace(
-        company_changes.present(holder),
-        joint_companies=(("みほん電力サービス株式会社", "みほんでんりょくさーびすかぶしきがいしゃ"),),
-        received_on=date(2014, 4, 7),
-        seal_received=True,
-    )
-    kind = company_changes.kind_of(holder)
-    recorded = company_changes.record_change(
-        session, kind, holder.id, paper, scan=("変更申請書.pdf", small_pdf("変更")), actor=officer
-    )
-    notes.write(session, kind, holder.id, "電話で確かめた。", actor=officer)
+    recorded = _paper_change(session, holder, officer)
+    notes.write(session, company_changes.kind_of(holder), holder.id, "電話で確かめた。", actor=officer)
     account = account_life.propose(
         session, second.holder.account.id, AccountAction.SUSPEND, "届出のため", actor=officer
     )
@@ -121,6 +121,19 @@ def _registered(session: Session) -> dict[str, Any]:
         "letter": letter,
         "user": market.b.id,
     }
+
+
+def _paper_change(session: Session, holder: Holder, officer: User) -> CompanyChange:
+    paper = replace(
+        company_changes.present(holder),
+        joint_companies=(("みほん電力サービス株式会社", "みほんでんりょくさーびすかぶしきがいしゃ"),),
+        received_on=date(2014, 4, 7),
+        seal_received=True,
+    )
+    kind = company_changes.kind_of(holder)
+    return company_changes.record_change(
+        session, kind, holder.id, paper, scan=("変更申請書.pdf", small_pdf("変更")), actor=officer
+    )
 
 
 def _verifying(session: Session) -> tuple[reports.Scheme, int]:

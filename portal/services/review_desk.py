@@ -1,0 +1,279 @@
+"""Who in the office works on which report (担当), what the desk compares, and who fetched which file.
+
+To be in charge is a promise among colleagues, no right: everybody who may review still may (decided, as
+with applications). It stays with the report while the verifier has it, so that it comes back to who knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from math import floor
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from portal import clock
+from portal.errors import Problem, Refusal, Refused, refuse
+from portal.models import (
+    Document,
+    EmissionsReport,
+    Event,
+    Period,
+    ReportFile,
+    ReportState,
+    ReviewDocument,
+    User,
+    VerificationReport,
+)
+from portal.permissions import ROLE_PERMISSIONS, SECRETARIAT, Permission
+from portal.services import access, audit, workflow
+from portal.services.audit import EventTag
+from portal.services.queues import GUIDES, REPORTS_HERE, QueueKind
+from portal.services.report_rules import current_verification, rule_of, window
+from portal.services.report_views import base_emissions
+from portal.services.spreadsheets.arithmetic import reported
+from portal.services.spreadsheets.form_types import FormReading
+
+#: who may be in charge: roles that may review
+CLERKS = tuple(sorted(role for role in SECRETARIAT if Permission.REPORT_REVIEW in ROLE_PERMISSIONS[role]))
+#: how many fetched files a report's page tells of
+FETCHES = 50
+#: a change against the base year beyond this is pointed out (issue: over 10 %)
+NOTABLE = Fraction(1, 10)
+
+_GUIDE_OF = {
+    ReportState.APPROVAL_REQUESTED: QueueKind.APPROVAL_REQUESTS,
+    ReportState.UNDER_REVIEW: QueueKind.REVIEWS,
+    ReportState.SUBMITTED: QueueKind.SUBMITTED,
+}
+
+
+# ---- who is in charge
+
+
+@dataclass(frozen=True)
+class Load:
+    """A colleague who may be in charge, and of how many reports that wait for the office that is so."""
+
+    clerk: User
+    reports: int
+
+
+def clerks(session: Session) -> list[User]:
+    """The colleagues who may be in charge, by login."""
+    query = select(User).where(User.role.in_(CLERKS), User.active.is_(True)).order_by(User.login_id)
+    return list(session.scalars(query))
+
+
+def loads(session: Session) -> list[Load]:
+    """The same with what each has on the desk; two queries."""
+    counted: dict[int | None, int] = {
+        clerk_id: count
+        for clerk_id, count in session.execute(
+            select(EmissionsReport.clerk_id, func.count())
+            .where(EmissionsReport.state.in_(REPORTS_HERE), EmissionsReport.clerk_id.is_not(None))
+            .group_by(EmissionsReport.clerk_id)
+        )
+    }
+    return [Load(one, counted.get(one.id, 0)) for one in clerks(session)]
+
+
+def take(session: Session, report_id: int, *, actor: User, version: int | None = None) -> EmissionsReport:
+    """The actor takes a waiting report that nobody has. Pressed twice it does nothing more.
+
+    Raises ``Refused`` with CLERK_ALREADY, naming the colleague who was faster, or WRONG_STATE.
+    """
+    access.check(actor, Permission.REPORT_REVIEW)
+    row = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+    if row.state not in REPORTS_HERE:
+        raise refuse(Refusal.WRONG_STATE)
+    if row.clerk_id == actor.id:
+        return row
+    if row.clerk is not None:
+        raise refuse(Refusal.CLERK_ALREADY, name=row.clerk.name)
+    workflow.expect_version(row, version)
+    _give(session, row, actor, actor)
+    return row
+
+
+def assign(
+    session: Session,
+    reports: Sequence[int],
+    clerk_id: int | None,
+    *,
+    actor: User,
+    versions: Mapping[int, int] | None = None,
+) -> int:
+    """Put a colleague in charge of waiting reports (``None``: nobody), all of them or none.
+
+    ``versions`` are those the page showed, by report; one that was changed since is ``Stale``. What the
+    colleague has already is left alone. Answers how many changed hands. Raises ``Refused`` with
+    WRONG_STATE, or CHOICE_UNKNOWN at ``clerk`` for somebody who may not be in charge.
+    """
+    access.check(actor, Permission.REPORT_REVIEW)
+    clerk = _clerk(session, clerk_id)
+    changed = 0
+    for report_id in sorted(set(reports)):
+        row = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
+        if row.clerk_id == clerk_id:
+            continue
+        if row.state not in REPORTS_HERE:
+            raise refuse(Refusal.WRONG_STATE)
+        workflow.expect_version(row, versions.get(report_id, 0) if versions is not None else None)
+        _give(session, row, clerk, actor)
+        changed += 1
+    return changed
+
+
+def _clerk(session: Session, clerk_id: int | None) -> User | None:
+    if clerk_id is None:
+        return None
+    clerk = session.get(User, clerk_id)
+    if clerk is None or not clerk.usable or clerk.role not in CLERKS:
+        raise Refused(Problem(Refusal.CHOICE_UNKNOWN, "clerk"))
+    return clerk
+
+
+def _give(session: Session, row: EmissionsReport, clerk: User | None, actor: User) -> None:
+    before = row.clerk.name if row.clerk is not None else None
+    row.clerk = clerk
+    audit.record(
+        session,
+        EventTag.REPORT_CLERK_CHOSEN,
+        row,
+        actor=actor,
+        holder_id=row.holder_id,
+        before=before,
+        after=clerk.name if clerk is not None else None,
+    )
+
+
+# ---- how long it waits, and until when
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long a report has been in its state, how long the office lets it, and the phase's day."""
+
+    days: int
+    guide: timedelta | None
+    due: date
+
+    @property
+    def over(self) -> int:
+        """Days beyond the office's guide; 0 if there is none or it is kept."""
+        return max(0, self.days - self.guide.days) if self.guide is not None else 0
+
+    @property
+    def left(self) -> int:
+        """Days until the phase's day for this report; negative once it has passed."""
+        return (self.due - clock.today()).days
+
+
+def waiting(report: EmissionsReport) -> Waiting:
+    """How ``report`` waits, from what is loaded of it (holder, phase and its rules)."""
+    kind = _GUIDE_OF.get(report.state)
+    return Waiting(
+        days=(clock.today() - clock.in_tokyo(report.state_since).date()).days,
+        guide=GUIDES[kind] if kind is not None else None,
+        due=window(rule_of(report.holder.phase), report.period)[1],
+    )
+
+
+# ---- figures side by side
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one report side by side, in t-CO2; ``None``: there is none (yet)."""
+
+    reported: int | None
+    #: what the portal computed from the rows of the current file
+    recomputed: int | None
+    verified: int | None
+    base: int | None
+    confirmed: int | None
+
+    @property
+    def change(self) -> Fraction | None:
+        """The report's figure against the base year's, as a part of that."""
+        if self.reported is None or not self.base:
+            return None
+        return Fraction(self.reported - self.base, self.base)
+
+    @property
+    def notable(self) -> bool:
+        """Whether the change is larger than a reviewer should pass by."""
+        return self.change is not None and abs(self.change) > NOTABLE
+
+    @property
+    def tenths(self) -> int | None:
+        """The change in tenths of a percent, cut down towards zero."""
+        if self.change is None:
+            return None
+        size = floor(abs(self.change) * 1000)
+        return size if self.change >= 0 else -size
+
+
+def figures(session: Session, report: EmissionsReport, reading: FormReading | None) -> Figures:
+    """The figures of ``report``; ``reading`` is what its current file says."""
+    verification = current_verification(report)
+    base = base_emissions(session, report.holder_id) if report.period is not Period.BASE else None
+    totals = _totals(reading) if reading is not None else {}
+    return Figures(
+        reported=report.emissions,
+        recomputed=reported(totals.values()) if totals else None,
+        verified=verification.verified_emissions if verification is not None else None,
+        base=base,
+        confirmed=report.confirmed_emissions,
+    )
+
+
+def _totals(reading: FormReading) -> dict[int, Fraction]:
+    """Each year's emissions, added up again from the rows; a year without a row is 0."""
+    totals = {year: Fraction(0) for year, _total in reading.yearly}
+    for line in reading.lines:
+        totals[line.fiscal_year] = totals.get(line.fiscal_year, Fraction(0)) + line.emissions
+    return totals
+
+
+# ---- who fetched what
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """That somebody fetched a file of a report."""
+
+    at: datetime
+    name: str
+    by: User | None
+
+
+def documents_of(session: Session, report_id: int) -> list[int]:
+    """The numbers of all documents of a report, of every version and kind."""
+    found: list[int] = []
+    for model in (ReportFile, VerificationReport, ReviewDocument):
+        column = model.document_id
+        found += session.scalars(select(column).where(model.report_id == report_id, column.is_not(None)))
+    return found
+
+
+def fetches(session: Session, report_id: int, *, longest: int = FETCHES) -> tuple[list[Fetch], int]:
+    """(the newest times that a file of the report was fetched, how many there were in all)."""
+    condition = (
+        Event.subject_type == Document.__tablename__,
+        Event.subject_id.in_(documents_of(session, report_id)),
+        Event.tag == EventTag.DOCUMENT_DOWNLOADED.value,
+    )
+    count = session.scalar(select(func.count()).select_from(Event).where(*condition)) or 0
+    rows = session.scalars(
+        select(Event)
+        .where(*condition)
+        .options(joinedload(Event.actor))
+        .order_by(Event.id.desc())
+        .limit(longest)
+    )
+    return [Fetch(row.at, str(row.facts.get("filename", "")), row.actor) for row in rows], count
