@@ -9,14 +9,18 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zipfile
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.comments import Comment
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.styles import PatternFill
+from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.writer.excel import ExcelWriter
 
 from portal.services.spreadsheets import form_styles as look
 from portal.services.spreadsheets.form_types import Problem
@@ -63,8 +67,27 @@ def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
         if isinstance(first, Cell):
             earlier = f"{first.comment.text}\n\n" if first.comment else ""
             first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
+    return _saved(book)
+
+
+class _Writer(ExcelWriter):
+    """openpyxl's writer, which puts each sheet into a file first; the jailed reader may write none."""
+
+    def write_worksheet(self, ws: Worksheet) -> None:
+        """Write one sheet into the archive, through memory."""
+        ws._drawing = SpreadsheetDrawing()
+        ws._drawing.charts = ws._charts
+        ws._drawing.images = ws._images
+        writer = WorksheetWriter(ws, out=io.BytesIO())
+        writer.write()
+        ws._rels = writer._rels
+        self._archive.writestr(ws.path[1:], writer.read())
+        self.manifest.append(ws)
+
+
+def _saved(book: Workbook) -> bytes:
     out = io.BytesIO()
-    book.save(out)
+    _Writer(book, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED)).save()
     return out.getvalue()
 
 
