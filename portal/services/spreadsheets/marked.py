@@ -11,7 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
@@ -73,16 +73,17 @@ def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
 class _Writer(ExcelWriter):
     """openpyxl's writer, which puts each sheet into a file first; the jailed reader may write none."""
 
-    def write_worksheet(self, ws: Worksheet) -> None:
+    def write_worksheet(self, ws: Any) -> None:
         """Write one sheet into the archive, through memory."""
+        this: Any = self
         ws._drawing = SpreadsheetDrawing()
         ws._drawing.charts = ws._charts
         ws._drawing.images = ws._images
-        writer = WorksheetWriter(ws, out=io.BytesIO())
+        writer: Any = WorksheetWriter(ws, out=io.BytesIO())
         writer.write()
         ws._rels = writer._rels
-        self._archive.writestr(ws.path[1:], writer.read())
-        self.manifest.append(ws)
+        this._archive.writestr(ws.path[1:], writer.read())
+        this.manifest.append(ws)
 
 
 def _saved(book: Workbook) -> bytes:
@@ -93,13 +94,13 @@ def _saved(book: Workbook) -> bytes:
 
 def _unmark(book: Workbook) -> None:
     for sheet in book.worksheets:
-        for row in sheet.iter_rows():
-            for cell in row:
-                if not isinstance(cell, Cell):
-                    continue
-                if cell.comment is not None and cell.comment.author == _AUTHOR:
-                    cell.comment = None
-                if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
-                    # in a protected form of ours what is filled in is unlocked, and tinted
-                    tinted = sheet.protection.sheet and not cell.protection.locked
-                    cell.fill = look.INPUT_FILL if tinted else PatternFill()
+        # the cells that are there: a row of its own far below would make all between them
+        for cell in list(sheet._cells.values()):
+            if not isinstance(cell, Cell):
+                continue
+            if cell.comment is not None and cell.comment.author == _AUTHOR:
+                cell.comment = None
+            if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
+                # in a protected form of ours what is filled in is unlocked, and tinted
+                tinted = sheet.protection.sheet and not cell.protection.locked
+                cell.fill = look.INPUT_FILL if tinted else PatternFill()

@@ -92,7 +92,7 @@ class Warm:
                 with theirs:
                     self._process = subprocess.Popen(
                         [sys.executable, *OPTIONS, _TEMPLATE],
-                        stdin=theirs,
+                        stdin=theirs.fileno(),
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,
                         cwd=ROOT,
