@@ -1,4 +1,4 @@
-"""The jailed reader: what a child of :mod:`.template` does, or ``python -m portal.services.spreadsheets.child``.
+"""The jailed reader: what a child of :mod:`.template` does, or ``python -m …spreadsheets.child``.
 
 One line of JSON says what to do, the file's bytes follow; the answer goes to standard output. The
 process binds itself (:mod:`.confinement`) before it looks at a single byte of the file.
@@ -24,6 +24,7 @@ from portal.services.spreadsheets.form_types import (
 from portal.services.spreadsheets.import_table import limits, of_file, read_table
 from portal.services.spreadsheets.marked import Mark, mark_cells, mark_problems
 from portal.services.spreadsheets.prescan import scan
+
 
 def _answer(task: dict[str, Any], data: bytes) -> bytes:
     if task["mode"] == "mark":

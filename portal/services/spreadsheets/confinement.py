@@ -23,10 +23,13 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSED_MODULES = frozenset({"socket", "subprocess", "pty", "shutil", "tempfile", "ctypes", "webbrowser"})
 _REFUSED_EVENTS = frozenset(
     {
-        *(f"os.{name}" for name in ("exec", "fork", "forkpty", "posix_spawn", "spawn", "startfile", "system")),
+        *(
+            f"os.{name}"
+            for name in ("exec", "fork", "forkpty", "posix_spawn", "spawn", "startfile", "system")
+        ),
         *(f"os.{name}" for name in ("kill", "killpg", "putenv", "unsetenv", "remove", "rename", "rmdir")),
         *(f"os.{name}" for name in ("mkdir", "link", "symlink", "truncate", "chmod", "chown", "utime")),
-        *(f"os.{name}" for name in ("setxattr", "removexattr", "chflags", "lockf", "chdir")),
+        *(f"os.{name}" for name in ("setxattr", "removexattr", "chflags", "lockf")),
         *("signal.pthread_kill", "_thread.start_new_thread", "resource.setrlimit", "resource.prlimit"),
         *("syslog.openlog", "fcntl.ioctl", "mmap.__new__", "sqlite3.connect"),
     }

@@ -35,9 +35,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "画像ファイル"),
 )
 _MACROS = ("vbaproject", "vbadata", "macrosheets/", "dialogsheets/")
-_ACTIVE = ("activex/", "embeddings/", "ctrlprops/", "connections.xml", "querytables/", "oleobject") + (
-    "customui/",
-    "webextensions/",
+_ACTIVE = (
+    *("activex/", "embeddings/", "ctrlprops/", "connections.xml", "querytables/", "oleobject"),
+    *("customui/", "webextensions/"),
 )
 _XML_NAMES = (".xml", ".rels", ".vml")
 _STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"

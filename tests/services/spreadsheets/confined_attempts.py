@@ -1,4 +1,4 @@
-"""What a reader must not be able to do, tried from inside one: ``python -m tests.…confined_attempts alone|warm``.
+"""What a reader must not be able to do, tried from inside one: ``confined_attempts alone|warm``.
 
 Python's own functions are tried, and the system's calls behind its back. Each answer is one line of JSON:
 what was tried → how it ended.

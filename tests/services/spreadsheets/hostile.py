@@ -7,6 +7,9 @@ import struct
 import zipfile
 from collections.abc import Callable
 
+from portal.services.spreadsheets.form_types import FormExpectation
+from tests.services.spreadsheets.hostile_forms import wrong_forms
+from tests.services.spreadsheets.hostile_packages import documents, other_kinds, packages
 from tests.services.spreadsheets.samples import SHEET_PARTS, changed, packed, parts_of, worked_form
 
 _ACTIVITY = SHEET_PARTS["活動量"]
@@ -171,7 +174,13 @@ def _overlapping() -> bytes:
     return out.getvalue()
 
 
-def hostile_files() -> Hostile:
-    """All of them, made from the worked example."""
-    good = worked_form()
+def hostile_files(good: bytes | None = None) -> Hostile:
+    """The best known of what must not be opened, made from ``good``: each refused as a whole."""
+    good = good or worked_form()
     return {**_other_files(), **_packages(good), **_sheets(good), **_bombs(good)}
+
+
+def every_file(good: bytes, expected: FormExpectation) -> Hostile:
+    """Those, more of their kinds, and workbooks in order that say what is wrong or another's."""
+    more = {**other_kinds(good), **packages(good), **documents(good)}
+    return {**hostile_files(good), **more, **wrong_forms(good, expected)}

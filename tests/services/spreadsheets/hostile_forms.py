@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 from portal.services.spreadsheets.blank import build_form
-from portal.services.spreadsheets.filled import fill_form
+from portal.services.spreadsheets.filled import Source, fill_form
+from portal.services.spreadsheets.form_types import FormExpectation, Period
 from tests.services.spreadsheets.samples import (
     SHEET_PARTS,
-    YEARS,
     changed,
-    expectation,
     parts_of,
     with_cell,
     with_number,
     with_text,
     without,
-    worked_form,
     worked_sources,
 )
 
@@ -63,7 +62,7 @@ TYPED: dict[str, tuple[str, str]] = {
 }
 #: The inside of a month's cell, its type → the code that names it
 SAVED: dict[str, tuple[str, str, str]] = {
-    "saved not a number": ("<v>NaN</v>", "", "not_a_number"),
+    "saved not a number": ("<v>NaN</v>", "", "package_broken"),
     "saved infinite": ("<v>INF</v>", "", "package_broken"),
     "saved beyond doubles": ("<v>1e999</v>", "", "not_a_number"),
     "saved exponent": ("<v>1E+15</v>", "", "number_too_large"),
@@ -77,30 +76,32 @@ SAVED: dict[str, tuple[str, str, str]] = {
     "error of a name": ("<f>x</f><v>#NAME?</v>", "e", "formula_error"),
     "formula that gives words": ('<f>"x"</f><v>たくさん</v>', "str", "not_a_number"),
     "formula never calculated": ("<f>60+6</f>", "", "not_calculated"),
-    "formula emptied": ('<f>""</f><v></v>', "str", "month_blank"),
-    "type unknown": ("<v>66</v>", "zz", "not_a_number"),
+    "formula emptied": ('<f>""</f><v></v>', "str", "not_calculated"),
 }
+
+
+def sources_for(expected: FormExpectation) -> list[Source]:
+    """The worked example in the codes of ``expected``, whatever its table calls them."""
+    years = expected.identity.fiscal_years
+    codes = {factor.name_ja: factor.code for factor in expected.factors[years[0]]}
+    named = zip(worked_sources(years), ("電気", "都市ガス", "A重油"), strict=True)
+    return [(name, codes[kind], amounts) for (name, _, amounts), kind in named]
 
 
 def months(good: bytes) -> Wrong:
     """Wrong values in a month."""
+    formats = parts_of(good)["xl/styles.xml"].decode().split("<cellXfs")[1].split("</cellXfs>")[0]
+    place = formats.count("<xf ")
+    cell = f'<c r="H10" s="{place}"><v>41730</v></c>'
     day = changed(
         good,
         SHEET_PARTS["活動量"],
-        lambda xml: re.sub(r'<c r="H10"[^>]*?(?:/>|>.*?</c>)', '<c r="H10" s="{day}"><v>41730</v></c>', xml, count=1),
+        lambda xml: re.sub(r'<c r="H10"[^>]*?(?:/>|>.*?</c>)', cell, xml, count=1),
     )
-    styles = re.search(r"<cellXfs count=\"([0-9]+)\"", _text(good, "xl/styles.xml"))
-    assert styles is not None
-    place = len(re.findall(r"<xf ", _text(good, "xl/styles.xml").split("<cellXfs")[1].split("</cellXfs>")[0]))
-    day = changed(day, SHEET_PARTS["活動量"], lambda xml: xml.replace("{day}", str(place)))
-    day = changed(day, "xl/styles.xml", lambda xml: xml.replace("</cellXfs>", '<xf numFmtId="14"/></cellXfs>'))
-    merged = changed(
-        good,
-        SHEET_PARTS["活動量"],
-        lambda xml: xml.replace("</sheetData>", '</sheetData><mergeCells count="1"><mergeCell ref="H10:K10"/></mergeCells>')
-        if "<mergeCells" not in xml
-        else re.sub(r"<mergeCells[^>]*>", '<mergeCells><mergeCell ref="H10:K10"/>', xml),
+    day = changed(
+        day, "xl/styles.xml", lambda xml: xml.replace("</cellXfs>", '<xf numFmtId="14"/></cellXfs>')
     )
+    merged = changed(good, SHEET_PARTS["活動量"], _merge_four_months)
     return {
         **{f"month: {name}": (with_text(good, *_MONTH, text), code) for name, (text, code) in TYPED.items()},
         **{
@@ -110,27 +111,40 @@ def months(good: bytes) -> Wrong:
         "month: number shown as a day": (day, "not_a_number"),
         "month: merged with its neighbours": (merged, "month_blank"),
         "month: missing": (without(good, *_MONTH), "month_blank"),
-        "month: in a row without a source": (with_number(good, "活動量", "H28", "7"), "activity_without_source"),
+        "month: in a row without a source": (
+            with_number(good, "活動量", "H28", "7"),
+            "activity_without_source",
+        ),
     }
 
 
-def _text(data: bytes, part: str) -> str:
-    return parts_of(data)[part].decode()
+def _merge_four_months(xml: str) -> str:
+    one = '<mergeCell ref="H10:K10"/>'
+    if "<mergeCells" in xml:
+        return re.sub(r"<mergeCells[^>]*>", f"<mergeCells>{one}", xml)
+    return xml.replace("</sheetData>", f"</sheetData><mergeCells>{one}</mergeCells>")
 
 
-def identities(good: bytes) -> Wrong:
+def identities(good: bytes, expected: FormExpectation) -> Wrong:
     """Another's form, another period's, another version's."""
-    first_phase = expectation()
-    other_years = expectation(years=(2015,))
+    other = replace(expected, identity=replace(expected.identity, holder="AST1999", account="AST-1999"))
+    (year,) = expected.identity.fiscal_years
+
+    def form_of(period: Period, *years: int) -> bytes:
+        identity = replace(expected.identity, period=period, fiscal_years=years)
+        tables = dict.fromkeys(years, expected.factors[year])
+        made = FormExpectation(identity, tables)
+        return fill_form(made, sources_for(made))
+
     return {
-        "cover: other holder": (fill_form(expectation(holder="AST1002"), worked_sources()), "holder_wrong"),
+        "cover: other holder": (fill_form(other, sources_for(expected)), "holder_wrong"),
         "cover: holder retyped only": (with_text(good, "表紙", "C6", "AST1002"), "holder_wrong"),
         "cover: holder in full width": (with_text(good, "表紙", "C6", "ＡＳＴ１００２"), "holder_wrong"),
         "cover: no holder": (without(good, "表紙", "C6"), "holder_wrong"),
         "cover: other account": (with_text(good, "表紙", "C7", "AST-1002"), "account_wrong"),
-        "cover: adjustment year's": (worked_form("adjustment"), "period_wrong"),
-        "cover: base year's": (worked_form("base"), "period_wrong"),
-        "cover: other fiscal year": (fill_form(other_years, worked_sources((2015,))), "year_wrong"),
+        "cover: adjustment year's": (form_of("adjustment", year + 1), "period_wrong"),
+        "cover: base year's": (form_of("base", year - 4, year - 3, year - 2), "period_wrong"),
+        "cover: other fiscal year": (form_of("target", year + 1), "year_wrong"),
         "cover: year as words": (with_text(good, "表紙", "C12", "平成26"), "year_wrong"),
         "cover: other phase": (with_text(good, "表紙", "C5", "第1期"), "phase_wrong"),
         "cover: older version": (with_text(good, "表紙", "C4", "0"), "version_wrong"),
@@ -139,8 +153,8 @@ def identities(good: bytes) -> Wrong:
         "cover: another form": (with_text(good, "表紙", "C3", "ASSET-APPL"), "form_id_wrong"),
         "cover: form id gone": (without(good, "表紙", "C3"), "form_id_wrong"),
         "cover: formula never calculated": (with_cell(good, "表紙", "C6", "<f>A1</f>"), "holder_wrong"),
-        "blank form": (build_form(first_phase), "no_source"),
-        "blank form of another": (build_form(expectation(holder="AST1002")), "holder_wrong"),
+        "blank form": (build_form(expected), "no_source"),
+        "blank form of another": (build_form(other), "holder_wrong"),
     }
 
 
@@ -164,8 +178,13 @@ def sheets(good: bytes) -> Wrong:
         )
         for name in ("活動量", "排出量集計")
     }
-    chart = changed(good, "xl/_rels/workbook.xml.rels", lambda xml: re.sub(
-        r'(Type="[^"]*/)worksheet("[^>]*sheet3\.xml|"(?=[^>]*sheet3\.xml))', r"\1chartsheet\2", xml))
+    chart = changed(
+        good,
+        "xl/_rels/workbook.xml.rels",
+        lambda xml: re.sub(
+            r'(Type="[^"]*/)worksheet("[^>]*sheet3\.xml|"(?=[^>]*sheet3\.xml))', r"\1chartsheet\2", xml
+        ),
+    )
     return {
         **renamed,
         **removed,
@@ -175,9 +194,11 @@ def sheets(good: bytes) -> Wrong:
         ),
         "sheets exchanged": (
             book(
-                lambda xml: xml.replace('name="活動量"', 'name="x"')
-                .replace('name="排出源"', 'name="活動量"')
-                .replace('name="x"', 'name="排出源"')
+                lambda xml: (
+                    xml.replace('name="活動量"', 'name="x"')
+                    .replace('name="排出源"', 'name="活動量"')
+                    .replace('name="x"', 'name="排出源"')
+                )
             ),
             "layout_changed",
         ),
@@ -207,11 +228,12 @@ def _extra_row(data: bytes, row: int, column: str, text: str) -> bytes:
     return changed(data, SHEET_PARTS["排出係数"], lambda xml: xml.replace("</sheetData>", end))
 
 
-def figures(good: bytes) -> Wrong:
+def figures(good: bytes, expected: FormExpectation) -> Wrong:
     """Factors that were altered, totals that are not the sum."""
     total = ("排出量集計", "F30")
-    half = fill_form(expectation(), worked_sources(), wrong_total=4468)
-    tiny = [("電気", "electricity", {year: [Decimal("0.001")] * 12 for year in YEARS["target"]})]
+    years = expected.identity.fiscal_years
+    half = fill_form(expected, sources_for(expected), wrong_total=4468)
+    tiny = [("電気", "electricity", {year: [Decimal("0.001")] * 12 for year in years})]
     return {
         "factor: a tenth": (with_number(good, "排出係数", "H15", "0.000055"), "factor_altered"),
         "factor: a hair": (with_number(good, "排出係数", "H15", "0.00054999"), "factor_altered"),
@@ -229,7 +251,7 @@ def figures(good: bytes) -> Wrong:
         ),
         "unit altered": (with_text(good, "排出係数", "D15", "MWh"), "factor_altered"),
         "code altered": (with_text(good, "排出係数", "A15", "gas"), "factor_altered"),
-        "factor of one's own": (_extra_row(good, 18, "A", "own"), "factor_altered"),
+        "factor of one's own": (_extra_row(good, 31, "A", "own"), "factor_altered"),
         "name of a factor of one's own": (_extra_row(good, 30, "B", "自社係数"), "factor_altered"),
         "total: forged": (half, "total_differs"),
         "total: one more": (with_number(good, *total, "8938"), "total_differs"),
@@ -243,7 +265,7 @@ def figures(good: bytes) -> Wrong:
         "total: gone": (without(good, *total), "total_missing"),
         "total: never calculated": (with_cell(good, *total, "<f>F29</f>"), "total_not_calculated"),
         "total: error": (with_cell(good, *total, "<f>F29</f><v>#VALUE!</v>", kind="e"), "formula_error"),
-        "total: of nothing much": (fill_form(expectation(), tiny, wrong_total=1), "total_differs"),
+        "total: of nothing much": (fill_form(expected, tiny, wrong_total=1), "total_differs"),
         "sum of a row an error": (
             with_cell(good, "活動量", "T10", "<f>1/0</f><v>#DIV/0!</v>", kind="e"),
             "formula_error",
@@ -251,7 +273,6 @@ def figures(good: bytes) -> Wrong:
     }
 
 
-def wrong_forms() -> Wrong:
-    """All of them, made from the worked example."""
-    good = worked_form()
-    return {**months(good), **identities(good), **sheets(good), **figures(good)}
+def wrong_forms(good: bytes, expected: FormExpectation) -> Wrong:
+    """All of them, made from ``good``, a target-year form for ``expected`` with the worked example."""
+    return {**months(good), **identities(good, expected), **sheets(good), **figures(good, expected)}

@@ -15,6 +15,7 @@ Hostile = dict[str, tuple[bytes, str]]
 
 _ACTIVITY = SHEET_PARTS["活動量"]
 _BOOK = "xl/workbook.xml"
+_RELATIONS = "xl/_rels/workbook.xml.rels"
 _TYPES = "[Content_Types].xml"
 _LAST = "XFD1048576"
 
@@ -90,8 +91,13 @@ def packages(good: bytes) -> Hostile:
     end, entry, local = b"PK\x05\x06", b"PK\x01\x02", b"PK\x03\x04"
     without = {
         f"without {name}": (packed({k: v for k, v in parts.items() if k != name}), code)
-        for name, code in ((_TYPES, "not_xlsx"), (_BOOK, "not_xlsx"), ("xl/_rels/workbook.xml.rels", "package_broken"))
+        for name, code in (
+            (_TYPES, "not_xlsx"),
+            (_BOOK, "not_xlsx"),
+            ("xl/_rels/workbook.xml.rels", "package_broken"),
+        )
     }
+    nested = packed({"b": packed({"c": b"\0" * 15_000_000})})
     return {
         **without,
         "zip64 sign in the end": (_bytes_at(good, end, 8, b"\xff\xff\xff\xff"), "package_broken"),
@@ -129,7 +135,7 @@ def packages(good: bytes) -> Hostile:
         "ribbon of its own": (packed({**parts, "customUI/customUI.xml": b"<a/>"}), "active_content"),
         "web extension": (packed({**parts, "xl/webextensions/webextension1.xml": b"<a/>"}), "active_content"),
         "nested bomb": (
-            packed({**parts, "xl/media/a.zip": packed({"b": packed({"c": b"\0" * 15_000_000})}) , "xl/media/b.bin": b"\0" * 3_000_000}),
+            packed({**parts, "xl/media/a.zip": nested, "xl/media/b": b"\0" * 3_000_000}),
             "package_bomb",
         ),
     }
@@ -148,7 +154,6 @@ def documents(good: bytes) -> Hostile:
     """XML that declares, repeats, nests or encodes what it must not."""
     parts = parts_of(good)
     sheet = parts[_ACTIVITY].decode()
-    relations = "xl/_rels/workbook.xml.rels"
     start = sheet.index("<worksheet")
     bare = sheet[start:]
 
@@ -165,17 +170,26 @@ def documents(good: bytes) -> Hostile:
     def linked(kind: str, target: str) -> bytes:
         base = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
         extra = f'<Relationship Id="rX" Type="{base}{kind}" Target="{target}" TargetMode="External"/>'
-        return changed(good, relations, lambda xml: xml.replace("</Relationships>", extra + "</Relationships>"))
+        return changed(
+            good, _RELATIONS, lambda xml: xml.replace("</Relationships>", extra + "</Relationships>")
+        )
 
     def formula(text: str) -> bytes:
         return put(f'<row r="99"><c r="A99"><f>{text}</f><v>1</v></c></row>')
 
+    def before(end: str, extra: str, part: str = _BOOK) -> bytes:
+        return changed(good, part, lambda xml: xml.replace(end, extra + end, 1))
+
+    styles = "xl/styles.xml"
+    columns = "<cols>" + _many('<col min="1" max="2" width="{}"/>') + "</cols>"
+    endless = b"<sst><si><t>" + b"a" * 15_000_000 + b"</t></si></sst>"
+    asks = '<dataValidation type="list" sqref="A99"><formula1>[1]S!A1</formula1></dataValidation>'
     return {
         "entity from a file": doctype('[<!ENTITY a SYSTEM "file:///etc/passwd">]'),
         "entity from the network": doctype('[<!ENTITY a SYSTEM "http://192.0.2.1/">]'),
         "parameter entity": doctype('[<!ENTITY % a SYSTEM "http://192.0.2.1/"> %a;]'),
         "external subset": doctype('SYSTEM "http://192.0.2.1/x.dtd"'),
-        "entities in the relations": doctype('[<!ENTITY a "b">]', relations),
+        "entities in the relations": doctype('[<!ENTITY a "b">]', _RELATIONS),
         "entities in the content types": doctype('[<!ENTITY a "b">]', _TYPES),
         "entities in the properties": doctype('[<!ENTITY a "b">]', "docProps/core.xml"),
         "utf-16 without a mark": (declared("UTF-16BE", "utf-16-be"), "xml_encoding"),
@@ -194,26 +208,20 @@ def documents(good: bytes) -> Hostile:
         "two roots": (packed({**parts, _ACTIVITY: sheet.encode() + b"<worksheet/>"}), "package_broken"),
         "unbound prefix": (put("<x:row/>"), "package_broken"),
         "deep nesting in the styles": (
-            changed(good, "xl/styles.xml", lambda xml: xml.replace("</styleSheet>", "<a>" * 99 + "</a>" * 99 + "</styleSheet>")),
+            before("</styleSheet>", "<a>" * 99 + "</a>" * 99, styles),
             "too_much_content",
         ),
         "attribute without end": (put(f'<row r="99" x="{"y" * 30_000}"/>'), "too_much_content"),
         "many styles": (
-            changed(good, "xl/styles.xml", lambda xml: xml.replace("</cellXfs>", _many('<xf numFmtId="{}"/>') + "</cellXfs>")),
+            before("</cellXfs>", _many('<xf numFmtId="{}"/>'), styles),
             "too_much_content",
         ),
-        "many columns": (
-            changed(good, _ACTIVITY, lambda xml: xml.replace("<sheetData", "<cols>" + _many('<col min="1" max="2" width="{}"/>') + "</cols><sheetData", 1)),
-            "too_much_content",
-        ),
+        "many columns": (before("<sheetData", columns, _ACTIVITY), "too_much_content"),
         "shared string bomb": (
             packed({**parts, "xl/sharedStrings.xml": f"<sst>{_many('<si><t>{}</t></si>')}</sst>".encode()}),
             "too_much_content",
         ),
-        "one endless shared string": (
-            packed({**parts, "xl/sharedStrings.xml": b"<sst><si><t>" + b"a" * 15_000_000 + b"</t></si></sst>"}),
-            "package_bomb",
-        ),
+        "one endless shared string": (packed({**parts, "xl/sharedStrings.xml": endless}), "package_bomb"),
         "column beyond the form": (put('<row r="99"><c r="XFD99"/></row>'), "cell_out_of_range"),
         "row beyond the form": (put('<row r="1048576"><c><v>1</v></c></row>'), "cell_out_of_range"),
         "row in scientific notation": (put('<row r="1e6"><c><v>1</v></c></row>'), "package_broken"),
@@ -227,7 +235,10 @@ def documents(good: bytes) -> Hostile:
             put(f'<row r="99"><c r="A99"><f t="array" ref="A1:{_LAST}">1</f><v>1</v></c></row>'),
             "cell_out_of_range",
         ),
-        "filter over everything": (put(f'<autoFilter ref="A1:{_LAST}"/>', "<pageMargins"), "cell_out_of_range"),
+        "filter over everything": (
+            put(f'<autoFilter ref="A1:{_LAST}"/>', "<pageMargins"),
+            "cell_out_of_range",
+        ),
         "area written backwards": (
             put("<mergeCells>" + '<mergeCell ref="GR1990:A100"/>' * 3 + "</mergeCells>", "<pageMargins"),
             "too_much_content",
@@ -243,22 +254,30 @@ def documents(good: bytes) -> Hostile:
         "picture function": (formula('_xlfn.IMAGE("http://192.0.2.1/x.png")'), "external_links"),
         "call into a library": (formula('CALL("kernel32","WinExec","JCJ","calc",0)'), "external_links"),
         "name of another workbook": (
-            changed(good, _BOOK, lambda xml: xml.replace("</definedNames>", '<definedName name="x">[1]S!A1</definedName></definedNames>')),
+            before("</definedNames>", '<definedName name="x">[1]S!A1</definedName>'),
             "external_links",
         ),
         "validation that asks elsewhere": (
-            put('<dataValidations><dataValidation type="list" sqref="A99"><formula1>[1]S!A1</formula1></dataValidation></dataValidations>', "<pageMargins"),
+            put(f"<dataValidations>{asks}</dataValidations>", "<pageMargins"),
             "external_links",
         ),
-        "style that is no number": (changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="ten"')), "package_broken"),
-        "text index below zero": (put('<row r="99"><c r="A99" t="s"><v>-9999999</v></c></row>'), "package_broken"),
+        "style that is no number": (
+            changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="ten"')),
+            "package_broken",
+        ),
+        "text index below zero": (
+            put('<row r="99"><c r="A99" t="s"><v>-9999999</v></c></row>'),
+            "package_broken",
+        ),
         "number that is none": (put('<row r="99"><c r="A99"><v>twelve</v></c></row>'), "package_broken"),
         "sheets in a circle": (
-            changed(good, relations, lambda xml: xml.replace("worksheets/sheet3.xml", "workbook.xml")),
+            changed(good, _RELATIONS, lambda xml: xml.replace("worksheets/sheet3.xml", "workbook.xml")),
             "layout_changed",
         ),
         "relation upwards": (
-            changed(good, relations, lambda xml: xml.replace("worksheets/sheet3.xml", "../../../etc/passwd")),
+            changed(
+                good, _RELATIONS, lambda xml: xml.replace("worksheets/sheet3.xml", "../../../etc/passwd")
+            ),
             "sheet_missing",
         ),
         "workbook of another kind": (packed({**parts, _BOOK: b"<html/>"}), "sheet_missing"),

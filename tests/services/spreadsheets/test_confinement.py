@@ -37,7 +37,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[warm.Warm]:
 
 
 def attempted(way: str) -> tuple[bool, dict[str, str]]:
-    """(has it left the network, what was tried → how it ended) by a reader of its own or of the warm process."""
+    """(has it left the network, what was tried → how it ended) by a reader alone or of the warm process."""
     if way == "alone":
         done = subprocess.run([*_ATTEMPTS, way], capture_output=True, check=True)
         return done.stderr == b"True", json.loads(done.stdout)
