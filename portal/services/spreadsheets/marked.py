@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.cell.cell import Cell
+from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.comments import Comment
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.styles import PatternFill
@@ -64,6 +64,11 @@ def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
         for row in sheet[f"{place.group(1)}:{place.group(2) or place.group(1)}"]:
             for cell in row:
                 cell.fill = _RED
+        if isinstance(first, MergedCell):
+            # only the first cell of a merged area can be commented
+            area = next(each for each in sheet.merged_cells.ranges if first.coordinate in each)
+            first = sheet.cell(area.min_row, area.min_col)
+            first.fill = _RED
         if isinstance(first, Cell):
             earlier = f"{first.comment.text}\n\n" if first.comment else ""
             first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
