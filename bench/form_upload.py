@@ -11,12 +11,14 @@ from __future__ import annotations
 import argparse
 import http.cookiejar
 import io
+import pickle
 import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -86,7 +88,7 @@ def reading(rounds: int) -> None:
         bare, warm, alone = (statistics.median(times[way]) * 1000 for way in ("bare", "warm", "alone"))
         print(
             f"{period} year, {len(data) // 1000} KB, median of {rounds}: bare openpyxl {bare:.0f} ms, warm "
-            f"{warm:.0f} ms (x {warm / bare:.2f}), in a process of its own {alone:.0f} ms (x {alone / bare:.2f})"
+            f"{warm:.0f} ms (x {warm / bare:.2f}), a process of its own {alone:.0f} ms (x {alone / bare:.2f})"
         )
         print(f"  largest process of the reader: {child_mib(data, expected):.0f} MiB")
 
@@ -106,8 +108,6 @@ def _read(way: str, data: bytes, expected: FormExpectation) -> None:
 
 def child_mib(data: bytes, expected: FormExpectation) -> float:
     """The peak (MiB) of the reader's processes, asked from a small one: a child begins with its parent's."""
-    import pickle
-
     given = pickle.dumps((data, expected))
     done = subprocess.run([sys.executable, "-c", _READER], input=given, stdout=subprocess.PIPE, check=True)
     return float(done.stdout)
@@ -126,8 +126,6 @@ def _settings(url: str, folder: str) -> Settings:
 
 def serve(url: str, folder: str) -> None:
     """A server with four threads, as ``portal run`` has it, until its standard input ends."""
-    import threading
-
     make.at(make.WHEN[Period.TARGET])
     bound = loopback_socket()
     server = create_server(create_app(_settings(url, folder)), sockets=[bound], threads=4)
@@ -162,13 +160,11 @@ class Person:
         typed = self.values(self.get("/reports/target/upload"))
         mark = uuid.uuid4().hex
         body = io.BytesIO()
+        begin = f"--{mark}\r\nContent-Disposition: form-data; name="
         for name, value in typed.items():
-            body.write(
-                f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            )
-        body.write(
-            f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="f.xlsx"\r\n\r\n'.encode()
-        )
+            body.write(f'{begin}"{name}"\r\n\r\n{value}\r\n'.encode())
+        body.write(f'{begin}"file"; filename="f.xlsx"\r\n'.encode())
+        body.write(b"Content-Type: application/octet-stream\r\n\r\n")
         body.write(self.data + f"\r\n--{mark}--\r\n".encode())
         request = urllib.request.Request(self.address + "/reports/target/upload", body.getvalue())
         request.add_header("Content-Type", f"multipart/form-data; boundary={mark}")

@@ -1,4 +1,4 @@
-"""The upload page itself: hostile files, notes of what was put right, the same workbook back with its marks."""
+"""The upload page itself: hostile files, notes of what was put right, the workbook back with its marks."""
 
 from __future__ import annotations
 

@@ -181,6 +181,14 @@ def hostile_files(good: bytes | None = None) -> Hostile:
 
 
 def every_file(good: bytes, expected: FormExpectation) -> Hostile:
-    """Those, more of their kinds, and workbooks in order that say what is wrong or another's."""
-    more = {**other_kinds(good), **packages(good), **documents(good)}
-    return {**hostile_files(good), **more, **wrong_forms(good, expected)}
+    """Those, more of their kinds, and workbooks in order that say what is wrong or another's.
+
+    Made once for each ``good``: the bombs take their time.
+    """
+    if good not in _made:
+        more = {**other_kinds(good), **packages(good), **documents(good)}
+        _made[good] = {**hostile_files(good), **more, **wrong_forms(good, expected)}
+    return _made[good]
+
+
+_made: dict[bytes, Hostile] = {}
