@@ -18,7 +18,7 @@ from portal.models import Period, ReportState, User
 from portal.participant import pages
 from portal.participant.report_words import file_kind, review_badge, sentence, who, whole_figures
 from portal.permissions import Permission
-from portal.services import report_comparison, report_views
+from portal.services import report_comparison, report_notes, report_views
 from portal.services.audit import EventTag
 from portal.services.report_rules import Turn
 from portal.services.report_timeline import FileLink
@@ -221,6 +221,7 @@ def report_show(period: str) -> str:
         view=view,
         years=figure_years(figures),
         compared=report_comparison.comparisons(db_session(), view.id, reader),
+        notes=report_notes.current_notes(db_session(), view.id, reader),
         steps=steps_of(view, reader),
         lines=lines_of(view, reader),
         **ways(),

@@ -1,19 +1,19 @@
-"""The jailed reader: ``python -m portal.services.spreadsheets.child``.
+"""The jailed reader: what a child of :mod:`.template` does, or ``python -m …spreadsheets.child``.
 
 One line of JSON says what to do, the file's bytes follow; the answer goes to standard output. The
-process binds itself by resource limits before it looks at a single byte of the file.
+process binds itself (:mod:`.confinement`) before it looks at a single byte of the file.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from typing import Any
 
 from portal.services.spreadsheets import application_reading
 from portal.services.spreadsheets.application_form import read_application
 from portal.services.spreadsheets.calculation_form import peek_identity, read_form
+from portal.services.spreadsheets.confinement import bind, leave_the_network
 from portal.services.spreadsheets.form_types import (
     FormReading,
     Problem,
@@ -24,25 +24,6 @@ from portal.services.spreadsheets.form_types import (
 from portal.services.spreadsheets.import_table import limits, of_file, read_table
 from portal.services.spreadsheets.marked import Mark, mark_cells, mark_problems
 from portal.services.spreadsheets.prescan import scan
-
-#: What the answer (and openpyxl's temporary sheets while marking) may take on disk.
-_FILE_BYTES = 48 * 1024 * 1024
-
-
-def bind(memory_mb: int, seconds: int) -> None:
-    """Limit this process for good: memory, CPU time, file size, open files, no further process, no core."""
-    limits = (
-        (resource.RLIMIT_AS, memory_mb * 1024 * 1024),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, _FILE_BYTES),
-        (resource.RLIMIT_NOFILE, 32),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for kind, limit in limits:
-        hard = resource.getrlimit(kind)[1]
-        low = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(kind, (low, low))
 
 
 def _answer(task: dict[str, Any], data: bytes) -> bytes:
@@ -84,11 +65,20 @@ def _table(task: dict[str, Any], data: bytes) -> bytes:
     return json.dumps(table.as_json()).encode()
 
 
-def main() -> None:
+def serve() -> None:
     """Read the task and the file from standard input, write the answer to standard output."""
-    task = json.loads(sys.stdin.buffer.readline())
-    bind(task["memory_mb"], task["seconds"])
-    sys.stdout.buffer.write(_answer(task, sys.stdin.buffer.read()))
+    with open(0, "rb", closefd=False) as source, open(1, "wb", closefd=False) as answer:
+        task = json.loads(source.readline())
+        bind(task["memory_mb"], task["seconds"])
+        answer.write(_answer(task, source.read()))
+
+
+def main() -> None:
+    """One reading in a process of its own."""
+    leave_the_network()
+    serve()
+    # nothing is left to be done, and less of it is allowed
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

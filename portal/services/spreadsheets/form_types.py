@@ -115,7 +115,12 @@ class Note:
     def message(self, locale: str) -> str:
         """What was found and what was used instead, in ``ja`` or ``en``."""
         return texts.message(
-            self.code, locale, sheet=self.sheet, cell=self.cell, found=self.found, expected=self.used
+            self.code,
+            locale,
+            sheet=self.sheet,
+            cell=self.cell,
+            found=texts.word(self.found, locale),
+            expected=texts.word(self.used, locale),
         )
 
 

@@ -10,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from portal.services.spreadsheets import application_reading
+from portal.services.spreadsheets import application_reading, warm
 from portal.services.spreadsheets.application_reading import ApplicationReading
 from portal.services.spreadsheets.form_types import (
     FormExpectation,
@@ -28,8 +27,6 @@ from portal.services.spreadsheets.marked import Mark
 from portal.services.spreadsheets.prescan import scan_directory
 
 _CHILD = "portal.services.spreadsheets.child"
-#: Where the package ``portal`` lies: the child has no environment to find it by.
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 def read_form_jailed(
@@ -131,27 +128,55 @@ def _answer(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> 
 def _run(task: dict[str, Any], data: bytes, seconds: int, memory_mb: int) -> bytes | Problem:
     """The child's answer, or why there is none."""
     order = json.dumps({**task, "seconds": seconds, "memory_mb": memory_mb}, ensure_ascii=False)
-    command = [sys.executable, "-B", "-s", "-X", "utf8", "-m", _CHILD]
-    # The answer goes to a file, not a pipe, so that the child's file-size limit bounds it.
-    with tempfile.TemporaryFile() as answer:
+    # Both ways through files, not pipes: nobody waits for the other's reading or writing, and the
+    # child's file-size limit bounds what it answers.
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as answer:
+        given.write(order.encode() + b"\n" + data)
+        given.flush()
         try:
-            done = subprocess.run(
-                command,
-                input=order.encode() + b"\n" + data,
-                stdout=answer,
-                stderr=subprocess.DEVNULL,
-                cwd=_ROOT,
-                env={},
-                timeout=seconds,
-                check=False,
-            )
+            code = _warm(given, answer, seconds)
+            if code is None:
+                code = _alone(given, answer, seconds)
         except subprocess.TimeoutExpired:
             return file_problem("reader_timeout", f"{seconds}秒")
         except OSError as error:
             return file_problem("reader_failed", type(error).__name__)
-        if done.returncode < 0:
-            return file_problem("reader_timeout", f"signal {-done.returncode}")
-        if done.returncode:
-            return file_problem("reader_failed", f"{done.returncode}")
+        if code < 0:
+            return file_problem("reader_timeout", f"signal {-code}")
+        if code:
+            return file_problem("reader_failed", f"{code}")
         answer.seek(0)
         return answer.read()
+
+
+def _warm(given: IO[bytes], answer: IO[bytes], seconds: int) -> int | None:
+    """How the reading ended that the warm process forked; ``None`` when it breaks, and breaks again."""
+    for _ in range(2):
+        _rewound(given, answer)
+        try:
+            return warm.readers.read(given, answer, seconds)
+        except warm.Broken:
+            continue
+    return None
+
+
+def _alone(given: IO[bytes], answer: IO[bytes], seconds: int) -> int:
+    """How the reading in a process of its own ended: slow to begin, and needs nothing that can break."""
+    _rewound(given, answer)
+    done = subprocess.run(
+        [sys.executable, *warm.OPTIONS, _CHILD],
+        stdin=given,
+        stdout=answer,
+        stderr=subprocess.DEVNULL,
+        cwd=warm.ROOT,
+        env={},
+        timeout=seconds,
+        check=False,
+    )
+    return done.returncode
+
+
+def _rewound(given: IO[bytes], answer: IO[bytes]) -> None:
+    given.seek(0)
+    answer.seek(0)
+    answer.truncate()

@@ -9,14 +9,18 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zipfile
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.cell.cell import Cell
+from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.comments import Comment
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.styles import PatternFill
+from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.writer.excel import ExcelWriter
 
 from portal.services.spreadsheets import form_styles as look
 from portal.services.spreadsheets.form_types import Problem
@@ -60,23 +64,48 @@ def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
         for row in sheet[f"{place.group(1)}:{place.group(2) or place.group(1)}"]:
             for cell in row:
                 cell.fill = _RED
+        if isinstance(first, MergedCell):
+            # only the first cell of a merged area can be commented
+            area = next(each for each in sheet.merged_cells.ranges if first.coordinate in each)
+            first = sheet.cell(area.min_row, area.min_col)
+            first.fill = _RED
         if isinstance(first, Cell):
             earlier = f"{first.comment.text}\n\n" if first.comment else ""
             first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
+    return _saved(book)
+
+
+class _Writer(ExcelWriter):
+    """openpyxl's writer, which puts each sheet into a file first; the jailed reader may write none."""
+
+    def write_worksheet(self, ws: Any) -> None:
+        """Write one sheet into the archive, through memory."""
+        this: Any = self
+        ws._drawing = SpreadsheetDrawing()
+        ws._drawing.charts = ws._charts
+        ws._drawing.images = ws._images
+        writer: Any = WorksheetWriter(ws, out=io.BytesIO())
+        writer.write()
+        ws._rels = writer._rels
+        this._archive.writestr(ws.path[1:], writer.read())
+        this.manifest.append(ws)
+
+
+def _saved(book: Workbook) -> bytes:
     out = io.BytesIO()
-    book.save(out)
+    _Writer(book, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED)).save()
     return out.getvalue()
 
 
 def _unmark(book: Workbook) -> None:
     for sheet in book.worksheets:
-        for row in sheet.iter_rows():
-            for cell in row:
-                if not isinstance(cell, Cell):
-                    continue
-                if cell.comment is not None and cell.comment.author == _AUTHOR:
-                    cell.comment = None
-                if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
-                    # in a protected form of ours what is filled in is unlocked, and tinted
-                    tinted = sheet.protection.sheet and not cell.protection.locked
-                    cell.fill = look.INPUT_FILL if tinted else PatternFill()
+        # the cells that are there: a row of its own far below would make all between them
+        for cell in list(sheet._cells.values()):
+            if not isinstance(cell, Cell):
+                continue
+            if cell.comment is not None and cell.comment.author == _AUTHOR:
+                cell.comment = None
+            if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
+                # in a protected form of ours what is filled in is unlocked, and tinted
+                tinted = sheet.protection.sheet and not cell.protection.locked
+                cell.fill = look.INPUT_FILL if tinted else PatternFill()

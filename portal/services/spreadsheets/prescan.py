@@ -35,7 +35,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "画像ファイル"),
 )
 _MACROS = ("vbaproject", "vbadata", "macrosheets/", "dialogsheets/")
-_ACTIVE = ("activex/", "embeddings/", "ctrlprops/", "connections.xml", "querytables/", "oleobject")
+_ACTIVE = (
+    *("activex/", "embeddings/", "ctrlprops/", "connections.xml", "querytables/", "oleobject"),
+    *("customui/", "webextensions/"),
+)
 _XML_NAMES = (".xml", ".rels", ".vml")
 _STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
 
@@ -56,6 +59,9 @@ def scan_directory(data: bytes) -> list[Problem]:
             infos = package.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, OverflowError) as error:
         return [file_problem("package_broken", type(error).__name__)]
+    said = struct.unpack("<H", data[-12:-10])[0]
+    if said != len(infos):
+        return [file_problem("package_broken", f"ZIP: {said} / {len(infos)}")]
     return _names(infos) or _sizes(infos, len(data)) or _kind(infos)
 
 

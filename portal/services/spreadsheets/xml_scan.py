@@ -19,6 +19,15 @@ MAX_DEPTH = 60
 _ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']{1,40})["']""")
 _CELL = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})")
 _HYPERLINK = "/hyperlink"
+#: Elements that hold a formula.
+_FORMULAS = frozenset({"f", "formula", "formula1", "formula2", "definedName", "calculatedColumnFormula"})
+_LITERAL = re.compile(r'"[^"]*"')
+#: What fetches or starts something elsewhere: another workbook's cells, DDE, and functions that go out.
+_OUTSIDE = re.compile(
+    r"\[[^\[\]]+\][^\[\]()+*/,;=]*!|[A-Za-z0-9_']\s*\||"
+    r"(?<![A-Z0-9_])(?:WEBSERVICE|RTD|DDE|CALL|EXEC|REGISTER(?:\.ID)?|IMAGE|SQL\.REQUEST)\s*\(",
+    re.IGNORECASE,
+)
 
 
 class PartRefused(Exception):
@@ -75,12 +84,16 @@ class _Scanner:
         self.limits = limits
         self.depth = 0
         self.sheet = False
+        self.row = 0
+        self.column = 0
+        self.formula: list[str] | None = None
 
     def run(self, content: bytes) -> None:
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
+        parser.CharacterDataHandler = self.text
         parser.StartDoctypeDeclHandler = self.doctype
         try:
             parser.Parse(content, True)
@@ -90,8 +103,17 @@ class _Scanner:
     def doctype(self, *_: object) -> NoReturn:
         raise PartRefused("xml_entities", self.name)
 
-    def end(self, _: str) -> None:
+    def text(self, piece: str) -> None:
+        if self.formula is not None:
+            self.formula.append(piece)
+
+    def end(self, tag: str) -> None:
         self.depth -= 1
+        if self.formula is not None and tag.rpartition(":")[2] in _FORMULAS:
+            outside = _OUTSIDE.search(_LITERAL.sub("", "".join(self.formula)))
+            self.formula = None
+            if outside:
+                raise PartRefused("external_links", f"{self.name}: {outside.group()[:20]}")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.depth += 1
@@ -101,12 +123,12 @@ class _Scanner:
         local = tag.rpartition(":")[2]
         if self.depth == 1:
             self.sheet = local == "worksheet"
+        if local in _FORMULAS:
+            self.formula = []
         if local == "c" and self.sheet:
-            self.limits.cells += 1
-            if self.limits.cells > self.limits.most_cells:
-                raise PartRefused("too_much_content", self.name)
-            if "r" in attributes:
-                self.inside(attributes["r"])
+            self.cell(attributes)
+        elif local == "row" and self.sheet:
+            self.begin_row(attributes)
         elif local == "Relationship":
             self.relationship(attributes)
         # Merged cells, links, comments and tables are made cell by cell: a wide one is a bomb. A
@@ -115,6 +137,28 @@ class _Scanner:
             self.area(attributes["ref"])
         if any(len(value) > MAX_ATTRIBUTE for value in attributes.values()):
             raise PartRefused("too_much_content", self.name)
+
+    def cell(self, attributes: dict[str, str]) -> None:
+        self.limits.cells += 1
+        if self.limits.cells > self.limits.most_cells:
+            raise PartRefused("too_much_content", self.name)
+        if "r" in attributes:
+            self.column = self.inside(attributes["r"])[1]
+        else:
+            self.column += 1
+            self.within(self.row, self.column, f"{self.row}/{self.column}")
+
+    def begin_row(self, attributes: dict[str, str]) -> None:
+        # A cell without an address of its own follows the one before it, as the reader counts, too.
+        said = attributes.get("r", str(self.row + 1))
+        if not (said.isascii() and said.isdigit()) or len(said) > 9:
+            raise PartRefused("package_broken", f"{self.name}: {said[:20]}")
+        self.row, self.column = int(said), 0
+        self.within(self.row, 1, said)
+
+    def within(self, row: int, column: int, shown: str) -> None:
+        if row > self.limits.most_rows or column > MAX_COLUMN:
+            raise PartRefused("cell_out_of_range", f"{self.name}: {shown}")
 
     def area(self, ref: str) -> None:
         first, _, last = ref.partition(":")
@@ -129,8 +173,7 @@ class _Scanner:
         if match is None:
             raise PartRefused("package_broken", f"{self.name}: {cell[:20]}")
         row, column = int(match.group(2)), column_number(match.group(1))
-        if row > self.limits.most_rows or column > MAX_COLUMN:
-            raise PartRefused("cell_out_of_range", f"{self.name}: {cell}")
+        self.within(row, column, cell)
         return row, column
 
     def relationship(self, attributes: dict[str, str]) -> None:

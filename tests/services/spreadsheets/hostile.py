@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 from collections.abc import Callable
 
+from portal.services.spreadsheets.form_types import FormExpectation
+from tests.services.spreadsheets.hostile_forms import wrong_forms
+from tests.services.spreadsheets.hostile_packages import other_kinds, packages
+from tests.services.spreadsheets.hostile_xml import documents
 from tests.services.spreadsheets.samples import SHEET_PARTS, changed, packed, parts_of, worked_form
 
 _ACTIVITY = SHEET_PARTS["活動量"]
@@ -109,7 +114,7 @@ def _sheets(good: bytes) -> Hostile:
             "sheet_missing",
         ),
         "style out of range": (
-            changed(good, _ACTIVITY, lambda xml: xml.replace('s="10"', 's="99999"')),
+            changed(good, _ACTIVITY, lambda xml: re.sub(r'\bs="\d+"', 's="99999"', xml, count=5)),
             "package_broken",
         ),
         "text index out of range": (
@@ -129,8 +134,8 @@ def _bombs(good: bytes) -> Hostile:
 
     return {
         "far cell": (put(f'<row r="1048576"><c r="{last}"><v>1</v></c></row>'), "cell_out_of_range"),
-        "row bomb": (put(rows + f"<row>{cells}</row>"), "too_much_content"),
-        "element bomb": (put("".join(f'<row r="{n}"/>' for n in range(70_000))), "too_much_content"),
+        "row bomb": (put(rows + f"<row>{cells}</row>"), "cell_out_of_range"),
+        "element bomb": (put("<row>" + "<x/>" * 70_000 + "</row>"), "too_much_content"),
         "merged over and over": (
             put(
                 "<mergeCells>"
@@ -171,7 +176,21 @@ def _overlapping() -> bytes:
     return out.getvalue()
 
 
-def hostile_files() -> Hostile:
-    """All of them, made from the worked example."""
-    good = worked_form()
+def hostile_files(good: bytes | None = None) -> Hostile:
+    """The best known of what must not be opened, made from ``good``: each refused as a whole."""
+    good = good or worked_form()
     return {**_other_files(), **_packages(good), **_sheets(good), **_bombs(good)}
+
+
+def every_file(good: bytes, expected: FormExpectation) -> Hostile:
+    """Those, more of their kinds, and workbooks in order that say what is wrong or another's.
+
+    Made once for each ``good``: the bombs take their time.
+    """
+    if good not in _made:
+        more = {**other_kinds(good), **packages(good), **documents(good)}
+        _made[good] = {**hostile_files(good), **more, **wrong_forms(good, expected)}
+    return _made[good]
+
+
+_made: dict[bytes, Hostile] = {}
