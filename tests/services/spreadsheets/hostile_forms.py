@@ -13,6 +13,7 @@ from portal.services.spreadsheets.form_types import FormExpectation, Period
 from tests.services.spreadsheets.samples import (
     SHEET_PARTS,
     changed,
+    layout_of,
     parts_of,
     with_cell,
     with_number,
@@ -230,7 +231,8 @@ def _extra_row(data: bytes, row: int, column: str, text: str) -> bytes:
 
 def figures(good: bytes, expected: FormExpectation) -> Wrong:
     """Factors that were altered, totals that are not the sum."""
-    total = ("排出量集計", "F30")
+    layout = layout_of(good)
+    total, mean = ("排出量集計", layout.result.cell), f"F{layout.mean_row}"
     years = expected.identity.fiscal_years
     half = fill_form(expected, sources_for(expected), wrong_total=4468)
     tiny = [("電気", "electricity", {year: [Decimal("0.001")] * 12 for year in years})]
@@ -263,8 +265,8 @@ def figures(good: bytes, expected: FormExpectation) -> Wrong:
         "total: truth": (with_cell(good, *total, "<v>1</v>", kind="b"), "total_missing"),
         "total: endless": (with_number(good, *total, "1e300"), "total_missing"),
         "total: gone": (without(good, *total), "total_missing"),
-        "total: never calculated": (with_cell(good, *total, "<f>F29</f>"), "total_not_calculated"),
-        "total: error": (with_cell(good, *total, "<f>F29</f><v>#VALUE!</v>", kind="e"), "formula_error"),
+        "total: never calculated": (with_cell(good, *total, f"<f>{mean}</f>"), "total_not_calculated"),
+        "total: error": (with_cell(good, *total, f"<f>{mean}</f><v>#VALUE!</v>", kind="e"), "formula_error"),
         "total: of nothing much": (fill_form(expected, tiny, wrong_total=1), "total_differs"),
         "sum of a row an error": (
             with_cell(good, "活動量", "T10", "<f>1/0</f><v>#DIV/0!</v>", kind="e"),

@@ -8,9 +8,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from openpyxl import load_workbook
+
 from portal.services.spreadsheets.filled import Source, fill_form
 from portal.services.spreadsheets.form_types import Factor, FormExpectation, FormIdentity, Period
-from portal.services.spreadsheets.layouts.layout import Layout
+from portal.services.spreadsheets.layouts.layout import COVER, Layout
 from portal.services.spreadsheets.layouts.versions import LAYOUTS
 
 FORMS = "tests/files/forms"
@@ -79,6 +81,12 @@ def worked_sources(years: tuple[int, ...] = (2014,)) -> list[Source]:
 def worked_form(period: Period = "target", layout: Layout = V1) -> bytes:
     """The worked example as a filled form with saved results."""
     return fill_form(expectation(period), worked_sources(YEARS[period]), layout=layout)
+
+
+def layout_of(data: bytes) -> Layout:
+    """The version of the form that ``data`` is."""
+    cover = load_workbook(io.BytesIO(data), data_only=True)[COVER]
+    return next(one for one in LAYOUTS.values() if cover[one.field("version").cell].value == one.version)
 
 
 def parts_of(data: bytes) -> dict[str, bytes]:
