@@ -127,7 +127,7 @@ ACTS: dict[str, Act] = {
     "receive": lambda s, r, who: reviews.receive(s, r.id, actor=who),
     "remove_attachment": lambda s, r, who: report_files.remove_attachment(s, attached(r), actor=who),
     "register_and_request": lambda s, r, who: verification.register_and_request(
-        s, r.id, "検証.pdf", PDF, "qualified", r.emissions, actor=who
+        s, r.id, "検証.pdf", PDF, "qualified", r.emissions, made.work("qualified"), actor=who
     ),
     "revoke": lambda s, r, who: reviews.confirm_revocation(s, proposed(s, r), actor=who),
     "withdraw_revocation": lambda s, r, who: reviews.withdraw_revocation(s, proposed(s, r), actor=who),
