@@ -11,8 +11,8 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from portal.admin import event_subjects
-from portal.models import Base, Event, Holder, Movement
-from portal.services import phase_proposals, phases, targets
+from portal.models import Base, Event, Holder, Movement, PublicationSubject
+from portal.services import phase_proposals, phases, publications, targets
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.factories import allowances
@@ -39,6 +39,7 @@ def test_each_row_names_its_object_and_leads_to_it(app: Flask, session: Session)
         dates = phases.dates_of(phases.rule_in_force(session, phase))
         later = phases.RuleDates(**{**vars(dates), "proposal_days": 7})
         phase_proposals.propose_rule(session, phase.id, later, reason="短くする", actor=officer)
+        publications.propose(session, phase.id, PublicationSubject.EMISSIONS, actor=officer)
     movement = session.scalars(select(Movement)).first()
     assert movement is not None
     viewer = Clerk(app, session, "viewer")
@@ -50,6 +51,7 @@ def test_each_row_names_its_object_and_leads_to_it(app: Flask, session: Session)
         f"/admin/report/details/?id={market.scheme.report().id}": company,
         f"/admin/account/details/?id={holder.account.id}": f"{holder.account.code}　{holder.account.name}",
         "/admin/phase_proposal/details/?id=1": "第2期",
+        "/admin/publication/details/?id=1": "第2期　検証済排出量",
     }
     known = {url: text for url, text in shown if url}
     assert {url: text in known.get(url, "") for url, text in wanted.items()} == dict.fromkeys(wanted, True)
@@ -96,6 +98,7 @@ def test_a_page_of_many_objects_costs_no_more_reads_than_one_of_few(app: Flask, 
 
 def test_whatever_an_event_is_about_is_a_table_of_ours_and_most_have_a_name() -> None:
     assert set(event_subjects.SUBJECTS) <= set(Base.metadata.tables)
-    assert set(event_subjects.SUBJECTS) - set(event_subjects._READ) == {"portal_state", "letter_batch"}
+    nameless = {"portal_state", "letter_batch", "book_check"}
+    assert set(event_subjects.SUBJECTS) - set(event_subjects._READ) == nameless
     for make_query, _words in event_subjects._READ.values():
         str(make_query())  # each can be built
