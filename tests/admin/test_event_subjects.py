@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from portal.admin import event_subjects
+from portal.admin.event_facts import plain_lines
 from portal.models import Base, Event, Holder, Movement, PublicationSubject
 from portal.services import phase_proposals, phases, publications, targets
 from portal.services.transaction import one_transaction
@@ -102,3 +103,16 @@ def test_whatever_an_event_is_about_is_a_table_of_ours_and_most_have_a_name() ->
     assert set(event_subjects.SUBJECTS) - set(event_subjects._READ) == nameless
     for make_query, _words in event_subjects._READ.values():
         str(make_query())  # each can be built
+
+
+def test_facts_say_in_words_what_their_table_means_by_them(app: Flask) -> None:
+    def lines(table: str, **facts: object) -> list[tuple[str, str]]:
+        with app.test_request_context("/?lang=ja"):
+            return plain_lines(Event(subject_type=table, facts=facts))
+
+    assert lines("publication", number=2, kind="emissions") == [("期", "第2期"), ("種類", "検証済排出量")]
+    assert lines("factor_proposal", codes=["city_gas"]) == [("変わる行", "city_gas")]
+    assert lines("emissions_report", codes=["total"])[0][0] == "問題の種類"
+    frozen = lines("compliance_snapshot", status="missed", retired=7_000, missing=400)
+    assert [value for _word, value in frozen] == ["期限超過・未遵守", "7,000", "400"]
+    assert lines("reminder", due="2015-11-30", days=-1)[0] == ("期限", "2015年11月30日（月）")
