@@ -34,3 +34,6 @@ def refuse_nul() -> None:
         typed += tuple(file.filename or "" for file in request.files.values())
     if any("\0" in text for text in typed):
         abort(400)
+    # an address to go on to stands in a header, which holds no line break
+    if any(letter < " " for letter in request.args.get("next", "")):
+        abort(400)

@@ -19,6 +19,7 @@ from portal.permissions import Permission
 from portal.services import publications
 from portal.services.documents import CSV
 from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.phases import MOST_PHASES
 from portal.web import requires
 from portal.web_tables import publication_name, sheet_of, shown
 from portal.web_text import locale_name
@@ -26,6 +27,9 @@ from portal.web_text import locale_name
 PREFIX = "/public"
 #: of a released table's file: what the browser is told it is
 _FILES = {"csv": CSV, "xlsx": XLSX}
+
+#: a phase in an address; a number that no phase can have is an address that does not exist
+_PHASE = f"<int(max={MOST_PHASES}):phase>"
 
 pages = Blueprint("public_tables", __name__, url_prefix=PREFIX)
 
@@ -81,7 +85,7 @@ def index() -> Response:
     return _kept(render_template("public/index.html", phases=phases))
 
 
-@pages.get("/<int:phase>/<subject>/")
+@pages.get(f"/{_PHASE}/<subject>/")
 @requires(Permission.PUBLIC)
 def show(phase: int, subject: str) -> Response:
     """One released table."""
@@ -96,7 +100,7 @@ def show(phase: int, subject: str) -> Response:
     )
 
 
-@pages.get("/<int:phase>/<subject>/<file>")
+@pages.get(f"/{_PHASE}/<subject>/<file>")
 @requires(Permission.PUBLIC)
 def table_file(phase: int, subject: str, file: str) -> Any:
     """The same table as CSV or Excel."""

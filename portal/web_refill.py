@@ -96,9 +96,11 @@ def page_of_request() -> str | None:
 def page_asked_for() -> str | None:
     """The page of this portal that a log-in's address leads to; ``None`` for anything else."""
     page, routes = request.args.get("next", ""), current_app.create_url_adapter(request)
-    if not page.startswith("/") or page.startswith("//") or "\\" in page or routes is None:
+    # a browser, like urlsplit, leaves tabs out: of "/<tab>/x" it makes the host x
+    parts = urlsplit(page)
+    if not page.startswith("/") or parts.scheme or parts.netloc or "\\" in page or routes is None:
         return None
-    return page if routes.test(urlsplit(page).path, method="GET") else None
+    return page if routes.test(parts.path, method="GET") else None
 
 
 def _address(path: str, arguments: MultiDict[str, str]) -> str:

@@ -39,6 +39,7 @@ from portal.models import (
     TargetState,
 )
 from portal.permissions import Role
+from portal.services.compliance import Compliance
 from portal.services.letter_addresses import LearntBy
 from portal.web_text import NOTHING, day, label, moment, number, phase_name
 
@@ -78,12 +79,17 @@ _FACTS: dict[str, Any] = {
     "answer_by": _l("提出期限"),
     "learnt_by": _l("確かめた方法"),
     "year": _l("年度"),
+    "due": _l("期限"),
+    "days": _l("残りの日数（超過は負）"),
+    "status": _l("目標遵守"),
+    "retired": _l("償却済量"),
+    "missing": _l("あと必要（JAA）"),
     "signature": _l("ウイルスの名称"),
     "size": _l("大きさ（バイト）"),
     "sha256": _l("SHA-256"),
 }
 #: what bears the number of a phase
-_PHASES = ("phase", "phase_proposal")
+_PHASES = ("phase", "phase_proposal", "publication")
 _STATES: dict[str, type[StrEnum]] = {
     "registration_application": ApplicationState,
     "letter": LetterState,
@@ -116,6 +122,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "role": Role,
     "side": ReviewSide,
     "learnt_by": LearntBy,
+    "status": Compliance,
 }
 
 
@@ -159,7 +166,10 @@ def plain_lines(event: Event) -> list[tuple[str, str]]:
 
 
 def _fact_word(table: str, name: str) -> str:
-    return str(_l("期") if name == "number" and table in _PHASES else _FACTS[name])
+    if name == "number" and table in _PHASES:
+        return _("期")
+    # of a factor table the codes are those of its rows
+    return _("変わる行") if name == "codes" and table == "factor_proposal" else str(_FACTS[name])
 
 
 def item_word(name: str) -> str:

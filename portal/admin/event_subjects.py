@@ -26,24 +26,32 @@ from portal.models import (
     EmissionFactor,
     EmissionsReport,
     Event,
+    FactorProposal,
     Holder,
     Import,
+    IssueBatch,
     Letter,
     MailMessage,
     Movement,
     Organisation,
     ParticipantNote,
     Phase,
+    PhaseClosing,
     PhaseProposal,
     PhaseRule,
+    Publication,
     ReductionTarget,
     RegistrationApplication,
+    Reminder,
     Trader,
     UnitClass,
     User,
+    VerificationDraft,
     Verifier,
+    VerifierAssignment,
 )
-from portal.web_text import english, fiscal, label, number, phase_name
+from portal.web_tables import publication_name
+from portal.web_text import day, english, fiscal, label, number, phase_name
 
 #: table → what it holds, in words
 SUBJECTS: dict[str, Any] = {
@@ -173,12 +181,33 @@ _READ: dict[str, tuple[Callable[[], Any], Callable[..., str]]] = {
     "user": (lambda: select(User.id, User.name, User.login_id), _named),
     "letter": (lambda: select(Letter.id, Letter.number, Letter.addressee), _joined),
     "phase": (lambda: select(Phase.id, Phase.number), phase_name),
+    "issue_batch": (lambda: select(IssueBatch.id, Phase.number).join(IssueBatch.phase), phase_name),
+    "phase_closing": (lambda: select(PhaseClosing.id, Phase.number).join(PhaseClosing.phase), phase_name),
     "phase_rule": (lambda: select(PhaseRule.id, Phase.number).join(PhaseRule.phase), phase_name),
     "emission_factor": (
         lambda: select(
             EmissionFactor.id, EmissionFactor.fiscal_year, EmissionFactor.name_ja, EmissionFactor.name_en
         ),
         lambda year, ja, en: _joined(fiscal(year), en if english() else ja),
+    ),
+    "factor_proposal": (lambda: select(FactorProposal.id, FactorProposal.fiscal_year), fiscal),
+    "publication": (
+        lambda: select(Publication.id, Phase.number, Publication.subject).join(Publication.phase),
+        publication_name,
+    ),
+    "reminder": (
+        lambda: _of_holder(Reminder, Reminder.subject, Reminder.due),
+        lambda company, site, subject, due: _joined(company, site, label(subject), day(due)),
+    ),
+    "verification_draft": (
+        lambda: (
+            select(VerificationDraft.id, *_HOLDER, EmissionsReport.period)
+            .join(VerificationDraft.assignment)
+            .join(VerifierAssignment.report)
+            .join(EmissionsReport.holder)
+            .join(Holder.representative)
+        ),
+        lambda company, site, period: _joined(company, site, label(period)),
     ),
     "reduction_target": (
         lambda: _of_holder(ReductionTarget, ReductionTarget.quantity),

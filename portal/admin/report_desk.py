@@ -186,7 +186,8 @@ class ReportDesk(ReportActs):
     def _choices(self) -> list[tuple[str, str]]:
         own = actor()
         names = [(str(own.id), _("自分（%(name)s）", name=own.name))]
-        names += [(str(one.id), one.name) for one in review_desk.clerks(db_session()) if one.id != own.id]
+        others = [one for one in review_desk.clerks(db_session()) if one.id != own.id and one.usable]
+        names += [(str(one.id), one.name) for one in others]
         return [*names, (NOBODY, _("未定に戻す"))]
 
     def _assign(self, form: ClerkForm, ids: Sequence[int]) -> int:

@@ -150,9 +150,10 @@ def correct(
     access.check(actor, Permission.REGISTRATION_EDIT)
     letter = access.get_visible(session, Letter, letter_id, actor)
     content = {"letter": letter_id, **asdict(data), "learnt_by": learnt_by, "reason": reason}
+    # locked before the key is looked up: of two presses at once the second finds the first's answer
+    to = _locked(session, letter, actor)
     if once.earlier(session, key, "correct_address", content, actor=actor) is not None:
         return letter
-    to = _locked(session, letter, actor)
     workflow.expect_version(letter, version)
     against = refusal(letter, to.target)
     if against is not None:

@@ -91,10 +91,11 @@ def propose_rule(
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, **phases.facts(dates), "reason": reason}
+    # locked before the key is looked up: of two presses at once the second finds the first's answer
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     made = once.earlier(session, key, "propose_rule", content, actor=actor)
     if made is not None:
         return access.get_visible(session, PhaseProposal, made, actor)
-    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     workflow.expect_version(phase, version)
     now = phases.dates_of(phases.rule_in_force(session, phase))
     problems = phases.rule_problems(dates, now) + phases.happened_problems(session, phase, dates, now)

@@ -94,8 +94,10 @@ YEARS_IN_ORDER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("target_year",), "adjustment_year"),
     (("adjustment_year",), "reporting_year"),
 )
+#: a larger number of a phase is a slip of the hand
+MOST_PHASES = 999
 #: whole numbers and what they may be
-_NUMBERS = {"number": range(1, 1000), "proposal_days": range(1, 367)}
+_NUMBERS = {"number": range(1, MOST_PHASES + 1), "proposal_days": range(1, 367)}
 
 
 def facts(values: PhaseYears | RuleDates) -> dict[str, Any]:

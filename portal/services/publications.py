@@ -82,11 +82,11 @@ def propose(
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
     asked = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
+    # proposals about one phase come one after another; of two presses the second finds the first's answer
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     made = once.earlier(session, key, "propose_publication", asked, actor=actor)
     if made is not None:
         return access.get_visible(session, Publication, made, actor)
-    # proposals about one phase come one after another
-    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     content, fingerprint = present(session, phase, subject)
     if seen is not None and seen != fingerprint:
         raise Stale

@@ -43,6 +43,8 @@ class Compared:
     found: Comparison
 
 
+#: no report has more versions; a larger number is no version, and no database would look for it
+_MOST_VERSIONS = 2**31 - 1
 #: whose confirmed figure a period is held against
 _PERIOD_BEFORE = {Period.TARGET: Period.BASE, Period.ADJUSTMENT: Period.TARGET}
 
@@ -96,6 +98,8 @@ def comparisons(
     """
     check_reader(actor)
     report = access.get_visible(session, EmissionsReport, report_id, actor)
+    if version is not None and not 0 < version <= _MOST_VERSIONS:
+        version = 0
     files = {
         file.version_number: file
         for file in session.scalars(_wanted(report, version).order_by(ReportFile.version_number))

@@ -115,7 +115,8 @@ def _day(base: Any, target: Any, adjustment: Any) -> Any:
 
 
 _OPENS = _day(PhaseRule.base_report_from, PhaseRule.target_report_from, PhaseRule.adjustment_report_from)
-_DUE = _day(PhaseRule.base_report_due, PhaseRule.target_report_due, PhaseRule.adjustment_report_due)
+#: when a report is due, by the rule of its phase that is in force
+DUE: Any = _day(PhaseRule.base_report_due, PhaseRule.target_report_due, PhaseRule.adjustment_report_due)
 
 
 def _needed(before: ColumnElement[bool] | None, base: Any, target: Any) -> ColumnElement[bool]:
@@ -132,11 +133,11 @@ def concern_of(today: date) -> ColumnElement[str | None]:
     waits, handed_on = state == ReportState.NOT_SUBMITTED, state.in_(_HANDED_ON)
     issue, deadline = PhaseRule.issue_from, PhaseRule.retirement_deadline
     return case(
-        (and_(waits, today > _DUE), Concern.OVERDUE.value),
-        (and_(waits, today >= _OPENS, soon >= _DUE), Concern.DUE_SOON.value),
+        (and_(waits, today > DUE), Concern.OVERDUE.value),
+        (and_(waits, today >= _OPENS, soon >= DUE), Concern.DUE_SOON.value),
         (_needed(handed_on, issue < today, deadline < today), Concern.APPROVAL_LATE.value),
         (
-            and_(state == ReportState.VERIFICATION_REQUESTED, today > _DUE),
+            and_(state == ReportState.VERIFICATION_REQUESTED, today > DUE),
             Concern.VERIFICATION_LATE.value,
         ),
         (_needed(handed_on, issue <= soon, deadline <= soon), Concern.APPROVAL_SOON.value),
@@ -181,7 +182,7 @@ def day_expression() -> ColumnElement[date]:
     needed = _day(PhaseRule.issue_from, PhaseRule.retirement_deadline, null())
     by_need = found.in_([one.value for one in _BY_NEED])
     return (
-        select(case((by_need, needed), else_=_DUE))
+        select(case((by_need, needed), else_=DUE))
         .select_from(Holder)
         .join(PhaseRule, and_(PhaseRule.phase_id == Holder.phase_id, PhaseRule.superseded_at.is_(None)))
         .where(Holder.id == EmissionsReport.holder_id)

@@ -36,6 +36,7 @@ from portal.permissions import Permission
 from portal.services import access
 from portal.services.mail_words import fiscal_years
 from portal.services.numbers import search_key
+from portal.services.report_deadlines import DUE, WARNED_DAYS
 from portal.services.report_rules import Turn
 from portal.services.report_views import VERIFIER_DAYS, waiting_days
 
@@ -43,7 +44,7 @@ PER_PAGE = 30
 #: more words than these nobody types
 MOST_WORDS = 10
 #: a deadline within so many days is near
-SOON_DAYS = 30
+SOON_DAYS = WARNED_DAYS
 
 
 class Lateness(StrEnum):
@@ -154,12 +155,6 @@ TURN: Any = case(
         Turn.SECRETARIAT.value,
     ),
     else_=Turn.NOBODY.value,
-)
-#: when the report is due, by the rule of its phase that is in force
-DUE: Any = case(
-    (_R.period == Period.BASE, PhaseRule.base_report_due),
-    (_R.period == Period.TARGET, PhaseRule.target_report_due),
-    else_=PhaseRule.adjustment_report_due,
 )
 _OPEN = _R.state.not_in((ReportState.APPROVED, ReportState.RECEIVED))
 

@@ -11,8 +11,9 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from portal.admin import event_subjects
-from portal.models import Base, Event, Holder, Movement
-from portal.services import phase_proposals, phases, targets
+from portal.admin.event_facts import plain_lines
+from portal.models import Base, Event, Holder, Movement, PublicationSubject
+from portal.services import phase_proposals, phases, publications, targets
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.factories import allowances
@@ -39,6 +40,7 @@ def test_each_row_names_its_object_and_leads_to_it(app: Flask, session: Session)
         dates = phases.dates_of(phases.rule_in_force(session, phase))
         later = phases.RuleDates(**{**vars(dates), "proposal_days": 7})
         phase_proposals.propose_rule(session, phase.id, later, reason="短くする", actor=officer)
+        publications.propose(session, phase.id, PublicationSubject.EMISSIONS, actor=officer)
     movement = session.scalars(select(Movement)).first()
     assert movement is not None
     viewer = Clerk(app, session, "viewer")
@@ -50,6 +52,7 @@ def test_each_row_names_its_object_and_leads_to_it(app: Flask, session: Session)
         f"/admin/report/details/?id={market.scheme.report().id}": company,
         f"/admin/account/details/?id={holder.account.id}": f"{holder.account.code}　{holder.account.name}",
         "/admin/phase_proposal/details/?id=1": "第2期",
+        "/admin/publication/details/?id=1": "第2期　検証済排出量",
     }
     known = {url: text for url, text in shown if url}
     assert {url: text in known.get(url, "") for url, text in wanted.items()} == dict.fromkeys(wanted, True)
@@ -96,6 +99,20 @@ def test_a_page_of_many_objects_costs_no_more_reads_than_one_of_few(app: Flask, 
 
 def test_whatever_an_event_is_about_is_a_table_of_ours_and_most_have_a_name() -> None:
     assert set(event_subjects.SUBJECTS) <= set(Base.metadata.tables)
-    assert set(event_subjects.SUBJECTS) - set(event_subjects._READ) == {"portal_state", "letter_batch"}
+    nameless = {"portal_state", "letter_batch", "book_check"}
+    assert set(event_subjects.SUBJECTS) - set(event_subjects._READ) == nameless
     for make_query, _words in event_subjects._READ.values():
         str(make_query())  # each can be built
+
+
+def test_facts_say_in_words_what_their_table_means_by_them(app: Flask) -> None:
+    def lines(table: str, **facts: object) -> list[tuple[str, str]]:
+        with app.test_request_context("/?lang=ja"):
+            return plain_lines(Event(subject_type=table, facts=facts))
+
+    assert lines("publication", number=2, kind="emissions") == [("期", "第2期"), ("種類", "検証済排出量")]
+    assert lines("factor_proposal", codes=["city_gas"]) == [("変わる行", "city_gas")]
+    assert lines("emissions_report", codes=["total"])[0][0] == "問題の種類"
+    frozen = lines("compliance_snapshot", status="missed", retired=7_000, missing=400)
+    assert [value for _word, value in frozen] == ["期限超過・未遵守", "7,000", "400"]
+    assert lines("reminder", due="2015-11-30", days=-1)[0] == ("期限", "2015年11月30日（月）")

@@ -84,6 +84,26 @@ def test_both_languages_name_the_same_figures() -> None:
     assert wrong == []
 
 
+class AnyFigure(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "1"
+
+
+def test_every_text_with_figures_and_every_text_of_a_page_can_be_written() -> None:
+    """A template writes figures into each text, so that a bare percent sign there is an error of the page."""
+    on_pages = {msgid for msgid, at in used().items() if any(one.startswith("templates/") for one in at)}
+    wrong = []
+    for name, msgid, text in pairs():
+        if not (PLACES.search(msgid) or msgid in on_pages):
+            continue
+        for words in (msgid, text):
+            try:
+                words % AnyFigure()
+            except (TypeError, ValueError) as error:
+                wrong.append((name, words, str(error)))
+    assert wrong == []
+
+
 def test_one_message_has_one_english_text() -> None:
     texts: dict[tuple[str, str], set[str]] = defaultdict(set)
     for _, catalogue in english():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask
@@ -173,6 +174,32 @@ def test_a_text_written_while_the_login_was_locked_is_there_after_unlocking(
         login_locks.unlock(session, user_id, reason="届いた", actor=boss, version=version)
     page = trader.client.get(log_in(trader.client, answer.location, login_id).location)
     assert values(page, "/registration/contact")["name"] == "直した 名前"
+
+
+def test_the_way_on_leads_to_a_page_of_this_portal_only(clerk: Clerk, app: Flask) -> None:
+    """A browser leaves tabs out of an address and takes a backslash for a slash."""
+    elsewhere = (
+        "//x.example/login",
+        "/\t/x.example/login",
+        "\t//x.example",
+        "/\\x.example",
+        "https://x.example",
+    )
+    for at in elsewhere:
+        answer = clerk.client.get("/login", query_string={"next": at})
+        assert answer.status_code == 400 if "\t" in at else answer.location == "/", at
+        with app.test_request_context("/login", query_string={"next": at}):
+            assert web_refill.page_asked_for() is None, at
+        if "\t" in at:
+            continue
+        guest = app.test_client()
+        typed = {"login_id": "officer", "password": make.PASSWORD}
+        door = f"/login?{urlencode({'next': at})}"
+        location = guest.post(door, data={**values(guest.get(door)), **typed}).headers.get("Location", "")
+        assert not urlsplit(location).netloc and "\\" not in location, at
+    for at in ("/admin/\r\nX: y", "/admin/\t"):
+        assert clerk.client.get("/login", query_string={"next": at}).status_code == 400
+    assert clerk.client.get("/login?next=/admin/letter/").location == "/admin/letter/"
 
 
 def test_what_was_kept_goes_after_its_hour(session: Session) -> None:

@@ -186,6 +186,10 @@ def test_a_large_difference_is_pointed_out_to_verifier_and_office_and_shown_to_t
     for text in (verifier, office, own):
         assert "第1版 → 第2版" in text
         assert "+20.6%" in text
+    # a number that no version can have is none
+    for number in (0, -1, 10**10, 10**30):
+        page = Visitor(app, names.v).get(f"/verification/{names.report}?against={number}")
+        assert page.status_code == 200 and "第1版 → 第2版" not in words(page), number
     assert "10%を超える増加" in verifier
     assert "10%を超える増加" in office
     assert "超える" not in own

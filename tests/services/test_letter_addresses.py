@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -28,7 +28,9 @@ from portal.permissions import Role
 from portal.services import contacts, letter_addresses, letters, records, registration, verifiers
 from portal.services.audit import EventTag
 from portal.services.contacts import ContactData
+from portal.services.transaction import one_transaction
 from tests.factories import registration as make
+from tests.services.test_races import at_once
 
 DAY = date(2013, 10, 8)
 WHY = {"learnt_by": "telephone", "reason": "10月8日に担当者へ電話して確かめた。"}
@@ -247,6 +249,24 @@ def test_a_second_press_does_nothing_more_and_the_slower_clerk_is_told(session: 
     assert len(session.scalars(events).all()) == 1
     with pytest.raises(Stale):
         letter_addresses.correct(session, letter.id, to.data, **WHY, actor=other, basis=to.basis)
+
+
+def test_one_key_pressed_three_times_at_once_corrects_once(engine: Engine, session: Session) -> None:
+    with one_transaction(session):
+        officer = make.office(session)
+        letter = come_back(session, make.accepted(session, make.trader_data(), actor=officer).letter, officer)
+        new = replace(registered(session, letter), department="環境部")
+        basis = letter_addresses.addressee_of(session, letter).basis
+    letter_id, version, officer_id = letter.id, letter.version, officer.id
+    session.rollback()
+
+    def press(own: Session) -> object:
+        who, page = own.get_one(User, officer_id), {"version": version, "basis": basis, "key": "k" * 20}
+        return letter_addresses.correct(own, letter_id, new, **WHY, actor=who, **page).id  # type: ignore[arg-type]
+
+    assert at_once(engine, [press] * 3) == [letter_id] * 3
+    tag = Event.tag == EventTag.LETTER_ADDRESS_CORRECTED.value
+    assert session.scalar(select(func.count(Event.id)).where(tag)) == 1
 
 
 def test_only_the_office_readdresses(session: Session) -> None:

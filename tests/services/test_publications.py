@@ -219,6 +219,20 @@ def test_two_approvers_at_once_release_once(
     assert len(mails(session, "publication_released")) == 1
 
 
+def test_one_key_pressed_three_times_at_once_proposes_once(
+    engine: Engine, session: Session, market: allowances.Market
+) -> None:
+    phase_id, officer_id = market.holder.phase_id, market.officer.id
+    session.rollback()
+
+    def press(own: Session) -> object:
+        who = own.get_one(User, officer_id)
+        return publications.propose(own, phase_id, EMISSIONS, actor=who, key="one-page-of-the-officer").id
+
+    assert len(set(at_once(engine, [press] * 3))) == 1
+    assert session.scalar(select(func.count(Publication.id))) == 1
+
+
 #: state → act → who may; every other combination changes nothing (domain §2: another person, an approver)
 MAY: dict[PublicationState, dict[str, set[Role]]] = {
     S.PROPOSED: {"release": {Role.APPROVER}, "withdraw": {Role.OFFICER, Role.APPROVER}},
