@@ -195,7 +195,7 @@ def balance() -> Any:
         units=[(str(one.id), unit_name(one)) for one, _row in unit_classes(session, account)],
         ways=[("in", _("増えたもの")), ("out", _("減ったもの"))],
         history=past,
-        most=statements.COUNTED,
+        most=statements.COUNTED_ON_A_PAGE,
         kind_words=kind_words,
         other_words=other_words,
         kept=kept,

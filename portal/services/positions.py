@@ -127,7 +127,10 @@ def usable_class(session: Session, account: Account) -> int | None:
 
 
 def balances(session: Session, account: Account, day: date) -> list[ClassBalance]:
-    """What the account held at the end of ``day``, by unit class: JAA by phase, then jVER."""
+    """What the account held at the end of ``day``, by unit class: JAA by phase, then jVER.
+
+    Every class it ever held is there, with 0 if need be.
+    """
     rows = session.execute(
         select(UnitClass, Holding.quantity)
         .join(Holding, Holding.unit_class_id == UnitClass.id)
@@ -136,10 +139,6 @@ def balances(session: Session, account: Account, day: date) -> list[ClassBalance
         .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
     ).all()
     later = _moved_after(session, account, day) if day < clock.today() else {}
-    if later:
-        # a class that came only later did not stand there yet
-        first = _first_days(session, account, day)
-        rows = [row for row in rows if row[0].id in first]
     return [ClassBalance(one, quantity - later.get(one.id, 0)) for one, quantity in rows]
 
 
@@ -152,18 +151,6 @@ def _moved_after(session: Session, account: Account, day: date) -> dict[int, int
         .group_by(LedgerEntry.unit_class_id)
     )
     return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
-
-
-def _first_days(session: Session, account: Account, day: date) -> set[int]:
-    """The unit classes that had an entry by the end of ``day``."""
-    return set(
-        session.scalars(
-            select(LedgerEntry.unit_class_id)
-            .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-            .where(LedgerEntry.account_id == account.id, LedgerTransaction.posted_at < clock.end_of_day(day))
-            .distinct()
-        )
-    )
 
 
 def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:

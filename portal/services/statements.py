@@ -10,7 +10,7 @@ and a page is found by the number of its neighbour: the newest pages cost the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -34,8 +34,8 @@ from portal.models import (
 from portal.services.numbers import search_key
 
 PER_PAGE = 20
-#: lines are counted up to here; beyond, "more than so many" is said
-COUNTED = 10_000
+#: lines are counted up to here, for files and on a page; beyond, "more than so many" is said
+COUNTED, COUNTED_ON_A_PAGE = 10_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Page:
 class Slice:
     """Lines of a history between two neighbours, newest first; the cursors are entry numbers.
 
-    ``total`` is counted up to :data:`COUNTED` + 1; ``None``: there is nothing newer, or older.
+    ``total`` is counted up to :data:`COUNTED_ON_A_PAGE` + 1; ``None``: there is nothing newer, or older.
     """
 
     lines: list[Line]
@@ -118,8 +118,30 @@ class Slice:
     older: int | None
 
 
-def _lines(account: Account, since_id: int) -> tuple[Select[Any], Any]:
-    """The select of an account's entries from ``since_id`` on, each with the balance after it."""
+def _standing(session: Session, account: Account, last: int) -> dict[int, int]:
+    """What stood after the entry ``last``, by unit class: counted back from what is held now."""
+    later = aliased(LedgerEntry)
+    after = (
+        select(func.coalesce(func.sum(later.quantity), 0))
+        .where(
+            later.account_id == Holding.account_id,
+            later.unit_class_id == Holding.unit_class_id,
+            later.id > last,
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Holding.unit_class_id, Holding.quantity - after).where(Holding.account_id == account.id)
+    )
+    return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
+
+
+def _lines(account: Account, classes: Collection[int], first: int, last: int) -> tuple[Select[Any], Any]:
+    """The select of an account's entries ``first`` to ``last``, each with the sum of those after it.
+
+    With what stood after ``last`` that gives the balance; neither ever changes again. ``classes``: all that
+    the account ever held, so that the index leads to the place.
+    """
     newer = func.sum(LedgerEntry.quantity).over(
         partition_by=LedgerEntry.unit_class_id, order_by=LedgerEntry.id.desc(), rows=(None, -1)
     )
@@ -129,14 +151,13 @@ def _lines(account: Account, since_id: int) -> tuple[Select[Any], Any]:
             LedgerEntry.transaction_id,
             LedgerEntry.unit_class_id,
             LedgerEntry.quantity,
-            (Holding.quantity - func.coalesce(newer, 0)).label("balance"),
+            func.coalesce(newer, 0).label("newer"),
         )
-        .join(
-            Holding,
-            (Holding.account_id == LedgerEntry.account_id)
-            & (Holding.unit_class_id == LedgerEntry.unit_class_id),
+        .where(
+            LedgerEntry.account_id == account.id,
+            LedgerEntry.unit_class_id.in_(classes),
+            LedgerEntry.id.between(first, last),
         )
-        .where(LedgerEntry.account_id == account.id, LedgerEntry.id >= since_id)
         .subquery("line")
     )
     other = aliased(Account, name="other")
@@ -148,7 +169,7 @@ def _lines(account: Account, since_id: int) -> tuple[Select[Any], Any]:
             LedgerTransaction.posted_at,
             LedgerTransaction.kind,
             inner.c.quantity,
-            inner.c.balance,
+            inner.c.newer,
             UnitClass,
             other.id,
             other.name,
@@ -205,21 +226,11 @@ def _ids(
     order = LedgerEntry.id.asc() if after is not None else LedgerEntry.id.desc()
     parts = []
     for unit_class_id in wanted:
-        other = aliased(Account)
-        query = (
-            select(LedgerEntry.id)
-            .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-            .join(Movement, Movement.id == LedgerTransaction.movement_id)
-            .join(
-                other,
-                other.id == case((LedgerEntry.quantity < 0, Movement.target_id), else_=Movement.source_id),
-            )
-            .where(
-                LedgerEntry.account_id == account.id,
-                LedgerEntry.unit_class_id == unit_class_id,
-                *_conditions(filters, other),
-            )
+        query = select(LedgerEntry.id).where(
+            LedgerEntry.account_id == account.id, LedgerEntry.unit_class_id == unit_class_id
         )
+        if filters != Filters(unit_class_id=filters.unit_class_id):
+            query = _narrowed(query, filters)
         if before is not None:
             query = query.where(LedgerEntry.id < before)
         if after is not None:
@@ -230,9 +241,20 @@ def _ids(
     return select(column).order_by(column.asc() if after is not None else column.desc()).limit(most)
 
 
-def counted(session: Session, account: Account, filters: Filters) -> int:
-    """How many lines there are, counted up to :data:`COUNTED` + 1."""
-    query = _ids(session, account, filters, most=COUNTED + 1)
+def _narrowed(query: Select[int], filters: Filters) -> Select[int]:
+    other = aliased(Account)
+    other_id = case((LedgerEntry.quantity < 0, Movement.target_id), else_=Movement.source_id)
+    return (
+        query.join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .join(Movement, Movement.id == LedgerTransaction.movement_id)
+        .join(other, other.id == other_id)
+        .where(*_conditions(filters, other))
+    )
+
+
+def counted(session: Session, account: Account, filters: Filters, *, most: int = COUNTED) -> int:
+    """How many lines there are, counted up to ``most`` + 1."""
+    query = _ids(session, account, filters, most=most + 1)
     if query is None:
         return 0
     return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
@@ -260,7 +282,7 @@ def look_back(
     newer, older = (more, True) if after is not None else (before is not None, more)
     return Slice(
         [lines[one] for one in ids],
-        counted(session, account, filters),
+        counted(session, account, filters, most=COUNTED_ON_A_PAGE),
         ids[0] if newer and ids else None,
         ids[-1] if older and ids else None,
     )
@@ -283,22 +305,25 @@ def all_lines(session: Session, account: Account, filters: Filters, *, most: int
     ids = _ids(session, account, filters, most=most)
     if ids is None:
         return
-    first = session.scalar(select(func.min(ids.subquery().c.id)))
-    query, inner = _lines(account, first or 0)
+    bounds = ids.subquery()
+    first, last = session.execute(select(func.min(bounds.c.id), func.max(bounds.c.id))).one()
+    if first is None:
+        return
+    late, stood = _late_from(session, account), _standing(session, account, last)
+    query, inner = _lines(account, stood, first, last)
     query = query.where(inner.c.id.in_(select(ids.subquery().c.id))).order_by(inner.c.id.desc())
-    late = _late_from(session, account)
     for row in session.execute(query.execution_options(yield_per=500)):
-        yield _line(row, account, late)
+        yield _line(row, account, late, stood)
 
 
 def lines_by_id(session: Session, account: Account, entry_ids: list[int]) -> dict[int, Line]:
     """The lines of some entries, by entry id (for a time line that was paged elsewhere)."""
     if not entry_ids:
         return {}
-    query, inner = _lines(account, min(entry_ids))
-    late = _late_from(session, account)
+    late, stood = _late_from(session, account), _standing(session, account, max(entry_ids))
+    query, inner = _lines(account, stood, min(entry_ids), max(entry_ids))
     rows = session.execute(query.where(inner.c.id.in_(entry_ids)))
-    return {row[0]: _line(row, account, late) for row in rows}
+    return {row[0]: _line(row, account, late, stood) for row in rows}
 
 
 def retirement_deadline(session: Session, account: Account) -> date | None:
@@ -317,15 +342,15 @@ def _late_from(session: Session, account: Account) -> datetime | None:
     return clock.end_of_day(deadline) if deadline is not None else None
 
 
-def _line(row: Any, account: Account, late: datetime | None) -> Line:
-    entry, number, at, kind, quantity, balance, unit_class, other, name, whose, note, source, reverses = row
+def _line(row: Any, account: Account, late: datetime | None, stood: dict[int, int]) -> Line:
+    entry, number, at, kind, quantity, newer, unit_class, other, name, whose, note, source, reverses = row
     return Line(
         entry_id=entry,
         transaction_id=number,
         at=at,
         kind=kind,
         quantity=int(quantity),
-        balance=int(balance),
+        balance=stood[unit_class.id] - int(newer),
         unit_class=unit_class,
         other_number=other,
         other_name=name,
