@@ -14,6 +14,8 @@ _Place = Callable[[int], float]
 
 #: the part of the width that bars may fill, so that the figure beside the longest bar has its place
 _BARS_WIDTH = 84
+#: the same when the longest bar is followed by the words of what is missing
+_WIDTH_BEFORE_WORDS = 72
 _SHARES_WIDTH = 80
 #: a bar wider than this carries its figure inside when something follows it
 _INSIDE_FROM = 14
@@ -107,7 +109,8 @@ def bars(rows: Sequence[BarRow], goal: int | None = None) -> BarChart:
         raise ValueError("a bar cannot be negative")
     largest = max([row.value + row.extra for row in rows] + [goal or 0, 1])
     step = axis_step(largest)
-    scale = Fraction(_BARS_WIDTH, largest)
+    worded = any(row.extra_label and row.value + row.extra == largest for row in rows)
+    scale = Fraction(_WIDTH_BEFORE_WORDS if worded else _BARS_WIDTH, largest)
     count = largest // step
 
     def at(value: int) -> float:

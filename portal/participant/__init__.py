@@ -22,6 +22,7 @@ MODULES = (
     "allowances",
     "movements",
     "receipts",
+    "account_statements",
     "profile",
     "consent",
     "directory",

@@ -13,17 +13,17 @@ from flask_babel import gettext as _
 from portal import clock
 from portal.extensions import db_session
 from portal.models import Account, AccountKind, MovementKind
-from portal.participant import pages
+from portal.participant import pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.permissions import Permission
-from portal.services import statements
-from portal.services.allowance_rules import may_give
-from portal.services.allowances import own_account
+from portal.services import positions, statements
+from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.positions import Position, Unusable
 from portal.services.statements import Filters, Line
 from portal.web import actor, requires
-from portal.web_text import label, number, unit_name
+from portal.web_text import day, label, number, unit_name
 
 #: lines that a file of the history holds at the most
 MOST_IN_A_FILE = 10_000
@@ -37,6 +37,7 @@ _KINDS = (
     MovementKind.CARRY_OVER,
     MovementKind.CORRECTION,
 )
+_KEPT = ("from", "to", "kind", "other", "unit", "way", "asof")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Stat:
     more: str
 
 
-def _day(text: str | None) -> date | None:
+def typed_day(text: str | None) -> date | None:
     """A day as a date input sends it, or as people type it; anything else narrows nothing."""
     plain = (text or "").strip().replace("/", "-")
     try:
@@ -61,18 +62,26 @@ def _day(text: str | None) -> date | None:
 def _filters() -> Filters:
     kind = request.args.get("kind", "")
     return Filters(
-        since=_day(request.args.get("from")),
-        until=_day(request.args.get("to")),
+        since=typed_day(request.args.get("from")),
+        until=typed_day(request.args.get("to")),
         kind=MovementKind(kind) if kind in [k.value for k in _KINDS] else None,
         other=request.args.get("other", "").strip()[:100],
+        unit_class_id=_number("unit"),
+        incoming={"in": True, "out": False}.get(request.args.get("way", "")),
     )
+
+
+def _number(name: str) -> int | None:
+    """A row's number in the address; anything else narrows nothing."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def kind_words(line: Line) -> str:
     """The kind of a line; a transfer says in which direction."""
     if line.kind is MovementKind.TRANSFER:
         return _("移転（受取）") if line.incoming else _("移転（送出）")
-    return label(line.kind)
+    return _("償却（期限後）") if line.late else label(line.kind)
 
 
 def other_words(line: Line) -> str:
@@ -91,19 +100,19 @@ def _reserve_why(figures: Figures) -> str:
     return " − ".join(number(part) for part in parts)
 
 
-def _stats(account: Account, figures: Figures | None, balances: list[statements.ClassBalance]) -> list[Stat]:
+def _stats(account: Account, figures: Figures | None, held: list[Position]) -> list[Stat]:
     """Balance, reserve, movable, retired; a trader has one balance for each unit class."""
     if figures is None:
         return [
             Stat(
-                _("残高（%(unit)s）", unit=unit_name(b.unit_class)),
-                b.quantity,
-                b.unit_class.unit_type.value,
-                "",
+                _("残高（%(unit)s）", unit=unit_name(one.unit_class)),
+                one.held,
+                one.unit_class.unit_type.value,
+                why_not_words(one),
             )
-            for b in balances
+            for one in held
         ]
-    parts = _("、").join(f"{unit_name(b.unit_class)} {number(b.quantity)}" for b in balances)
+    parts = _("、").join(f"{unit_name(one.unit_class)} {number(one.held)}" for one in held)
     need = _("排出量が承認されると、必要な量が決まります")
     if figures.target_emissions is not None:
         need = _(
@@ -115,20 +124,39 @@ def _stats(account: Account, figures: Figures | None, balances: list[statements.
     return [
         Stat(_("残高"), figures.held, "JAA", parts),
         Stat(_("コミットメントリザーブ量"), figures.reserve, "JAA", _reserve_why(figures)),
-        _movable(account, figures),
+        _movable(account, held),
         Stat(_("償却済量"), figures.retired, retired_unit, need),
     ]
 
 
-def _movable(account: Account, figures: Figures) -> Stat:
-    if not may_give(account.state):
-        return Stat(_("移転できる最大量"), 0, "JAA", _("口座が利用中でないため"))
-    return Stat(_("移転できる最大量"), figures.movable, "JAA", _("残高からリザーブ量を引いた量"))
+def own_jaa(account: Account, held: list[Position]) -> Position | None:
+    """The position of the JAA of a holder's own phase."""
+    phase_id = account.holder.phase_id if account.holder is not None else None
+    return next((one for one in held if phase_id and one.unit_class.phase_id == phase_id), None)
+
+
+def _movable(account: Account, held: list[Position]) -> Stat:
+    own = own_jaa(account, held)
+    more = _("残高からリザーブ量を引いた量")
+    if own is not None and own.promised:
+        more = _("残高から手続き中の量とリザーブ量を引いた量")
+    if own is not None and own.why_not is not None:
+        more = why_not_words(own)
+    return Stat(_("移転できる最大量"), own.movable if own is not None else 0, "JAA", more)
+
+
+def why_not_words(one: Position) -> str:
+    """Why units cannot be moved any more; nothing of those that can."""
+    if one.why_not is Unusable.PHASE_CLOSED:
+        return _("期が%(day)sに締められたため、使えません", day=day(one.closed_at))
+    if one.why_not is Unusable.WINDOW_OVER:
+        return _("使える期間が%(day)sで終わりました", day=day(one.until))
+    return _("口座が利用中でないため") if one.why_not is not None else ""
 
 
 def _kept() -> dict[str, Any]:
     """What narrows the history, for the addresses of its pages and files."""
-    return {k: v for k, v in request.args.items() if k in ("from", "to", "kind", "other", "asof") and v}
+    return {k: v for k, v in request.args.items() if k in _KEPT and v}
 
 
 @pages.get("/allowances")
@@ -138,10 +166,18 @@ def balance() -> Any:
     session = db_session()
     account = own_account(session, actor())
     today = clock.today()
-    asof = min(_day(request.args.get("asof")) or today, today)
+    asof = min(typed_day(request.args.get("asof")) or today, today)
     filters = _filters()
-    page = statements.history(session, account, filters, request.args.get("page", 1, type=int))
-    figures = statements.figures_as_of(session, account.holder, asof) if account.holder is not None else None
+    past = statements.look_back(session, account, filters, before=_number("before"), after=_number("after"))
+    holder = account.holder
+    figures = positions.figures_as_of(session, holder, asof) if holder is not None else None
+    held = positions.positions(session, account, figures, asof)
+    own = own_jaa(account, held)
+    chart, summary = (
+        pictures.of_account(figures, own.movable if own is not None else 0)
+        if figures is not None
+        else pictures.of_classes(held)
+    )
     kept = _kept()
     return render_template(
         "participant/allowances/balance.html",
@@ -149,17 +185,30 @@ def balance() -> Any:
         notice=notice_of(account),
         asof=asof,
         today=today,
-        stats=_stats(account, figures, statements.balances(session, account, asof)),
-        figures=figures,
+        stats=_stats(account, figures, held),
+        held=held,
+        chart=chart,
+        summary=summary,
+        why_not_words=why_not_words,
         filters=filters,
         kinds=[(kind.value, label(kind)) for kind in _KINDS],
-        history=page,
+        units=[(str(one.id), unit_name(one)) for one, _row in unit_classes(session, account)],
+        ways=[("in", _("増えたもの")), ("out", _("減ったもの"))],
+        history=past,
+        most=statements.COUNTED_ON_A_PAGE,
         kind_words=kind_words,
         other_words=other_words,
-        narrowed=bool(filters.since or filters.until or filters.kind or filters.other),
         kept=kept,
-        page_url=lambda n: url_for("participant.balance", **{**kept, "page": n}) + "#history",
+        newer=_page(kept, after=past.newer),
+        older=_page(kept, before=past.older),
     )
+
+
+def _page(kept: dict[str, Any], **neighbour: int | None) -> str:
+    """The address of the neighbouring page of the history; nothing if there is none."""
+    if None in neighbour.values():
+        return ""
+    return url_for("participant.balance", **{**kept, **neighbour}) + "#history"
 
 
 @pages.get("/allowances/history.<any(csv, xlsx):file>")
@@ -168,7 +217,7 @@ def history_file(file: str) -> Any:
     """The narrowed history as a file, written while the reader waits: so it has its bounds."""
     session = db_session()
     account = own_account(session, actor())
-    if statements.history(session, account, _filters()).total > MOST_IN_A_FILE:
+    if statements.counted(session, account, _filters()) > MOST_IN_A_FILE:
         most = number(MOST_IN_A_FILE)
         flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
         return redirect(url_for("participant.balance", **_kept()) + "#history")

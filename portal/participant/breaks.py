@@ -8,9 +8,10 @@ from markupsafe import Markup, escape
 
 from portal.participant import pages
 
-#: a figure with its unit; a date of either language with its weekday; an account number
+#: a figure with its unit, and the word that so much is left; a date of either language with its weekday;
+#: an account number
 _WHOLE = re.compile(
-    r"[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
+    r"(?:\u3042\u3068)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
     r"|[0-9]{4}\D[0-9]{1,2}\D[0-9]{1,2}\D\W\w\W"
     r"|AST-[0-9]+"
     r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"

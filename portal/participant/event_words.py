@@ -99,6 +99,8 @@ def _of_line(line: Line) -> Told | None:
     text = _MOVEMENT.get((line.kind, line.incoming))
     if text is None:
         return None
+    if line.late:
+        text = _l("%(amount)sを償却しました（期限後の償却）。")
     amount = f"{number(abs(line.quantity))} {line.unit_class.unit_type.value}"
     sentence = str(text) % {"amount": amount, "code": line.other_code, "name": line.other_name}
     return Told(line.at, sentence, url_for("participant.receipt", code=line.code), _("受領書を見る"))

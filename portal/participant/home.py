@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal import clock
 from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
-from portal.participant import pages
+from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
 from portal.participant.standing import compliance_standing, deadlines, report_standing
 from portal.permissions import Permission, Role, may
-from portal.services import phases, statements, timeline
+from portal.services import deadline, phases, positions, statements, timeline
 from portal.services.allowances import own_account
-from portal.services.compliance import Figures, status
+from portal.services.compliance import Compliance, status
 from portal.services.figures import figures_of
 from portal.services.statements import Filters
 from portal.web import actor, requires
-from portal.web_charts import BarChart, BarRow, bars
-from portal.web_text import number
 
 _LATEST = 5
+_LATEST_MOVEMENTS = 10
 
 
 @pages.get("/home")
@@ -67,7 +66,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
     session, today = db_session(), clock.today()
     figures, rule = figures_of(session, holder), phases.rule_in_force(session, holder.phase)
     state = status(figures, clock.now())
-    chart, summary = _picture(figures)
+    chart, summary = pictures.of_holder(figures)
+    frozen = deadline.frozen_of(session, holder.id)
     missing = figures.missing or 0
     return render_template(
         "participant/homes/holder.html",
@@ -75,9 +75,14 @@ def _holder_home(user: User, holder: Holder) -> Any:
         notice=notice_of(holder.account),
         figures=figures,
         standing=compliance_standing(holder, figures, state, rule, today),
+        state=state,
+        outlook=outlooks.asked(figures),
+        frozen=frozen,
+        frozen_day=clock.in_tokyo(frozen.deadline_at - timedelta(seconds=1)).date() if frozen else None,
+        frozen_state=Compliance(frozen.status) if frozen is not None else None,
         base=_report(holder, Period.BASE),
         target=_report(holder, Period.TARGET),
-        issued_at=statements.issued_at(session, holder.account),
+        issued_at=positions.issued_at(session, holder.account),
         chart=chart,
         summary=summary,
         today=today,
@@ -111,40 +116,12 @@ def _trader_home(user: User) -> Any:
         "participant/homes/trader.html",
         account=account,
         notice=notice_of(account),
-        balances=statements.balances(session, account, today),
-        history=statements.history(session, account, Filters()),
+        balances=positions.balances(session, account, today),
+        history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS),
         kind_words=kind_words,
         other_words=other_words,
         today=today,
     )
-
-
-def _picture(figures: Figures) -> tuple[BarChart | None, str]:
-    """The figures on one axis, and the same in words."""
-    missing = figures.missing or 0
-    wanted = [
-        (_("基準年度排出量"), figures.base_emissions, "base", 0),
-        (_("JAA発行量"), figures.issued or None, "issued", 0),
-        (_("削減目標年度排出量"), figures.target_emissions, "fact", 0),
-        (_("償却済量"), figures.retired if figures.issued or figures.retired else None, "done", missing),
-        (_("残高"), figures.held if figures.issued or figures.held else None, "held", 0),
-        (_("リザーブ量"), figures.reserve if figures.issued else None, "rest", 0),
-    ]
-    rows = [
-        BarRow(name, value, fill, extra, _("あと%(n)s", n=number(extra)) if extra else "")
-        for name, value, fill, extra in wanted
-        if value is not None
-    ]
-    if not rows:
-        return None, ""
-    words = _("、").join(
-        _("%(name)s%(n)s", name=row.label, n=number(row.value))
-        if not row.extra
-        else _("%(name)s%(n)sとあと%(more)s", name=row.label, n=number(row.value), more=number(row.extra))
-        for row in rows
-    )
-    goal = figures.target_emissions
-    return bars(rows, goal), _("%(figures)s。数値は表と同じです。", figures=words)
 
 
 @pages.get("/events")

@@ -2,31 +2,41 @@
 
 The pages only carry what was typed; every rule is ``services/allowances`` and is asked again under
 lock when the movement is made. The form's key gives a second press the first receipt.
+
+What passed every rule waits in the reader's own session under the form's key, so that confirmation and
+receipt are pages of their own address: going back from a receipt sends nothing again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import jsonify, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
+from portal import clock
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
-from portal.models import MovementKind, UnitClass, UnitType
+from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.permissions import Permission
-from portal.services import allowances, once
+from portal.services import account_lookup, allowances, once, positions, statements
 from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
 from portal.web_login import prove
-from portal.web_text import number, unit_name
+from portal.web_refill import shown
+from portal.web_text import label, number, unit_name
+
+#: where the session keeps what waits to be confirmed, and how many of them at the most
+_WAITING, _MOST_WAITING = "movements", 3
 
 
 class MovementForm(PageForm):
@@ -60,6 +70,7 @@ class View:
     missing: int | None
     show_voluntary: bool
     sure: bool  # the typed quantity and account pass every rule
+    late: date | None  # the deadline, when it is over
 
 
 def _request(act: Act, form: MovementForm) -> allowances.Request:
@@ -98,6 +109,22 @@ def _look(act: Act, form: MovementForm) -> Draft:
     return plan
 
 
+def _deadline_over(act: Act, plan: Draft) -> date | None:
+    """The deadline, if this is a retirement after it: possible, but it meets no target."""
+    if act.kind is not MovementKind.RETIRE:
+        return None
+    deadline = statements.retirement_deadline(db_session(), plan.source)
+    return deadline if deadline is not None and clock.today() > deadline else None
+
+
+def _asked_too_often(act: Act, form: MovementForm) -> Problem | None:
+    """Names are counted wherever they are shown, so that no page walks the register."""
+    text = str(form.account.data or "")
+    if act.kind is not MovementKind.TRANSFER or not text:
+        return None
+    return carry_out(lambda: account_lookup.count(db_session(), text, actor=actor()))
+
+
 def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
     """Every reason at its field; what belongs to no field goes to the banner."""
     for problem, text in zip(problems, texts(problems), strict=True):
@@ -120,6 +147,7 @@ def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) ->
         missing=plan.missing if act.kind is MovementKind.RETIRE else None,
         show_voluntary=act.kind is MovementKind.RETIRE and (more or bool(form.voluntary.data)),
         sure=not plan.problems,
+        late=_deadline_over(act, plan),
     )
     form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
     form.unit.label.text = str(act.units)
@@ -146,6 +174,7 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
         amount=amount,
         unit=unit,
         unit_name=unit_name(plan.unit_class),
+        late=_deadline_over(act, plan),
     )
     return page, status
 
@@ -153,18 +182,21 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
 def _input(act: Act) -> Any:
     form = MovementForm()
     if request.method == "GET":
-        if not may_give(allowances.own_account(db_session(), actor()).state):
+        account = allowances.own_account(db_session(), actor())
+        if not may_give(account.state):
             # why not stands on that page; what is sent all the same is the service's to refuse
             return redirect(url_for("participant.balance"))
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
+        form.unit.data = _first_unit(account)
         return _show_input(act, form, _look(act, form))
     form.key.data = form.key.data or once.new_key()
+    paused = _asked_too_often(act, form)
+    if paused is not None:
+        return _show_paused(act, form, paused)
     plan = _look(act, form)
-    fill = request.form.get("fill")
-    if fill in ("max", "missing"):
-        form.quantity.data = number(plan.movable if fill == "max" else plan.missing or 0)
-        return _show_input(act, form, _look(act, form))
+    if (fill := request.form.get("fill")) in ("max", "missing"):
+        return _filled(act, form, plan, str(fill))
     if "look" in request.form:
         if request.form["look"] == "name":
             _put(form, tuple(p for p in plan.problems if p.field == "account"))
@@ -174,17 +206,90 @@ def _input(act: Act) -> Any:
     if plan.problems:
         _put(form, plan.problems)
         return _show_input(act, form, plan, 422)
-    return _show_confirm(act, ConfirmForm(), plan)
+    _wait(act, form, plan)
+    return redirect(url_for(act.confirm_endpoint, key=form.key.data))
+
+
+def _first_unit(account: Account) -> str:
+    """What a movement begins with: a trader's first units that may still move; a holder's own JAA."""
+    if account.holder_id is not None:
+        return ""
+    found = positions.usable_class(db_session(), account)
+    return str(found) if found is not None else ""
+
+
+def _filled(act: Act, form: MovementForm, plan: Draft, fill: str) -> Any:
+    """A button wrote the quantity; what is still to retire is known only with an approved figure."""
+    if fill == "missing" and plan.missing is None:
+        _put(form, (Problem(Refusal.EXACT_NEEDS_FIGURE, "quantity"),))
+        return _show_input(act, form, plan, 422)
+    form.quantity.data = number(plan.movable if fill == "max" else plan.missing)
+    return _show_input(act, form, _look(act, form))
+
+
+def _show_paused(act: Act, form: MovementForm, problem: Problem) -> Any:
+    """The input as it was typed, without a name."""
+    typed, form.account.data = form.account.data, ""
+    plan = _look(act, form)
+    form.account.data = typed
+    _put(form, (problem,))
+    return _show_input(act, form, plan, 429)
+
+
+def _wait(act: Act, form: MovementForm, plan: Draft) -> None:
+    """Keep what is to be confirmed in the session."""
+    if len(str(form.key.data)) > 64:
+        form.key.data = once.new_key()
+    what = {
+        "act": act.slug,
+        "unit": str(plan.unit_class.id),
+        "quantity": number(plan.quantity),
+        "account": plan.target.code if plan.target is not None else "",
+        "note": plan.note,
+        "voluntary": plan.voluntary,
+    }
+    _remember(str(form.key.data), what)
+
+
+def _remember(key: str, what: Any) -> None:
+    """Only the newest few: the session is a cookie."""
+    rest = [one for one in session.get(_WAITING, {}).items() if one[0] != key]
+    session[_WAITING] = dict([*rest, (key, what)][-_MOST_WAITING:])
+
+
+def _ask(act: Act) -> Any:
+    """The page of the question: what waits under the key of its address, or was typed before a late login."""
+    key = request.args.get("key", "")
+    waiting = session.get(_WAITING, {}).get(key)
+    if isinstance(waiting, str):
+        return redirect(url_for("participant.receipt", code=waiting))
+    if waiting is not None and waiting["act"] == act.slug:
+        form = ConfirmForm(None, **{**waiting, "key": key})
+    elif typed := shown():
+        form = ConfirmForm(typed)
+    else:
+        return redirect(url_for(act.endpoint))
+    paused = _asked_too_often(act, form)
+    if paused is not None:
+        return _show_paused(act, form, paused)
+    plan = _look(act, form)
+    if plan.problems:
+        _put(form, plan.problems)
+        return _show_input(act, form, plan, 422)
+    return _show_confirm(act, form, plan)
 
 
 def _confirm(act: Act) -> Any:
     if request.method == "GET":
-        return redirect(url_for(act.endpoint))
+        return _ask(act)
     form = ConfirmForm()
     password, key = str(form.password.data or ""), str(form.key.data or "")
     wanted = _request(act, form)
     problem = prove(password, "password") if password else Problem(Refusal.REQUIRED, "password")
     if problem is not None:
+        paused = _asked_too_often(act, form)
+        if paused is not None:
+            return _show_paused(act, form, paused)
         plan = _look(act, form)
         if plan.problems:
             _put(form, plan.problems)
@@ -198,6 +303,8 @@ def _confirm(act: Act) -> Any:
         _put(form, error.problems)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
         return _show_input(act, form, plan, 422)
+    # whoever goes back to the question finds its receipt
+    _remember(key, code)
     done(str(act.done) % {"amount": amount})
     return redirect(url_for("participant.receipt", code=code))
 
@@ -207,6 +314,26 @@ def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
     assert movement.transaction is not None
     unit = movement.unit_class.unit_type.value
     return movement.transaction.code, f"{number(movement.quantity)} {unit}"
+
+
+@pages.get("/allowances/account-name")
+@requires(Permission.ALLOWANCE_TRANSFER)
+def account_name() -> Any:
+    """The name behind ``?number=AST-1012``, for the script beside the field; the button says the same."""
+    text = request.args.get("number", "")[:60]
+    paused = carry_out(lambda: account_lookup.count(db_session(), text, actor=actor()))
+    if paused is not None:
+        return jsonify(tone="bad", name="", text=texts((paused,))[0]), 429
+    answer = account_lookup.look(db_session(), text, actor=actor())
+    if answer.problems or answer.account is None:
+        return jsonify(tone="bad", name="", text=" ".join(texts(answer.problems)))
+    return jsonify(tone="ok", name=answer.account.name, text=told(answer.account))
+
+
+def told(account: Account) -> str:
+    """What is said beside the name of an account that may receive."""
+    kind, state = label(account.kind), label(account.state)
+    return _("%(kind)s・%(state)s。取引先の名前と一致するか、お確かめください。", kind=kind, state=state)
 
 
 @pages.route("/allowances/transfer", methods=["GET", "POST"])

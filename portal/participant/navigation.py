@@ -20,7 +20,7 @@ _SUBJECTS: tuple[tuple[Any, str, Permission, tuple[str, ...]], ...] = (
         _l("排出枠"),
         "balance",
         Permission.ALLOWANCE_OWN_VIEW,
-        ("balance", "history", "transfer", "retire", "cancel", "offset", "receipt", "banking"),
+        ("balance", "history", "transfer", "retire", "cancel", "offset", "receipt", "banking", "account_"),
     ),
     (_l("担当者リスト"), "directory", Permission.DIRECTORY_VIEW, ("directory",)),
     (_l("登録情報"), "registration", Permission.SIGNED_IN, ("registration",)),

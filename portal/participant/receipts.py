@@ -1,42 +1,54 @@
-"""The receipt of a movement: what it was, in words and figures; it prints on one sheet."""
+"""The receipt of a movement: what it was, in words and figures, on the page and as a PDF."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
-from flask import render_template
+from flask import render_template, send_file
+from flask_babel import gettext as _
 
 from portal.extensions import db_session
-from portal.models import Account, AccountKind
-from portal.participant import pages
+from portal.participant import pages, paper_words
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
-from portal.services import allowances, statements
+from portal.services import allowances, papers, receipts
 from portal.services.allowance_rules import may_give
+from portal.services.receipts import Receipt
 from portal.web import actor, requires
-from portal.web_text import label, unit_name
+from portal.web_text import unit_name
 
 
-def _words(account: Account) -> str:
-    """Its name; the scheme's own accounts in the reader's language."""
-    own = account.kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
-    return account.name if own else label(account.kind)
+def _slip(code: str) -> tuple[Receipt, str]:
+    """(the reader's receipt of ``T-000214``, its title)."""
+    session = db_session()
+    account = allowances.own_account(session, actor())
+    slip = receipts.receipt(session, account, code, actor=actor())
+    act = ACTS.get(slip.transaction.kind) if slip.outgoing else None
+    return slip, str(act.receipt) if act is not None else _("取引の記録")
 
 
 @pages.get("/allowances/receipt/<code>")
 @requires(Permission.ALLOWANCE_OWN_VIEW)
 def receipt(code: str) -> Any:
     """The receipt of ``T-000214`` for whoever's account moved."""
-    session = db_session()
-    account = allowances.own_account(session, actor())
-    slip = statements.receipt(session, account, code, actor=actor())
-    act = ACTS.get(slip.transaction.kind) if slip.outgoing else None
+    slip, title = _slip(code)
     return render_template(
         "participant/allowances/receipt.html",
         slip=slip,
-        title=act.receipt if act is not None else None,
-        account_words=_words,
-        moves=may_give(account.state),
+        title=title,
+        account_words=paper_words.account_words,
+        moves=may_give(slip.account.state),
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),
     )
+
+
+@pages.get("/allowances/receipt/<code>/pdf")
+@requires(Permission.ALLOWANCE_OWN_VIEW)
+def receipt_pdf(code: str) -> Any:
+    """The same on one A4 sheet."""
+    slip, title = _slip(code)
+    pdf = papers.render(paper_words.of_receipt(slip, title))
+    name = f"{slip.account.code}_{title}_{slip.transaction.code}.pdf"
+    return send_file(io.BytesIO(pdf), mimetype="application/pdf", as_attachment=True, download_name=name)

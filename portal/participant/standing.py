@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from flask import url_for
@@ -139,6 +139,11 @@ def compliance_standing(
         reports = report_standing(holder, rule, today)
         if reports.left is not None or reports.look in ("short", "missed"):
             return reports
+    if state is Compliance.MET:
+        # the target is met; a report may still be the reader's to hand in
+        reports = report_standing(holder, rule, today)
+        if reports.look in ("short", "missed"):
+            return replace(reports, text=(_("目標は達成しています。"), *reports.text))
     left = days_left(figures.deadline, today)
     buttons: list[tuple[str, str]] = []
     if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing and may_give(holder.account.state):
@@ -181,7 +186,8 @@ def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str
 
 def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tuple[str, ...]:
     if state is Compliance.MISSED:
-        return (_("今後の手続きは、事務局からご連絡します。"),)
+        more = _("いまからの償却は、期限後の償却として記録され、期限までの目標遵守にはなりません。")
+        return (_("今後の手続きは、事務局からご連絡します。"), *((more,) if figures.missing else ()))
     if state is Compliance.UNCONFIRMED:
         return (_("償却期限は%(day)sです。その前でも償却できます。", day=day(figures.deadline)),)
     found = [
@@ -199,6 +205,14 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tup
             values["n"] = number(figures.to_buy)
             found.append(
                 _("口座の残高は%(held)s JAAで、%(n)s JAA足りません。期限までに購入してください。", **values)
+            )
+        elif figures.available < (figures.missing or 0):
+            values["jver"] = number(figures.held_jver)
+            found.append(
+                _(
+                    "口座のJAA %(held)sとjVER %(jver)sのうち、あと%(n)sを償却すると、目標遵守となります。",
+                    **values,
+                )
             )
         elif figures.available == figures.missing:
             found.append(

@@ -157,4 +157,12 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "削減目標年度の排出量が確定していないため、必要な量を計算できません。数量を入力してください。",
         "The target-year emissions are not confirmed, so the exact amount is unknown. Give a quantity.",
     ),
+    Refusal.LOOKUPS_PAUSED: (
+        "短い時間に多くの口座番号が調べられました。{minutes}分ほど待ってから、もう一度お試しください。",
+        "Many account numbers were looked up in a short time. Wait about {minutes} min and try again.",
+    ),
+    Refusal.STATEMENT_TOO_LONG: (
+        "この期間の移動は{most}件を超えています。期間を短くしてください。",
+        "There are more than {most} movements in this span. Choose a shorter one.",
+    ),
 }

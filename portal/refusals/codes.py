@@ -190,3 +190,5 @@ class Refusal(StrEnum):
     ADDRESS_BY_APPLICATION = auto()
     ANSWER_BY_PAST = auto()
     ANSWER_BY_FAR = auto()
+    LOOKUPS_PAUSED = auto()
+    STATEMENT_TOO_LONG = auto()

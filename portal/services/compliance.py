@@ -5,7 +5,7 @@ All quantities are whole units (1 unit = 1 t-CO2) or whole t-CO2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -87,7 +87,8 @@ class Figures:
         """How many units are lacking even if everything held is retired."""
         if self.missing is None:
             return None
-        return max(0, self.missing - self.available - self.held_jver)
+        jver = self.held_jver if self.rule.jver_counts_for_compliance else 0
+        return max(0, self.missing - self.available - jver)
 
 
 def reserve(figures: Figures) -> int:
@@ -117,6 +118,31 @@ def status(figures: Figures, at: datetime) -> Compliance:
     if at >= clock.end_of_day(figures.deadline):
         return Compliance.MISSED
     return Compliance.UNCONFIRMED if figures.target_emissions is None else Compliance.SHORT
+
+
+def what_if(
+    figures: Figures, at: datetime, *, retire: int = 0, retire_jver: int = 0, buy: int = 0
+) -> Figures:
+    """The figures after buying ``buy`` JAA of the own phase and then retiring, at the moment ``at``.
+
+    Nothing is judged: what is retired beyond what is held leaves ``held`` below zero, which
+    :func:`lacking` names. Doing it in the ledger gives the same figures.
+    """
+    late = at >= clock.end_of_day(figures.deadline)
+    return replace(
+        figures,
+        held=figures.held + buy - retire,
+        held_jver=figures.held_jver - retire_jver,
+        retired_jaa=figures.retired_jaa + retire,
+        retired_jver=figures.retired_jver + retire_jver,
+        late_jaa=figures.late_jaa + (retire if late else 0),
+        late_jver=figures.late_jver + (retire_jver if late else 0),
+    )
+
+
+def lacking(then: Figures) -> tuple[int, int]:
+    """(JAA, jVER) that are lacking for what :func:`what_if` was asked; promised units cannot be retired."""
+    return max(0, then.promised - then.held), max(0, -then.held_jver)
 
 
 def days_left(deadline: date, today: date) -> int:

@@ -58,6 +58,11 @@ def freeze_compliance(work: Work) -> dict[str, Any]:
     return {"frozen": frozen}
 
 
+def frozen_of(session: Session, holder_id: int) -> ComplianceSnapshot | None:
+    """What was frozen for a holder; ``None`` before the night after its deadline."""
+    return session.scalars(select(ComplianceSnapshot).filter_by(holder_id=holder_id)).one_or_none()
+
+
 def _passed(session: Session) -> list[Due]:
     query = select(PhaseRule.phase_id, PhaseRule.retirement_deadline).where(
         PhaseRule.superseded_at.is_(None), PhaseRule.retirement_deadline < clock.today()

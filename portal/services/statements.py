@@ -1,46 +1,41 @@
-"""What an account shows its owner: balance as of a day, history with running balance, receipts (domain §5).
+"""The history of an account, line by line with the balance after each (domain §5, 残高詳細).
 
 Everything here reads; quantities are whole units, days are Tokyo days. Who may see an account is
-asked of ``services/access``; login B and verifiers get :class:`NotFound`.
+asked of ``services/access``.
+
+The balance after an entry is counted back from what the account holds now, over the newer entries only,
+and a page is found by the number of its neighbour: the newest pages cost the same at a million entries.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select, union_all
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from portal import clock
-from portal.errors import NotFound
 from portal.models import (
     Account,
     AccountKind,
-    EmissionsReport,
     Holder,
+    Holding,
     LedgerEntry,
     LedgerTransaction,
     Movement,
     MovementKind,
-    Period,
-    ReductionTarget,
-    TargetState,
+    PhaseRule,
     UnitClass,
-    UnitType,
-    User,
 )
-from portal.services import access
-from portal.services.compliance import Figures
-from portal.services.figures import figures_of
 from portal.services.numbers import search_key
 
 PER_PAGE = 20
-_RECEIPT = re.compile(r"T-([0-9]{6,15})")
+#: lines are counted up to here, for files and on a page; beyond, "more than so many" is said
+COUNTED, COUNTED_ON_A_PAGE = 10_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +47,12 @@ class Filters:
     kind: MovementKind | None = None
     other: str = ""
     unit_class_id: int | None = None
+    incoming: bool | None = None  # units that came in, or went out
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is filtered at all."""
+        return self != Filters()
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Line:
     other_kind: AccountKind
     note: str | None
     reverses_id: int | None
+    #: retired after the deadline: it meets no target
+    late: bool = False
 
     @property
     def code(self) -> str:
@@ -103,32 +106,44 @@ class Page:
 
 
 @dataclass(frozen=True)
-class ClassBalance:
-    """What an account held of one unit class at the end of a day."""
+class Slice:
+    """Lines of a history between two neighbours, newest first; the cursors are entry numbers.
 
-    unit_class: UnitClass
-    quantity: int
+    ``total`` is counted up to :data:`COUNTED_ON_A_PAGE` + 1; ``None``: there is nothing newer, or older.
+    """
 
-
-@dataclass(frozen=True)
-class Receipt:
-    """A movement as its receipt prints it; ``balance`` and ``note`` are the reader's own side."""
-
-    transaction: LedgerTransaction
-    movement: Movement
-    account: Account
-    outgoing: bool
-    unit_class: UnitClass
-    quantity: int
-    balance: int
-    note: str | None
-    by: str | None
+    lines: list[Line]
+    total: int
+    newer: int | None
+    older: int | None
 
 
-def _source_and_lines(account: Account) -> tuple[Select[Any], Any]:
-    """The select of an account's entries with the balance after each, and its columns."""
-    balance = func.sum(LedgerEntry.quantity).over(
-        partition_by=LedgerEntry.unit_class_id, order_by=LedgerEntry.id
+def _standing(session: Session, account: Account, last: int) -> dict[int, int]:
+    """What stood after the entry ``last``, by unit class: counted back from what is held now."""
+    later = aliased(LedgerEntry)
+    after = (
+        select(func.coalesce(func.sum(later.quantity), 0))
+        .where(
+            later.account_id == Holding.account_id,
+            later.unit_class_id == Holding.unit_class_id,
+            later.id > last,
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Holding.unit_class_id, Holding.quantity - after).where(Holding.account_id == account.id)
+    )
+    return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
+
+
+def _lines(account: Account, classes: Collection[int], first: int, last: int) -> tuple[Select[Any], Any]:
+    """The select of an account's entries ``first`` to ``last``, each with the sum of those after it.
+
+    With what stood after ``last`` that gives the balance; neither ever changes again. ``classes``: all that
+    the account ever held, so that the index leads to the place.
+    """
+    newer = func.sum(LedgerEntry.quantity).over(
+        partition_by=LedgerEntry.unit_class_id, order_by=LedgerEntry.id.desc(), rows=(None, -1)
     )
     inner = (
         select(
@@ -136,9 +151,13 @@ def _source_and_lines(account: Account) -> tuple[Select[Any], Any]:
             LedgerEntry.transaction_id,
             LedgerEntry.unit_class_id,
             LedgerEntry.quantity,
-            balance.label("balance"),
+            func.coalesce(newer, 0).label("newer"),
         )
-        .where(LedgerEntry.account_id == account.id)
+        .where(
+            LedgerEntry.account_id == account.id,
+            LedgerEntry.unit_class_id.in_(classes),
+            LedgerEntry.id.between(first, last),
+        )
         .subquery("line")
     )
     other = aliased(Account, name="other")
@@ -150,7 +169,7 @@ def _source_and_lines(account: Account) -> tuple[Select[Any], Any]:
             LedgerTransaction.posted_at,
             LedgerTransaction.kind,
             inner.c.quantity,
-            inner.c.balance,
+            inner.c.newer,
             UnitClass,
             other.id,
             other.name,
@@ -166,10 +185,10 @@ def _source_and_lines(account: Account) -> tuple[Select[Any], Any]:
         .join(other, other.id == other_id)
         .options(joinedload(UnitClass.phase))
     )
-    return query, (inner, other)
+    return query, inner
 
 
-def _conditions(filters: Filters, inner: Any, other: Any) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters, other: Any) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.since is not None:
         found.append(LedgerTransaction.posted_at >= clock.at_tokyo(filters.since))
@@ -177,8 +196,8 @@ def _conditions(filters: Filters, inner: Any, other: Any) -> list[ColumnElement[
         found.append(LedgerTransaction.posted_at < clock.end_of_day(filters.until))
     if filters.kind is not None:
         found.append(LedgerTransaction.kind == filters.kind)
-    if filters.unit_class_id is not None:
-        found.append(inner.c.unit_class_id == filters.unit_class_id)
+    if filters.incoming is not None:
+        found.append(LedgerEntry.quantity > 0 if filters.incoming else LedgerEntry.quantity < 0)
     wanted = search_key(filters.other)
     if wanted:
         number = re.fullmatch(r"(?:ast)?([0-9]{1,9})", wanted)
@@ -187,41 +206,151 @@ def _conditions(filters: Filters, inner: Any, other: Any) -> list[ColumnElement[
     return found
 
 
+def _ids(
+    session: Session,
+    account: Account,
+    filters: Filters,
+    *,
+    most: int | None = None,
+    before: int | None = None,
+    after: int | None = None,
+) -> Select[int] | None:
+    """The numbers of the entries that ``filters`` leave: newest first, ``after`` one its nearest first.
+
+    Class by class along the index, then put together: the first ones come without reading the rest.
+    """
+    classes = session.scalars(select(Holding.unit_class_id).where(Holding.account_id == account.id)).all()
+    wanted = [one for one in classes if filters.unit_class_id in (None, one)]
+    if not wanted:
+        return None
+    order = LedgerEntry.id.asc() if after is not None else LedgerEntry.id.desc()
+    parts = []
+    for unit_class_id in wanted:
+        query = select(LedgerEntry.id).where(
+            LedgerEntry.account_id == account.id, LedgerEntry.unit_class_id == unit_class_id
+        )
+        if filters != Filters(unit_class_id=filters.unit_class_id):
+            query = _narrowed(query, filters)
+        if before is not None:
+            query = query.where(LedgerEntry.id < before)
+        if after is not None:
+            query = query.where(LedgerEntry.id > after)
+        parts.append(select(query.order_by(order).limit(most).subquery().c.id))
+    both = union_all(*parts).subquery()
+    column = both.c.id
+    return select(column).order_by(column.asc() if after is not None else column.desc()).limit(most)
+
+
+def _narrowed(query: Select[int], filters: Filters) -> Select[int]:
+    other = aliased(Account)
+    other_id = case((LedgerEntry.quantity < 0, Movement.target_id), else_=Movement.source_id)
+    return (
+        query.join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .join(Movement, Movement.id == LedgerTransaction.movement_id)
+        .join(other, other.id == other_id)
+        .where(*_conditions(filters, other))
+    )
+
+
+def counted(session: Session, account: Account, filters: Filters, *, most: int = COUNTED) -> int:
+    """How many lines there are, counted up to ``most`` + 1."""
+    query = _ids(session, account, filters, most=most + 1)
+    if query is None:
+        return 0
+    return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+
+
+def look_back(
+    session: Session,
+    account: Account,
+    filters: Filters,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    size: int | None = None,
+) -> Slice:
+    """The lines next to a neighbour (an entry's number), newest first; without one the newest."""
+    size = size or PER_PAGE
+    query = _ids(session, account, filters, most=size + 1, before=before, after=after)
+    found = list(session.scalars(query)) if query is not None else []
+    more, ids = len(found) > size, found[:size]
+    if after is not None and not more:
+        # so near the top that the first page says it all
+        return look_back(session, account, filters, size=size)
+    ids = sorted(ids, reverse=True)
+    lines = lines_by_id(session, account, ids)
+    newer, older = (more, True) if after is not None else (before is not None, more)
+    return Slice(
+        [lines[one] for one in ids],
+        counted(session, account, filters, most=COUNTED_ON_A_PAGE),
+        ids[0] if newer and ids else None,
+        ids[-1] if older and ids else None,
+    )
+
+
 def history(session: Session, account: Account, filters: Filters, page: int = 1) -> Page:
     """A page of the account's history, newest first; ``page`` counts from 1 and is kept in bounds."""
-    query, (inner, other) = _source_and_lines(account)
-    query = query.where(*_conditions(filters, inner, other))
-    total = session.scalar(query.with_only_columns(func.count()).order_by(None)) or 0
-    last = max(1, -(-total // PER_PAGE))
-    page = min(max(1, page), last)
-    rows = session.execute(query.order_by(inner.c.id.desc()).limit(PER_PAGE).offset((page - 1) * PER_PAGE))
-    return Page([_line(row, account) for row in rows], total, page)
+    query = _ids(session, account, filters)
+    if query is None:
+        return Page([], 0, 1)
+    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    page = min(max(1, page), max(1, -(-total // PER_PAGE)))
+    ids = list(session.scalars(query.limit(PER_PAGE).offset((page - 1) * PER_PAGE)))
+    lines = lines_by_id(session, account, ids)
+    return Page([lines[one] for one in ids], total, page)
 
 
-def all_lines(session: Session, account: Account, filters: Filters) -> Iterator[Line]:
-    """The whole narrowed history, newest first, row by row: for files."""
-    query, (inner, other) = _source_and_lines(account)
-    query = query.where(*_conditions(filters, inner, other)).order_by(inner.c.id.desc())
+def all_lines(session: Session, account: Account, filters: Filters, *, most: int = COUNTED) -> Iterator[Line]:
+    """The whole narrowed history, newest first, row by row: for files. ``most`` bounds it."""
+    ids = _ids(session, account, filters, most=most)
+    if ids is None:
+        return
+    bounds = ids.subquery()
+    first, last = session.execute(select(func.min(bounds.c.id), func.max(bounds.c.id))).one()
+    if first is None:
+        return
+    late, stood = _late_from(session, account), _standing(session, account, last)
+    query, inner = _lines(account, stood, first, last)
+    query = query.where(inner.c.id.in_(select(ids.subquery().c.id))).order_by(inner.c.id.desc())
     for row in session.execute(query.execution_options(yield_per=500)):
-        yield _line(row, account)
+        yield _line(row, account, late, stood)
 
 
 def lines_by_id(session: Session, account: Account, entry_ids: list[int]) -> dict[int, Line]:
     """The lines of some entries, by entry id (for a time line that was paged elsewhere)."""
-    query, (inner, _other) = _source_and_lines(account)
+    if not entry_ids:
+        return {}
+    late, stood = _late_from(session, account), _standing(session, account, max(entry_ids))
+    query, inner = _lines(account, stood, min(entry_ids), max(entry_ids))
     rows = session.execute(query.where(inner.c.id.in_(entry_ids)))
-    return {row[0]: _line(row, account) for row in rows}
+    return {row[0]: _line(row, account, late, stood) for row in rows}
 
 
-def _line(row: Any, account: Account) -> Line:
-    entry, number, at, kind, quantity, balance, unit_class, other, name, whose, note, source, reverses = row
+def retirement_deadline(session: Session, account: Account) -> date | None:
+    """By when the account's holder retires; ``None`` for a trader, who retires nothing."""
+    if account.holder_id is None:
+        return None
+    return session.scalar(
+        select(PhaseRule.retirement_deadline)
+        .join(Holder, Holder.phase_id == PhaseRule.phase_id)
+        .where(Holder.id == account.holder_id, PhaseRule.superseded_at.is_(None))
+    )
+
+
+def _late_from(session: Session, account: Account) -> datetime | None:
+    deadline = retirement_deadline(session, account)
+    return clock.end_of_day(deadline) if deadline is not None else None
+
+
+def _line(row: Any, account: Account, late: datetime | None, stood: dict[int, int]) -> Line:
+    entry, number, at, kind, quantity, newer, unit_class, other, name, whose, note, source, reverses = row
     return Line(
         entry_id=entry,
         transaction_id=number,
         at=at,
         kind=kind,
         quantity=int(quantity),
-        balance=int(balance),
+        balance=stood[unit_class.id] - int(newer),
         unit_class=unit_class,
         other_number=other,
         other_name=name,
@@ -229,169 +358,5 @@ def _line(row: Any, account: Account) -> Line:
         # a note belongs to whoever wrote it
         note=note if source == account.id else None,
         reverses_id=reverses,
-    )
-
-
-def balances(session: Session, account: Account, day: date) -> list[ClassBalance]:
-    """What the account held at the end of ``day``, by unit class: JAA by phase, then jVER."""
-    rows = session.execute(
-        select(UnitClass, func.sum(LedgerEntry.quantity))
-        .join(LedgerEntry, LedgerEntry.unit_class_id == UnitClass.id)
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(
-            LedgerEntry.account_id == account.id,
-            LedgerTransaction.posted_at < clock.end_of_day(day),
-        )
-        .group_by(UnitClass.id)
-        .options(joinedload(UnitClass.phase))
-        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
-    )
-    return [ClassBalance(unit_class, int(quantity)) for unit_class, quantity in rows]
-
-
-def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
-    """The holder's figures as they stood at the end of ``day``; today they are the present ones.
-
-    Rules and deadline are those in force now; what was promised on a past day is not kept.
-    """
-    now = figures_of(session, holder)
-    if day >= clock.today():
-        return now
-    end = clock.end_of_day(day)
-    flows = _flows_until(session, holder, end, clock.end_of_day(now.deadline))
-    held = _own_until(session, holder, end)
-    confirmed = dict(
-        session.execute(
-            select(EmissionsReport.period, EmissionsReport.confirmed_emissions).where(
-                EmissionsReport.holder_id == holder.id, EmissionsReport.confirmed_at < end
-            )
-        ).all()
-    )
-    target = session.scalars(
-        select(ReductionTarget.quantity)
-        .where(
-            ReductionTarget.holder_id == holder.id,
-            ReductionTarget.state == TargetState.CONFIRMED,
-            ReductionTarget.confirmed_at < end,
-            ReductionTarget.superseded_at.is_(None) | (ReductionTarget.superseded_at >= end),
-        )
-        .order_by(ReductionTarget.id.desc())
-    ).first()
-    return replace(
-        now,
-        base_emissions=confirmed.get(Period.BASE),
-        reduction_target=target,
-        issued=flows[(MovementKind.ISSUE, UnitType.JAA)][0],
-        target_emissions=confirmed.get(Period.TARGET),
-        retired_jaa=-flows[(MovementKind.RETIRE, UnitType.JAA)][0],
-        retired_jver=-flows[(MovementKind.RETIRE, UnitType.JVER)][0],
-        held=held[UnitType.JAA],
-        promised=0,
-        held_jver=held[UnitType.JVER],
-        late_jaa=-flows[(MovementKind.RETIRE, UnitType.JAA)][1],
-        late_jver=-flows[(MovementKind.RETIRE, UnitType.JVER)][1],
-    )
-
-
-def _own_units(holder: Holder) -> ColumnElement[bool]:
-    return (UnitClass.phase_id == holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
-
-
-def _flows_until(
-    session: Session, holder: Holder, end: datetime, deadline: datetime
-) -> dict[tuple[MovementKind, UnitType], tuple[int, int]]:
-    """(all, the part from ``deadline`` on) issued and retired before ``end``; as in the figures."""
-    original = aliased(LedgerTransaction)
-    effective = func.coalesce(original.kind, LedgerTransaction.kind)
-    late = func.coalesce(original.posted_at, LedgerTransaction.posted_at) >= deadline
-    rows = session.execute(
-        select(
-            effective,
-            UnitClass.unit_type,
-            func.sum(LedgerEntry.quantity),
-            func.sum(case((late, LedgerEntry.quantity), else_=0)),
-        )
-        .select_from(LedgerEntry)
-        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .outerjoin(original, original.id == LedgerTransaction.reverses_id)
-        .where(
-            LedgerEntry.account_id == holder.account.id,
-            LedgerTransaction.posted_at < end,
-            _own_units(holder),
-            effective.in_([MovementKind.ISSUE, MovementKind.RETIRE]),
-        )
-        .group_by(effective, UnitClass.unit_type)
-    )
-    flows: dict[tuple[MovementKind, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for kind, unit_type, quantity, after in rows:
-        flows[(MovementKind(kind), unit_type)] = (int(quantity), int(after))
-    return flows
-
-
-def _own_until(session: Session, holder: Holder, end: datetime) -> dict[UnitType, int]:
-    rows = session.execute(
-        select(UnitClass.unit_type, func.sum(LedgerEntry.quantity))
-        .join(LedgerEntry, LedgerEntry.unit_class_id == UnitClass.id)
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(
-            LedgerEntry.account_id == holder.account.id,
-            LedgerTransaction.posted_at < end,
-            _own_units(holder),
-        )
-        .group_by(UnitClass.unit_type)
-    )
-    held: dict[UnitType, int] = defaultdict(int)
-    for unit_type, quantity in rows:
-        held[unit_type] = int(quantity)
-    return held
-
-
-def issued_at(session: Session, account: Account) -> datetime | None:
-    """When the account got its issue of JAA, if it did."""
-    return session.scalars(
-        select(LedgerTransaction.posted_at)
-        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .where(LedgerEntry.account_id == account.id, LedgerTransaction.kind == MovementKind.ISSUE)
-        .order_by(LedgerTransaction.id)
-    ).first()
-
-
-def receipt(session: Session, account: Account, code: str, *, actor: User) -> Receipt:
-    """The receipt of the movement ``T-000214`` for the owner of ``account``.
-
-    Raises :class:`NotFound` for what is not the reader's, does not exist or is no number.
-    """
-    match = _RECEIPT.fullmatch(code)
-    if match is None or len(match[1].lstrip("0")) > 12:
-        raise NotFound
-    transaction = access.get_visible(session, LedgerTransaction, int(match[1]), actor)
-    own = session.scalars(
-        select(LedgerEntry)
-        .where(LedgerEntry.transaction_id == transaction.id, LedgerEntry.account_id == account.id)
-        .options(joinedload(LedgerEntry.unit_class).joinedload(UnitClass.phase))
-        .order_by(LedgerEntry.id.desc())
-    ).first()
-    if own is None:
-        raise NotFound
-    balance = session.scalar(
-        select(func.sum(LedgerEntry.quantity)).where(
-            LedgerEntry.account_id == account.id,
-            LedgerEntry.unit_class_id == own.unit_class_id,
-            LedgerEntry.id <= own.id,
-        )
-    )
-    movement = transaction.movement
-    # only the own side's person is named; the office and the other side act as such
-    mine = movement.source_id == account.id and movement.proposed_by_id == transaction.posted_by_id
-    return Receipt(
-        transaction=transaction,
-        movement=movement,
-        account=account,
-        outgoing=own.quantity < 0,
-        unit_class=own.unit_class,
-        quantity=abs(own.quantity),
-        balance=int(balance or 0),
-        note=movement.note if movement.source_id == account.id else None,
-        by=movement.proposed_by.name if mine else None,
+        late=kind is MovementKind.RETIRE and late is not None and at >= late,
     )

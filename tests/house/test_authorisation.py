@@ -47,6 +47,7 @@ REPORT_PAGES |= {"send_back", "submit"}
 VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return", "charge"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
 ALLOWANCE_PAGES.add("registration_contact_withdraw")
+ALLOWANCE_PAGES |= {"account_name", "account_statement", "account_statement_file", "receipt_pdf"}
 ALLOWANCE_PAGES |= {"registration_consent"}
 ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") for step in ("", "_confirm")}
 #: open to somebody, but this small world has no such row; logging out leads to the login page
@@ -299,6 +300,7 @@ def test_what_a_login_without_full_rights_may_open_is_written_here(
 
 def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix) -> None:
     rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset")
+    rooms = (*rooms, "account_name", "account_statement")
     told = {
         key: word
         for key, word in matrix.items()
@@ -363,6 +365,7 @@ def test_approving_many_is_answered_to_approvers_only_and_never_done(world: Worl
         (Role.HOLDER_A, "/reports/marked/{copy_id}"),
         (Role.HOLDER_A, "/allowances/receipt/{code}"),
         (Role.TRADER, "/allowances/receipt/{code}"),
+        (Role.TRADER, "/allowances/receipt/{code}/pdf"),
         (Role.VERIFIER, "/verification/{report_id}"),
         (Role.VERIFIER, "/verification/files/report/{file_id}"),
         (Role.VERIFIER, "/verification/files/verification/{paper_id}"),

@@ -13,13 +13,12 @@ from flask import Flask
 from openpyxl import load_workbook
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
-from werkzeug.test import TestResponse
 
 from portal.models import Holder, LedgerTransaction, MovementKind, Period, ReportState, User
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories.registration import PASSWORD
-from tests.participant.visitor import Visitor, values, words
+from tests.participant.visitor import Visitor, asked, confirmed, values, words
 
 
 @dataclass
@@ -61,22 +60,10 @@ def login(session: Session, login_id: str) -> User:
     return session.scalars(select(User).where(User.login_id == login_id)).one()
 
 
-def confirmed(reader: Visitor, kind: str, password: str = PASSWORD, **typed: str) -> TestResponse:
-    """Through input and confirmation; the last answer."""
-    page = reader.get(f"/allowances/{kind}")
-    page = reader.send(page, f"/allowances/{kind}", **typed)
-    assert page.status_code == 200, words(page)
-    return reader.send(page, f"/allowances/{kind}/confirm", password=password)
-
-
 def test_a_transfer_goes_from_input_to_receipt(app: Flask, session: Session, names: Names) -> None:
     reader, before = Visitor(app, names.a), count(session)
-    page = reader.send(
-        reader.get("/allowances/transfer"),
-        "/allowances/transfer",
-        quantity="１，５００",
-        account=names.other.lower(),
-        note="2014年6月契約分",
+    page = asked(
+        reader, "transfer", quantity="１，５００", account=names.other.lower(), note="2014年6月契約分"
     )
     text = words(page)
     assert f"1,500 JAA（第2期 JAA）を、{names.other}（" in text
@@ -93,12 +80,26 @@ def test_a_transfer_goes_from_input_to_receipt(app: Flask, session: Session, nam
 
 def test_a_second_press_gives_the_same_receipt(app: Flask, session: Session, names: Names) -> None:
     reader, before = Visitor(app, names.a), count(session)
-    page = reader.send(
-        reader.get("/allowances/transfer"), "/allowances/transfer", quantity="1500", account=names.other
-    )
+    page = asked(reader, "transfer", quantity="1500", account=names.other)
     first = reader.send(page, "/allowances/transfer/confirm", password=PASSWORD)
     second = reader.send(page, "/allowances/transfer/confirm", password=PASSWORD)
     assert first.location == second.location
+    assert count(session) == before + 1
+
+
+def test_going_back_from_a_receipt_sends_nothing_and_leads_to_the_receipt(
+    app: Flask, session: Session, names: Names
+) -> None:
+    reader, before = Visitor(app, names.a), count(session)
+    sent = reader.send(
+        reader.get("/allowances/transfer"), "/allowances/transfer", quantity="1500", account=names.other
+    )
+    question = sent.location
+    done = reader.send(reader.get(question), "/allowances/transfer/confirm", password=PASSWORD)
+    back = reader.get(question)
+    assert (back.status_code, back.location) == (302, done.location)
+    assert reader.get("/allowances/transfer/confirm").location == "/allowances/transfer"
+    assert reader.get("/allowances/retire/confirm?" + question.split("?")[1]).status_code == 302
     assert count(session) == before + 1
 
 
@@ -155,7 +156,7 @@ def test_retiring_more_than_needed_must_be_said(app: Flask, session: Session, na
     page = reader.send(page, "/allowances/retire", quantity="7401")
     assert page.status_code == 422
     assert 'name="voluntary"' in page.text
-    page = reader.send(page, "/allowances/retire", quantity="7401", voluntary="y")
+    page = asked(reader, "retire", page, quantity="7401", voluntary="y")
     assert "必要量を超えて償却します" in words(page)
     page = reader.send(page, "/allowances/retire", back="1")
     done = confirmed(reader, "retire", quantity="7400")

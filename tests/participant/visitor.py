@@ -67,3 +67,16 @@ def words(page: TestResponse) -> str:
     """The words of the page itself, without header and footer."""
     main = page.text.split("<main", 1)[-1].split("</main>")[0]
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", main)))
+
+
+def asked(reader: Visitor, kind: str, page: TestResponse | None = None, **typed: str) -> TestResponse:
+    """Through the input to the question, as a browser follows; or the input again, with what is wrong."""
+    answer = reader.send(page or reader.get(f"/allowances/{kind}"), f"/allowances/{kind}", **typed)
+    return reader.get(answer.location) if answer.status_code == 302 else answer
+
+
+def confirmed(reader: Visitor, kind: str, password: str = PASSWORD, **typed: str) -> TestResponse:
+    """Through input and confirmation; the last answer."""
+    page = asked(reader, kind, **typed)
+    assert page.status_code == 200, words(page)
+    return reader.send(page, f"/allowances/{kind}/confirm", password=password)

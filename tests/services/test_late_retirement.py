@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import MovementKind, Period, ReportState
-from portal.services import boards, issuance, statements
+from portal.services import boards, issuance, positions
 from portal.services.boards import Outlook
 from portal.services.compliance import Compliance, Figures, status
 from portal.services.figures import figures_for, figures_of
@@ -85,7 +85,7 @@ def test_a_past_day_knows_only_what_was_late_until_then(session: Session, market
     make.move(session, market.a, RETIRE, 400)
     make.at("2015-12-10 10:00")
     days = (date(2015, 11, 25), date(2015, 12, 6), date(2015, 12, 10))
-    found = [statements.figures_as_of(session, market.holder, day) for day in days]
+    found = [positions.figures_as_of(session, market.holder, day) for day in days]
     assert [one.late_jaa for one in found] == [0, 600, 1_000]
     assert [one.retired_in_time for one in found] == [6_000] * 3
 

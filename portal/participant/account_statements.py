@@ -1,0 +1,112 @@
+"""The statement of account (取引明細書) for any span: on the page, as PDF, Excel and CSV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from flask import flash, redirect, render_template, request, send_file, url_for
+from flask_babel import gettext as _
+
+from portal import clock
+from portal.errors import Refused
+from portal.extensions import db_session
+from portal.participant import pages, paper_words
+from portal.participant.allowances import kind_words, other_words, typed_day
+from portal.permissions import Permission
+from portal.services import account_statement as statements
+from portal.services import papers
+from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Statement
+from portal.services.allowances import own_account
+from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.web import actor, carry_out, requires, texts
+from portal.web_text import unit_name
+
+
+def _asked(most: int = MOST_LINES) -> Statement:
+    """The statement the address asks for; ``Refused`` says why there is none."""
+    session = db_session()
+    since, until = statements.span(typed_day(request.args.get("from")), typed_day(request.args.get("to")))
+    return statements.statement(session, own_account(session, actor()), since, until, most=most)
+
+
+@pages.get("/allowances/statement")
+@requires(Permission.ALLOWANCE_OWN_VIEW)
+def account_statement() -> Any:
+    """The span, its balances and the files to save."""
+    made, problem = None, ""
+    try:
+        made = _asked()
+    except Refused as refused:
+        problem = " ".join(texts(refused.problems))
+    since, until = request.args.get("from", "")[:10], request.args.get("to", "")[:10]
+    if made is not None:
+        since, until = made.since.isoformat(), made.until.isoformat()
+    page = render_template(
+        "participant/allowances/statement.html",
+        account=own_account(db_session(), actor()),
+        made=made,
+        problem=problem,
+        since=since,
+        until=until,
+        today=clock.today(),
+        most_on_paper=MOST_ON_PAPER,
+    )
+    return page, 200 if made is not None else 422
+
+
+@pages.get("/allowances/statement.<any(pdf, xlsx, csv):file>")
+@requires(Permission.ALLOWANCE_OWN_VIEW)
+def account_statement_file(file: str) -> Any:
+    """The statement as a file; a PDF is recorded, for it may be shown to others as proof."""
+    try:
+        made = _asked(MOST_ON_PAPER if file == "pdf" else MOST_LINES)
+    except Refused as refused:
+        for sentence in texts(refused.problems):
+            flash(sentence, "error")
+        wanted: dict[str, Any] = {
+            name: value for name in ("from", "to") if (value := request.args.get(name, "")[:10])
+        }
+        return redirect(url_for("participant.account_statement", **wanted))
+    name = f"{made.account.code}_{_('取引明細書')}_{made.since:%Y%m%d}-{made.until:%Y%m%d}.{file}"
+    if file == "pdf":
+        pdf = papers.render(paper_words.of_statement(made))
+        carry_out(lambda: statements.record_made(db_session(), made, actor=actor()))
+        return send_file(io.BytesIO(pdf), mimetype="application/pdf", as_attachment=True, download_name=name)
+    titles = [
+        _("排出枠"),
+        _("日時"),
+        _("取引番号"),
+        _("種類"),
+        _("相手の口座番号"),
+        _("相手の口座名"),
+        _("増減"),
+        _("残高"),
+        _("メモ"),
+    ]
+    if file == "xlsx":
+        book, _size = xlsx_file(titles, _rows(made), _("取引明細書"), figures=(6, 7))
+        return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
+    table, _size = csv_file(titles, _rows(made))
+    return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)
+
+
+def _rows(made: Statement) -> Iterator[list[Any]]:
+    """Class by class: what stood at the beginning, every line, what is left."""
+    for one in made.classes:
+        unit = unit_name(one.unit_class)
+        yield [unit, made.since, "", _("はじめの残高"), "", "", None, one.opening, ""]
+        for line in one.lines:
+            yield [
+                unit,
+                line.at,
+                line.code,
+                kind_words(line),
+                line.other_code,
+                other_words(line),
+                line.quantity,
+                line.balance,
+                line.note,
+            ]
+        yield [unit, made.until, "", _("終わりの残高"), "", "", None, one.closing, ""]

@@ -1,0 +1,126 @@
+"""The words of a receipt and of a statement of account on paper, in the reader's language."""
+
+from __future__ import annotations
+
+from flask import g
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal import clock
+from portal.models import Account, AccountKind
+from portal.participant.allowances import kind_words, other_words
+from portal.services.account_statement import ClassStatement, Statement
+from portal.services.papers import Paper, PaperTable
+from portal.services.receipts import Receipt
+from portal.web_text import day, label, locale_name, moment, number, signed, unit_name
+
+
+def account_words(account: Account) -> str:
+    """Its name; the scheme's own accounts in the reader's language."""
+    own = account.kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
+    return account.name if own else label(account.kind)
+
+
+def _issuer() -> tuple[str, ...]:
+    phone = g.settings.office_phone
+    return (
+        _("ASSETシステム"),
+        _("環境省（ASSET事務局）"),
+        *((_("電話 %(phone)s（平日10時から17時まで）", phone=phone),) if phone else ()),
+    )
+
+
+def of_receipt(slip: Receipt, title: str) -> Paper:
+    """A receipt on one sheet."""
+    movement, posted = slip.movement, slip.transaction
+    unit = slip.unit_class.unit_type.value
+    name = unit_name(slip.unit_class)
+    facts = [
+        (_("取引番号"), posted.code),
+        (_("日時"), moment(posted.posted_at)),
+        (_("種類"), _("償却（期限後）") if slip.late else label(posted.kind)),
+        (_("排出枠と数量"), f"{name}　{number(slip.quantity)} {unit}"),
+        (_("出した口座"), f"{movement.source.code}　{account_words(movement.source)}"),
+        (_("受け取った口座"), f"{movement.target.code}　{account_words(movement.target)}"),
+        (
+            _("取引後の残高"),
+            _(
+                "%(n)s %(unit)s（%(account)s、%(class)s）",
+                n=number(slip.balance),
+                unit=unit,
+                account=slip.account.code,
+                **{"class": name},
+            ),
+        ),
+    ]
+    if posted.reverses_id:
+        facts.append((_("訂正した取引"), f"T-{posted.reverses_id:06d}"))
+    if slip.by:
+        facts.append((_("手続きした人"), slip.by))
+    if slip.note:
+        facts.append((_("メモ"), slip.note))
+    notes = [
+        _(
+            "この記録は、あとから書き換えられません。誤りがあるときは、事務局が反対の取引を記録して訂正します。"
+        )
+    ]
+    if slip.late:
+        notes.insert(0, _("償却期限のあとの償却です。期限までの目標遵守にはなりません。"))
+    return Paper(
+        title=title,
+        language=locale_name(),
+        made=_("%(when)s 作成", when=moment(clock.now())),
+        issuer=_issuer(),
+        lead="",
+        facts=tuple(facts),
+        codes=(
+            (_("記録の照合値"), posted.hash),
+            (_("ひとつ前の記録の照合値"), posted.previous_hash or _("これが最初の記録です")),
+        ),
+        notes=tuple(notes),
+        footer=f"{slip.account.code}　{slip.account.name}　{posted.code}",
+    )
+
+
+def of_statement(made: Statement) -> Paper:
+    """A statement of account; heads repeat and pages are numbered."""
+    account = made.account
+    return Paper(
+        title=_("取引明細書"),
+        language=locale_name(),
+        made=_("%(when)s 作成", when=moment(clock.now())),
+        issuer=_issuer(),
+        lead="" if made.classes else _("この期間には、残高も移動もありません"),
+        facts=(
+            (_("口座"), f"{account.code}　{account_words(account)}"),
+            (_("口座の種類"), label(account.kind)),
+            (_("期間"), _("%(since)sから%(until)sまで", since=day(made.since), until=day(made.until))),
+            (_("件数"), ngettext("%(n)s件", "%(n)s件", made.count, n=number(made.count))),
+        ),
+        tables=tuple(_table(made, one) for one in made.classes),
+        footer=f"{account.code}　{account_words(account)}　{day(made.since)} – {day(made.until)}",
+    )
+
+
+def _table(made: Statement, one: ClassStatement) -> PaperTable:
+    lines = [
+        (
+            moment(line.at),
+            line.code,
+            kind_words(line),
+            f"{line.other_code} {other_words(line)}" + (f"\n{line.note}" if line.note else ""),
+            signed(line.quantity),
+            number(line.balance),
+        )
+        for line in one.lines
+    ]
+    first = (day(made.since), "", _("はじめの残高"), "", "", number(one.opening))
+    last = (day(made.until), "", _("終わりの残高"), "", "", number(one.closing))
+    return PaperTable(
+        heading=unit_name(one.unit_class),
+        heads=(_("日時"), _("取引番号"), _("種類"), _("相手の口座"), _("増減"), _("残高")),
+        rows=(first, *lines, last),
+        figures=(4, 5),
+        widths=(0, 0, 0, 1, 0, 0),
+        strong=(0, len(lines) + 1),
+    )

@@ -1,0 +1,173 @@
+"""What an account holds, class by class: held, promised, to be kept, movable, and why not (domain §5).
+
+Quantities are whole units. The present comes from the balances; a past day is counted back from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from portal import clock
+from portal.models import (
+    Account,
+    Holder,
+    Holding,
+    LedgerEntry,
+    LedgerTransaction,
+    MovementKind,
+    Phase,
+    PhaseRule,
+    UnitClass,
+)
+from portal.services.allowance_rules import may_give
+from portal.services.compliance import Figures
+from portal.services.figures import figures_for, figures_of
+
+
+class Unusable(StrEnum):
+    """Why units stay where they are."""
+
+    PHASE_CLOSED = "phase_closed"
+    WINDOW_OVER = "window_over"
+    ACCOUNT_NOT_OPEN = "account_not_open"
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """What an account held of one unit class at the end of a day."""
+
+    unit_class: UnitClass
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """One unit class of an account. ``promised`` ``None``: a past day, of which promises are not kept.
+
+    ``reserve`` ``None``: these units know none. ``until``: the last day on which they may move.
+    """
+
+    unit_class: UnitClass
+    held: int
+    promised: int | None
+    reserve: int | None
+    movable: int
+    until: date | None
+    closed_at: datetime | None
+    why_not: Unusable | None
+
+
+def positions(session: Session, account: Account, figures: Figures | None, day: date) -> list[Position]:
+    """What ``account`` held at the end of ``day`` (today: holds now), JAA by phase, then jVER.
+
+    ``figures``: the holder's of the same day; ``None`` for a trader. Classes without units are left
+    out, but for the holder's own JAA.
+    """
+    own = account.holder.phase_id if account.holder is not None else None
+    promised = dict(
+        session.execute(
+            select(Holding.unit_class_id, Holding.promised).where(Holding.account_id == account.id)
+        ).all()
+    )
+    terms = _terms(session)
+    found = []
+    for one in balances(session, account, day):
+        unit_class = one.unit_class
+        if not one.quantity and (own is None or unit_class.phase_id != own):
+            continue
+        until, closed_at = terms.get(unit_class.phase_id, (None, None))
+        why_not = _why_not(account, until, closed_at, day)
+        taken = promised.get(unit_class.id, 0) if day >= clock.today() else None
+        kept = figures.reserve if figures is not None and unit_class.phase_id == own else None
+        movable = max(0, one.quantity - (taken or 0) - (kept or 0))
+        found.append(
+            Position(
+                unit_class,
+                one.quantity,
+                taken,
+                kept,
+                0 if why_not is not None else movable,
+                until,
+                closed_at,
+                why_not,
+            )
+        )
+    return found
+
+
+def _terms(session: Session) -> dict[int | None, tuple[date, datetime | None]]:
+    """(last day of the banking window, when it was closed) by phase."""
+    rows = session.execute(
+        select(Phase.id, PhaseRule.banking_until, Phase.closed_at)
+        .join(PhaseRule, PhaseRule.phase_id == Phase.id)
+        .where(PhaseRule.superseded_at.is_(None))
+    )
+    return {phase_id: (until, closed_at) for phase_id, until, closed_at in rows}
+
+
+def _why_not(account: Account, until: date | None, closed_at: datetime | None, day: date) -> Unusable | None:
+    if closed_at is not None and closed_at < clock.end_of_day(day):
+        return Unusable.PHASE_CLOSED
+    if until is not None and day > until:
+        return Unusable.WINDOW_OVER
+    if not may_give(account.state):
+        return Unusable.ACCOUNT_NOT_OPEN
+    return None
+
+
+def usable_class(session: Session, account: Account) -> int | None:
+    """The unit class a trader would move: the first held one that may; ``None``: there is none."""
+    found = positions(session, account, None, clock.today())
+    return next((one.unit_class.id for one in found if one.movable), None)
+
+
+def balances(session: Session, account: Account, day: date) -> list[ClassBalance]:
+    """What the account held at the end of ``day``, by unit class: JAA by phase, then jVER.
+
+    Every class it ever held is there, with 0 if need be.
+    """
+    rows = session.execute(
+        select(UnitClass, Holding.quantity)
+        .join(Holding, Holding.unit_class_id == UnitClass.id)
+        .where(Holding.account_id == account.id)
+        .options(joinedload(UnitClass.phase))
+        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
+    ).all()
+    later = _moved_after(session, account, day) if day < clock.today() else {}
+    return [ClassBalance(one, quantity - later.get(one.id, 0)) for one, quantity in rows]
+
+
+def _moved_after(session: Session, account: Account, day: date) -> dict[int, int]:
+    """What came in and went out after ``day``, by unit class."""
+    rows = session.execute(
+        select(LedgerEntry.unit_class_id, func.sum(LedgerEntry.quantity))
+        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
+        .where(LedgerEntry.account_id == account.id, LedgerTransaction.posted_at >= clock.end_of_day(day))
+        .group_by(LedgerEntry.unit_class_id)
+    )
+    return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
+
+
+def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
+    """The holder's figures as they stood at the end of ``day``; today they are the present ones.
+
+    Rules and deadline are those in force now; what was promised on a past day is not kept.
+    """
+    if day >= clock.today():
+        return figures_of(session, holder)
+    return figures_for(session, [holder.id], at=clock.end_of_day(day))[holder.id]
+
+
+def issued_at(session: Session, account: Account) -> datetime | None:
+    """When the account got its issue of JAA, if it did."""
+    return session.scalars(
+        select(LedgerTransaction.posted_at)
+        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
+        .where(LedgerEntry.account_id == account.id, LedgerTransaction.kind == MovementKind.ISSUE)
+        .order_by(LedgerTransaction.id)
+    ).first()
