@@ -39,7 +39,7 @@ from portal.services import installation, users
 from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
 from portal.web_intake import RowNumber, refuse_nul, widen
-from portal.web_text import label, locale_name
+from portal.web_text import label, locale_name, note_language
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -277,9 +277,7 @@ def _nav(user: User | None) -> list[NavGroup]:
 
 def choose_locale() -> str:
     """?lang= first, then what was chosen before, then the login's own language; Japanese by default."""
-    chosen = request.args.get("lang")
-    if chosen in ("ja", "en"):
-        session["lang"] = chosen
+    note_language()
     kept = session.get("lang")
     if kept in ("ja", "en"):
         return str(kept)
@@ -370,10 +368,9 @@ def install(app: Flask, settings: Settings) -> None:
         begin_reading(db_session())
         widen(settings.upload_limit_mb, lambda: allowed(Permission.REGISTRATION_EDIT))
         refuse_nul()
+        note_language()
         installation.show_time(db_session())
 
-    app.before_request(guard)
-    app.before_request(remember_language)
     app.context_processor(frame)
     app.after_request(secure_headers)
     app.register_error_handler(PortalError, _portal_error)
@@ -385,6 +382,12 @@ def install(app: Flask, settings: Settings) -> None:
     @app.teardown_appcontext
     def _end(_error: BaseException | None) -> None:
         db_session.remove()
+
+
+def shut(app: Flask) -> None:
+    """The door itself, after whoever comes was asked whether the login still stands (``web_login``)."""
+    app.before_request(guard)
+    app.before_request(remember_language)
 
 
 def done(sentence: str) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
+from flask import Flask, Response, flash, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import logout_user, user_logged_out
@@ -19,7 +18,7 @@ from flask_security.forms import LoginForm as SecurityLoginForm
 from wtforms import BooleanField, PasswordField, StringField, SubmitField
 from wtforms.validators import DataRequired
 
-from portal import clock
+from portal import clock, web_refill
 from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import User
@@ -29,6 +28,7 @@ from portal.web import actor, carry_out, reader, texts
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
+_DOOR = {"security.login", "security.logout"}
 _SEEN, _FRESH = "seen", "fresh"
 
 
@@ -130,6 +130,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def _logged_in(_app: Flask, user: User, **_more: Any) -> None:
+    web_refill.logged_in(user)
     mark_fresh()
     session[_SEEN] = clock.host_now().timestamp()
     session.permanent = False
@@ -150,29 +151,45 @@ def _forget_session() -> None:
         session["lang"] = language
 
 
-def _page_of_request() -> str | None:
-    """The page to come back to: this address if it can be opened, else the page its form stood on."""
-    asked, routes = urlsplit(request.referrer or ""), current_app.create_url_adapter(request)
-    if request.method == "GET" or (routes is not None and routes.test(request.path, method="GET")):
-        return request.full_path.rstrip("?")
-    if routes is not None and asked.netloc == request.host and routes.test(asked.path, method="GET"):
-        return f"{asked.path}?{asked.query}" if asked.query else asked.path
-    return None
+def _forget_for_now() -> None:
+    """The session ends by itself: the same login finds its unsent forms again (``web_refill``)."""
+    kept, language = web_refill.ended(), session.get("lang")
+    if reader() is not None:
+        logout_user()
+    session.clear()
+    session.update(kept)
+    if language is not None:
+        session["lang"] = language
+
+
+def _to_login() -> Response:
+    """To the log-in, and from there back to where the reader was, with what was typed."""
+    page, kept = web_refill.page_of_request(), False
+    if request.method not in ("GET", "HEAD"):
+        page, kept = web_refill.keep()
+        flash(
+            _(
+                "いま送った内容は、実行されていません。ログインすると元の画面に戻り、入力していた内容をもう一度表示します（1時間以内）。"
+            )
+            if kept
+            else _("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"),
+            "warn",
+        )
+    return cast(Response, redirect(url_for("security.login", next=page)))
 
 
 def _ended_elsewhere() -> Response | None:
     """The session was ended from outside (a lock, a new password): say so, and lead back after the login."""
-    _forget_session()
+    _forget_for_now()
     flash(
         _(
             "ログインが終わりました。パスワードやログインIDの状態が変わったためです。もう一度ログインしてください。"
         ),
         "warn",
     )
-    if request.method in ("GET", "HEAD") or request.endpoint in ("security.login", "security.logout"):
+    if request.method in ("GET", "HEAD") or request.endpoint in _DOOR:
         return None
-    flash(_("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"), "warn")
-    return cast(Response, redirect(url_for("security.login", next=_page_of_request())))
+    return _to_login()
 
 
 def _still_here(settings: Settings) -> Response | None:
@@ -181,22 +198,26 @@ def _still_here(settings: Settings) -> Response | None:
         return None
     user = reader()
     if user is None:
-        return _ended_elsewhere() if "_user_id" in session else None
+        if "_user_id" in session:
+            return _ended_elsewhere()
+        # another page of this browser came first, and was told that the login has ended
+        late = web_refill.left_behind() and request.method == "POST" and request.endpoint not in _DOOR
+        return _to_login() if late else None
     if not user.usable:
         # locking ends the sessions themselves; this is the second bolt
-        logout_user()
-        session.clear()
-        return cast(Response, redirect(url_for("security.login")))
+        return _ended_elsewhere() or _to_login()
     now, seen = clock.host_now(), session.get(_SEEN)
     idle = now - datetime.fromtimestamp(float(seen), UTC) if seen is not None else timedelta(0)
     if idle > timedelta(minutes=settings.idle_minutes):
-        logout_user()
-        session.clear()
+        _forget_for_now()
         flash(_("しばらく操作がなかったため、ログアウトしました。もう一度ログインしてください。"), "warn")
-        if request.method not in ("GET", "HEAD") and request.endpoint != "security.logout":
-            flash(_("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"), "warn")
-        return cast(Response, redirect(url_for("security.login", next=_page_of_request())))
+        if request.endpoint in _DOOR:
+            return cast(Response, redirect(url_for("security.login")))
+        return _to_login()
     session[_SEEN] = now.timestamp()
+    if request.endpoint == "security.login" and (page := web_refill.page_asked_for()) is not None:
+        # logged in meanwhile, in another tab of this browser
+        return cast(Response, redirect(page))
     if user.must_change_password and request.endpoint not in BEFORE_CHANGE:
         return cast(Response, redirect(url_for("account_password.first")))
     return None

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request, session
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -183,6 +183,12 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
 )
 #: kept by (enum, value): members of different enums are equal when their values are
 _ENTRIES = {(type(member), member.value): (word, kind) for member, word, kind in _WORDS}
+
+
+def note_language() -> None:
+    """What ?lang= says holds from here on, also if this address only leads to another."""
+    if (chosen := request.args.get("lang")) in ("ja", "en"):
+        session["lang"] = chosen
 
 
 def locale_name() -> str:

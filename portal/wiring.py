@@ -7,7 +7,7 @@ from flask_babel import Babel
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal import admin, participant, web, web_account, web_handout, web_login, web_text
+from portal import admin, participant, web, web_account, web_handout, web_login, web_refill, web_text
 from portal.extensions import csrf, db_session, make_engine, session_factory
 from portal.services import installation, letter_words, mail, selfcheck
 from portal.settings import ROOT, Settings, SettingsError, read_settings
@@ -74,6 +74,8 @@ def make_app(settings: Settings | None = None) -> Flask:
     Babel(app, locale_selector=web.choose_locale)
     web.install(app, settings)
     web_login.install(app, settings)
+    web.shut(app)
+    web_refill.install(app)
     csrf.init_app(app)  # after frame and time-out: its refusal is a page, and a late act leads back
     web_text.install(app)
     web_account.install(app)

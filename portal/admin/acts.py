@@ -57,7 +57,8 @@ class ProvenForm(VersionForm):
     """
 
     password = PasswordField(
-        _l("パスワード"),
+        # on a page that makes a login for somebody else, a bare パスワード is taken for theirs
+        _l("あなたのパスワード"),
         validators=[Needed()],
         description=_l("大切な操作のため、もう一度確認します。"),
         render_kw={"autocomplete": "current-password"},

@@ -19,13 +19,15 @@ from portal.admin.application_list import ApplicationList
 from portal.admin.door import page
 from portal.admin.forms import AdminForm
 from portal.admin.offered import not_offered
+from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import RegistrationApplication
 from portal.permissions import Permission
 from portal.services import application_desk, registration
 from portal.services.near_duplicates import NearDuplicate, near_duplicates
-from portal.services.registration_data import OPEN_STATES
-from portal.web import actor
+from portal.services.registration_checks import late_problem
+from portal.services.registration_data import OPEN_STATES, data_of
+from portal.web import actor, texts
 from portal.web_text import number
 
 MOST_AT_ONCE = 100
@@ -60,6 +62,11 @@ class ClerkForm(AdminForm):
 
 def _is_key(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 16
+
+
+def _late_words(late: Problem) -> tuple[str, str]:
+    """What whoever accepts a late application is asked to think of."""
+    return texts([late])[0], _("期限のあとに届いた申請を受理してよいことを、確かめてください。")
 
 
 class ApplicationActs(ApplicationList):
@@ -170,6 +177,7 @@ class ApplicationActs(ApplicationList):
     def _acceptance(self, form: AcceptForm, row: RegistrationApplication) -> tuple[str, int]:
         similar = near_duplicates(db_session(), row) if row.state in OPEN_STATES else []
         self._ask_for_tick(form, similar)
+        late = late_problem(db_session(), data_of(row))
         question = self._question(
             row,
             _("申請を受理する"),
@@ -177,6 +185,7 @@ class ApplicationActs(ApplicationList):
             verb=_("申請を受理する"),
             facts=application_words.acceptance_facts(row),
             makes=application_words.what_is_made(row),
+            warn=_late_words(late) if late is not None else None,
         )
         html = self.render(
             "admin/application/accept.html",

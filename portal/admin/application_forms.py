@@ -17,7 +17,7 @@ from sqlalchemy import select
 from wtforms import BooleanField, DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
-from portal import clock
+from portal import clock, web_refill
 from portal.admin.acts import Needed
 from portal.admin.forms import AdminForm, VersionField
 from portal.extensions import db_session
@@ -236,7 +236,8 @@ _FORMS: dict[ParticipantKind, type[ApplicationForm]] = {
 
 def _rows_asked() -> int:
     """How many rows the form sent, and some more if its button asked for them."""
-    sent = [int(found[1]) + 1 for name in request.form if (found := _JOINT.fullmatch(name))]
+    named = [*request.form, *web_refill.shown()]
+    sent = [int(found[1]) + 1 for name in named if (found := _JOINT.fullmatch(name))]
     more = ROWS if "more_rows" in request.form else 0
     return max(sent, default=0) + more
 

@@ -19,7 +19,7 @@ from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.extensions import db_session
-from portal.models import ApplicationState, ParticipantKind, RegistrationApplication
+from portal.models import ApplicationState, LetterState, ParticipantKind, RegistrationApplication
 from portal.permissions import Permission
 from portal.services import registration, scans
 from portal.services.near_duplicates import NearDuplicate, code_of, near_duplicates, participants_of
@@ -148,14 +148,14 @@ class ApplicationView(ApplicationActs, ApplicationScans):
 
     def steps_for(self, model: RegistrationApplication) -> Sequence[Step]:
         if model.state not in OPEN_STATES:
-            return ()
+            return self._letter_steps(model)
 
         def at(name: str) -> str:
             return str(self.get_url(f".{name}", id=model.id))
 
         received = model.state is ApplicationState.RECEIVED
         bad = any(check.result is CheckResult.BAD for check in _checks(model))
-        steps = []
+        steps = [] if received else self._letter_steps(model)
         if self.allows(Permission.REGISTRATION_DECIDE):
             if received and not bad:
                 steps.append(Step(_("受理する"), at("accept_view")))
@@ -172,6 +172,21 @@ class ApplicationView(ApplicationActs, ApplicationScans):
             steps.append(Step(_("却下する"), at("reject_view"), "danger-quiet"))
             steps.append(Step(_("取下げを記録する"), at("withdraw_view"), "danger-quiet"))
         return steps
+
+    def _letter_steps(self, model: RegistrationApplication) -> list[Step]:
+        """The paper that tells a decision: printed, then posted."""
+        words = {
+            LetterState.WAITING: (_("通知書を印刷する"), "letter.print_view"),
+            LetterState.PRINTED: (_("発送を記録する"), "letter.post_view"),
+        }
+        if not self.allows(Permission.LETTER_PRINT):
+            return []
+        letters = registration.letters_of(db_session(), model.id)
+        return [
+            Step(words[letter.state][0], self.get_url(words[letter.state][1], id=letter.id))
+            for letter in letters
+            if letter.state in words
+        ][:1]
 
     def _clerk_step(self, model: RegistrationApplication) -> Step:
         """Taken with one press while nobody has it; otherwise it is asked who gets it."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from flask import abort, redirect, request, url_for
+from flask import abort, redirect, url_for
 from flask_admin.base import AdminIndexView, BaseView, expose
 from flask_login import current_user
 
 from portal.permissions import SECRETARIAT, Permission, Role, may
+from portal.web_refill import page_of_request
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +73,7 @@ class ClosedDoor:
     def _handle_view(self, name: str, **kwargs: Any) -> Any:
         role = reader_role()
         if role is None:
-            return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
+            return redirect(url_for("security.login", next=page_of_request()))
         if role not in SECRETARIAT or name in ABSENT:
             abort(404)  # for the participants this room does not exist
         if not self.is_accessible() or not self.allows(self.permission_of(name)):

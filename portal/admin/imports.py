@@ -129,6 +129,8 @@ class ImportView(SecretariatView):
 
     def _shown(self, model: Import, only: str) -> Shown:
         session = db_session()
+        if model.cleared_at is not None:
+            return Shown("", 1, 1, 0, [])  # what the rows said was thrown away
         total = imports.count(session, model.id, only)
         pages = max(1, -(-total // imports.PAGE))
         asked = request.args.get("page", "")

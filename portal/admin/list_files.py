@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -71,8 +72,20 @@ class ListFilePage(SecretariatPage):
 
     @page("/", Permission.RECORD_VIEW)
     def index(self) -> Any:
+        if "id" not in request.args:
+            return self._all()
         file, view = self._file()
         return self.render("admin/list_file.html", file=file, list_name=view.name)
+
+    def _all(self) -> str:
+        """The reader's files: those being written and those that can be fetched."""
+        shown = []
+        for file in list_files.own(db_session(), actor=actor()):
+            with suppress(NotFound):  # an upgrade may have taken a list away
+                view = _list(current_app, file.asked.view)
+                if view.is_accessible() and view.can_export:
+                    shown.append((file, view.name))
+        return str(self.render("admin/list_files.html", files=shown))
 
     @page("/progress/", Permission.RECORD_VIEW)
     def progress(self) -> Any:

@@ -93,6 +93,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
             ),
             _Link(_l("利用者"), "user.index_view", Permission.RECORD_VIEW),
             _Link(_l("操作の記録"), "event.index_view", Permission.RECORD_VIEW),
+            _Link(_l("ファイルにした一覧"), "list_file.index", Permission.RECORD_VIEW),
         ),
     ),
 )

@@ -88,6 +88,21 @@ def find(session: Session, kind: str, kept_id: int, *, actor: User) -> Kept | No
     return Kept(job.id, document, dict(job.payload.get("facts") or {}), job)
 
 
+def mine(session: Session, kind: str, *, actor: User) -> list[Kept]:
+    """All files of ``kind`` that ``actor`` brought and that are still kept, the oldest first."""
+    rows = session.execute(
+        _of(kind, actor)
+        .join(Document, Document.id == Job.payload["document"].as_integer())
+        .add_columns(Document)
+        .order_by(Job.id)
+    )
+    return [
+        Kept(job.id, document, dict(job.payload.get("facts") or {}), job)
+        for job, document in rows
+        if _same(document, job.payload) and document.created_at + KEPT > clock.now()
+    ]
+
+
 def discard(session: Session, kept: Kept) -> None:
     """Throw a file away before its day is over."""
     throw_away(session, kept.job.payload)
@@ -102,9 +117,11 @@ def _of(kind: str, actor: User) -> Any:
 def _document(session: Session, payload: dict[str, Any]) -> Document | None:
     """The file, if it is still there; SQLite gives the number of a deleted row again, so more is compared."""
     document = session.get(Document, int(payload["document"]))
-    if document is None or document.sha256 != payload["sha256"]:
-        return None
-    return document if document.created_at.isoformat() == payload["at"] else None
+    return document if document is not None and _same(document, payload) else None
+
+
+def _same(document: Document, payload: dict[str, Any]) -> bool:
+    return (document.sha256, document.created_at.isoformat()) == (payload["sha256"], payload["at"])
 
 
 def throw_away(session: Session, payload: dict[str, Any]) -> None:

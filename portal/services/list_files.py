@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.errors import NotAllowed, NotFound, PortalError, Refusal, refuse
@@ -131,12 +131,28 @@ def find(session: Session, file_id: int, *, actor: User) -> ListFile:
     ).one_or_none()
     if job is None:
         raise NotFound
+    kept = kept_files.find(session, FORGET, int(job.payload.get("kept", 0)), actor=actor)
+    return _standing(job, kept)
+
+
+def own(session: Session, *, actor: User) -> list[ListFile]:
+    """The files that ``actor`` asked for and that are being written or can be fetched, the newest first."""
+    kept = {one.facts.get("of"): one for one in kept_files.mine(session, FORGET, actor=actor)}
+    query = select(Job).where(
+        Job.kind == KIND,
+        Job.created_by_id == actor.id,
+        or_(Job.state.in_(_AT_WORK), Job.id.in_([number for number in kept if number is not None])),
+    )
+    found = [_standing(job, kept.get(job.id)) for job in session.scalars(query.order_by(Job.id.desc()))]
+    return [file for file in found if file.state in (FileState.WORKING, FileState.READY)]
+
+
+def _standing(job: Job, kept: kept_files.Kept | None) -> ListFile:
     asked = Asked(**job.payload["asked"])
     if job.state in _AT_WORK:
         return ListFile(job.id, asked, FileState.WORKING, job.progress, job.total)
     if job.state is JobState.FAILED:
         return ListFile(job.id, asked, FileState.FAILED, 0, None)
-    kept = kept_files.find(session, FORGET, int(job.payload.get("kept", 0)), actor=actor)
     # a number may come again (SQLite), and then it is another list's file
     if kept is None or kept.facts.get("of") != job.id:
         return ListFile(job.id, asked, FileState.GONE, 0, None)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.models import ApplicationState, RegistrationApplication, User
-from portal.services import registration
+from portal import clock
+from portal.models import ApplicationState, PhaseRule, RegistrationApplication, User
+from portal.services import letters, registration
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.admin.desk import typed as as_typed
@@ -114,3 +115,44 @@ def test_each_button_on_each_page_works_and_no_other_is_offered(app: Flask, sess
         for act in {"accept", "correction", "papers", "reject", "withdraw"} - OFFERED[state]:
             answer = clerks["officer"].get(f"{PAGE}{act}/?id={row_id}")
             assert "いまはできません" in answer.text, (state, act)
+
+
+def test_a_decided_application_leads_to_its_letter_until_that_is_posted(app: Flask, session: Session) -> None:
+    office(session)
+    with one_transaction(session):
+        told = [recorded(session, state) for state in (S.CORRECTION_ASKED, S.ACCEPTED, S.REJECTED)]
+        quiet = recorded(session, S.WITHDRAWN)
+    officer, viewer = Clerk(app, session, "officer"), Clerk(app, session, "viewer")
+
+    def letter_acts(clerk: Clerk, row_id: int) -> list[str]:
+        page = clerk.get(f"{PAGE}details/?id={row_id}").text.split('id="do"')[1].split("</section>")[0]
+        return re.findall(r'href="/admin/letter/([a-z]+)/', page)
+
+    for row_id in told:
+        assert letter_acts(officer, row_id) == ["print"] and letter_acts(viewer, row_id) == []
+        with one_transaction(session):
+            letter = registration.letters_of(session, row_id)[0]
+            user = session.scalars(select(User).where(User.login_id == "officer")).one()
+            letters.print_letter(session, letter.id, actor=user, version=letter.version)
+        assert letter_acts(officer, row_id) == ["post"]
+        with one_transaction(session):
+            letters.mark_posted(session, letter.id, clock.today(), actor=user)
+        assert letter_acts(officer, row_id) == []
+    assert letter_acts(officer, quiet) == []
+
+
+def test_whoever_accepts_a_late_application_is_told_so_once_more(app: Flask, session: Session) -> None:
+    office(session)
+    with one_transaction(session):
+        user = session.scalars(select(User).where(User.login_id == "officer")).one()
+        due = session.scalars(select(PhaseRule.application_due)).one()
+        row_ids = [
+            registration.record_application(
+                session, make.holder_data(session, received_on=due + timedelta(days=days)), actor=user
+            ).id
+            for days in (1, 0)
+        ]
+    clerk = Clerk(app, session, "officer")
+    late, punctual = (clerk.get(f"{PAGE}accept/?id={row_id}").text for row_id in row_ids)
+    assert "期限のあとに届いた申請を受理してよいこと" in late and "期限のあと" not in punctual
+    assert late.count("受付日が期限を過ぎています。") == 1

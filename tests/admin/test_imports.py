@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,9 +15,10 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import Import, ImportKind, ImportState, RegistrationApplication, User
 from portal.permissions import Role
-from portal.services import import_jobs, transitions
+from portal.services import import_jobs, jobs, transitions
 from portal.services.spreadsheets.import_table import read_table
 from portal.services.transaction import one_transaction
 from portal.services.workflow import advance
@@ -62,7 +63,7 @@ def two() -> bytes:
     return make.workbook([make.plain_holder(1), make.plain_holder(2)])
 
 
-def test_a_file_is_sent_looked_through_started_and_its_result_shown(clerk: Clerk) -> None:
+def test_a_file_is_sent_looked_through_started_and_its_result_shown(clerk: Clerk, app: Flask) -> None:
     sent = send(clerk, two())
     page = clerk.get(details(sent)).text
     assert "最新の状態を見る" in page and "<progress" in page and "progress.js" in page
@@ -84,6 +85,16 @@ def test_a_file_is_sent_looked_through_started_and_its_result_shown(clerk: Clerk
     assert link is not None
     listed = clerk.get(link[1].replace("&amp;", "&")).text
     assert "2件" in listed and "R2-0001" in listed and "申請.xlsx" in listed
+    # its contents are gone after their time, its page and its result are not
+    clock.set_time(clock.now() + timedelta(days=31))
+    with one_transaction(clerk.session):
+        jobs.enqueue(clerk.session, "forget_imports")
+    work(clerk)
+    clerk = Clerk(app, clerk.session, "officer")
+    page = clerk.get(details(sent)).text
+    assert "ファイルと行の内容は、消去しました" in page and "2件を取り込みました" in page
+    assert "みほん第1工業" not in page and "似た登録がある行" not in page
+    assert "R2-0001" in clerk.get(link[1].replace("&amp;", "&")).text
 
 
 def test_every_problem_is_shown_and_the_marked_file_comes_back(clerk: Clerk) -> None:

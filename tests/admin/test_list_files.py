@@ -285,3 +285,15 @@ def test_the_worker_tells_how_far_it_is(clerk: Clerk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(jobs.Work, "progress", lambda _work, done, total: told.append((done, total)))
     written(clerk, EXCEL)
     assert told == [(0, ROWS), (2, ROWS), (4, ROWS)]
+
+
+def test_whoever_left_the_page_finds_the_file_again_and_nobody_else_does(clerk: Clerk, app: Flask) -> None:
+    page, _data = written(clerk, EXCEL)
+    press(clerk, f"{LIST}export/csv/")  # this one is not written yet
+    number = page.rpartition("=")[2]
+    own = clerk.get("/admin/list-file/").text
+    assert f"/admin/list-file/fetch/?id={number}" in own and "作成中" in own and own.count("<tr>") == 3
+    assert "いま、ファイルはありません" in Clerk(app, clerk.session, "second").get("/admin/list-file/").text
+    clock.set_time(clock.now() + list_files.KEPT)
+    # the proof of who is at the keyboard is old by then
+    assert f"fetch/?id={number}" not in Clerk(app, clerk.session, "officer").get("/admin/list-file/").text

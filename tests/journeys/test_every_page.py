@@ -75,6 +75,7 @@ OFFICE = (
     "/admin/import/details/?id={uploaded}",
     "/admin/letter/",
     "/admin/letter_batch/start/",
+    "/admin/list-file/",
     "/admin/phase/new/",
     "/admin/phase_proposal/details/?id={phase_proposal}",
     "/admin/phase_proposal/confirm/?id={phase_proposal}",

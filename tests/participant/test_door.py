@@ -87,6 +87,16 @@ def test_the_language_switch_reaches_the_mails(app: Flask, session: Session, tra
     assert kept() == "en"
 
 
+def test_the_language_is_kept_by_an_address_that_leads_elsewhere(app: Flask, trader: str) -> None:
+    client = app.test_client()
+    page = client.get(client.get("/home?lang=en").location)
+    assert '<html lang="en"' in page.text
+    visitor = Visitor(app, trader)
+    visitor.get("/home?lang=ja")
+    visitor.get("/?lang=en")
+    assert '<html lang="en"' in visitor.get("/home").text
+
+
 def test_guessing_the_present_password_brings_a_pause(app: Flask, trader: str) -> None:
     visitor = Visitor(app, trader)
     form = visitor.get("/password")
