@@ -38,6 +38,7 @@ MODULES: tuple[str, ...] = (
     "demo_clock",
     "phase_proposals",
     "list_files",
+    "books",
 )
 
 

@@ -18,7 +18,7 @@ from portal.admin.reports import state_address
 from portal.extensions import db_session
 from portal.models import ReportState
 from portal.permissions import Permission
-from portal.services import boards
+from portal.services import boards, books
 from portal.services.queues import Queue, QueueKind, queues
 from portal.web_charts import shares, stacked
 from portal.web_text import days, fiscal, number
@@ -144,6 +144,7 @@ class Home(SecretariatIndex):
             phases=found,
             board=board,
             outlook_word=outlook_word,
+            books=books.newest(db_session()),
             **context,
         )
 

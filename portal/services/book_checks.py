@@ -103,7 +103,7 @@ def _keep(session: Session, work: Work, result: BookResult, *, seen: int, began:
         actor=actor,
         transactions=result.transactions,
         last_number=result.last_number,
-        **({} if problem is None else {"problem": problem}),
+        problem=problem,
     )
     if problem is not None:
         notify(session, MailKind.BOOKS_DISAGREED, actor=actor, problem=problem)

@@ -213,7 +213,8 @@ def comes_after_approval(session: Session, movement: int, report: int) -> bool:
     the answer is yes: the second book must not stop the scheme by a guess.
     """
     query = text(
-        "SELECT max(id) FROM event WHERE subject_type = :subject_type AND subject_id = :subject_id AND tag = :tag"
+        "SELECT max(id) FROM event"
+        " WHERE subject_type = :subject_type AND subject_id = :subject_id AND tag = :tag"
     )
     approved = session.scalar(
         query, {"subject_type": "emissions_report", "subject_id": report, "tag": "report_approved"}
