@@ -1,0 +1,462 @@
+"""The ledger's services driven by a machine, beside a plain model of what must come out.
+
+Proposals, confirmations, movements legal and not, corrections, in any order, and a fault in a third of
+the steps: a transaction that is rolled back, a connection that breaks before the commit (given up, or tried
+again with the same key), an answer that is lost so that the form comes once more, a stale page, a second
+press, a clock that jumps forward or back. After each step every balance is what the model says; at the end
+the ledger's own proof and the second book agree (safety, "model-checked"). A failure prints the steps that
+replay it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from copy import deepcopy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from portal import clock
+from portal.errors import PortalError
+from portal.extensions import make_engine, make_session
+from portal.models import Holding, Movement, MovementKind, User
+from portal.services import allowances, issuance, ledger, second_book
+from portal.services.allowances import Request
+from portal.services.transaction import one_transaction
+from tests import databases
+from tests.factories import reports
+from tests.factories.ledger_model import (
+    ISSUANCE,
+    JAA,
+    JVER,
+    MOST,
+    NOWHERE,
+    RETIREMENT,
+    SCHEME,
+    Cast,
+    Model,
+    Posting,
+    Proposal,
+)
+
+START = "2015-08-03 09:00"
+#: how much: a share of what could move, a little more than that, or plain nonsense
+QUANTITIES = st.one_of(
+    st.tuples(st.just("share"), st.integers(1, 100)),
+    st.tuples(st.just("share"), st.just(100)),
+    st.tuples(st.just("over"), st.integers(1, 3)),
+    st.tuples(st.just("free"), st.integers(0, 1)),
+    st.tuples(st.just("plain"), st.sampled_from([0, 1, 7, 40, 300, MOST, MOST + 1])),
+)
+PICK, BY = st.integers(0, 99), st.sampled_from([2, 3, 2, 3, 0, 1])
+KINDS = st.sampled_from([MovementKind.TRANSFER] * 3 + [*SCHEME])
+#: what befalls a step: nothing, or one of four things
+FAULTS = st.sampled_from([None, None, None, None, "rollback", "broken", "retry", "lost"])
+STALE = st.sampled_from([False, False, False, True])
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One run: a copy of the small scheme with an open market, and the model beside it."""
+
+    def __init__(self, url: str, cast: Cast, model: Model, tally: Counter[str]) -> None:
+        super().__init__()
+        self.cast, self.model, self.tally, self.url = cast, model, tally, url
+        self.engine = make_engine(self.url)
+        self.session = make_session(self.engine)
+        self.keys, self.last = len(model.proposals), None  # the opening used as many
+        self.accounts = [*cast.holders, *cast.traders]
+        reports.at(START)
+
+    def teardown(self) -> None:
+        report, second = ledger.verify(self.session), second_book.compare(self.session)
+        self.session.close()
+        self.engine.dispose()
+        if self.engine.dialect.name == "postgresql":
+            databases.drop(self.url)
+        else:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{self.url.removeprefix('sqlite:///')}{end}").unlink(missing_ok=True)
+        assert report.ok, report.problem
+        assert second.ok, second.problem
+        assert report.transactions == second.transactions == len(self.model.postings)
+        assert all(one.issued == one.elsewhere for one in report.sums)
+
+    def key(self) -> str:
+        self.keys += 1
+        return f"key-{self.keys}"
+
+    def step(self, fault: object) -> None:
+        """Count a step, and what befalls it."""
+        self.tally["steps"] += 1
+        self.tally["faults"] += bool(fault)
+        self.tally[str(fault)] += bool(fault)
+
+    def done(self, work: Any, *, legal: bool, fault: str | None = None, keyed: bool = True) -> Any:
+        """Do it in one transaction; it must be refused exactly when the model says so.
+
+        ``keyed``: the same form once more gives the first answer; otherwise it is refused.
+        """
+        if fault in ("rollback", "broken", "retry"):
+            self.attempt(work, legal=legal, ends=fault)
+            if fault != "retry":
+                return None
+        made = self.attempt(work, legal=legal)
+        if fault == "lost":
+            again = self.attempt(work, legal=legal and keyed)
+            assert again == (made if keyed else None)
+        return made
+
+    def attempt(self, work: Any, *, legal: bool, ends: str | None = None) -> Any:
+        """One try; with ``ends`` everything is done, but the commit never comes."""
+        try:
+            with one_transaction(self.session):
+                result = work()
+                result = result.id if isinstance(result, Movement) else result
+                if ends == "rollback":
+                    raise _Crash
+                if ends is not None:
+                    self.session.flush()
+                    self.session.connection().connection.dbapi_connection.close()  # type: ignore[union-attr]
+        except PortalError as refused:
+            assert not legal, f"refused though legal: {[problem.refusal for problem in refused.problems]}"
+            return None
+        except (_Crash, DBAPIError):
+            assert ends is not None
+            assert legal, "done though illegal"
+            self.session.rollback()
+            return None
+        assert ends is None and legal, "done though illegal"
+        return result
+
+    def user(self, number: int) -> User:
+        return self.session.get_one(User, number)
+
+    def login(self, account: int) -> int:
+        facts = self.cast.holders.get(account)
+        return facts.login if facts is not None else self.cast.traders[account]
+
+    def open_the_market(self) -> None:
+        """Two holders are issued, a trader and the third holder get jVER: there is something to move."""
+        for number in (0, 2):
+            self.propose_issue(number, 0, None)
+        for number in (2, 3):
+            self.propose_jver(number, 0, 250, None)
+        for _ in range(4):
+            self.confirm(1, 2, False, None)
+        assert len(self.model.postings) == 4
+
+    # ---- the secretariat
+
+    @rule(pick=PICK, by=BY, fault=FAULTS)
+    def propose_issue(self, pick: int, by: int, fault: str | None) -> None:
+        self.step(fault)
+        account = list(self.cast.holders)[pick % len(self.cast.holders)]
+        facts, maker = self.cast.holders[account], self.cast.proposers[by % len(self.cast.proposers)]
+        legal = not any(
+            one.kind is MovementKind.ISSUE and one.target == account and one.state in ("proposed", "executed")
+            for one in self.model.proposals.values()
+        )
+        key = self.key()
+        made = self.done(
+            lambda: issuance.propose_issue(
+                self.session, self.cast.holder_ids[account], key=key, actor=self.user(maker)
+            ),
+            legal=legal,
+            fault=fault,
+        )
+        if made is not None:
+            due = facts.base - facts.target
+            self.propose(made, MovementKind.ISSUE, ISSUANCE, account, JAA, due, maker)
+
+    @rule(pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 0, MOST + 1]), fault=FAULTS)
+    def propose_jver(self, pick: int, by: int, quantity: int, fault: str | None) -> None:
+        self.step(fault)
+        choices = [*self.accounts, *self.accounts, RETIREMENT, NOWHERE]
+        account, maker = choices[pick % len(choices)], self.cast.proposers[by % len(self.cast.proposers)]
+        legal = account in self.accounts and 1 <= quantity <= MOST
+        key = self.key()
+        made = self.done(
+            lambda: issuance.propose_jver(
+                self.session, f"AST-{account}", quantity, "申請", key=key, actor=self.user(maker)
+            ),
+            legal=legal,
+            fault=fault,
+        )
+        if made is not None:
+            self.propose(made, MovementKind.ISSUE_JVER, ISSUANCE, account, JVER, quantity, maker)
+
+    @precondition(lambda self: self.model.postings)
+    @rule(pick=PICK, by=BY, fault=FAULTS)
+    def propose_correction(self, pick: int, by: int, fault: str | None) -> None:
+        self.step(fault)
+        number = pick % len(self.model.postings) + 1
+        wrong, maker = self.model.postings[number], self.cast.proposers[by % len(self.cast.proposers)]
+        live = any(
+            one.reverses == number and one.state in ("proposed", "executed")
+            for one in self.model.proposals.values()
+        )
+        enough = self.model.free(wrong.target, wrong.unit) >= wrong.quantity
+        key = self.key()
+        made = self.done(
+            lambda: issuance.propose_correction(
+                self.session, number, "口座番号の誤り", key=key, actor=self.user(maker)
+            ),
+            legal=wrong.reverses is None and not live and enough,
+            fault=fault,
+        )
+        if made is not None:
+            self.model.promise(wrong.target, wrong.unit, wrong.quantity)
+            self.propose(
+                made,
+                MovementKind.CORRECTION,
+                wrong.target,
+                wrong.source,
+                wrong.unit,
+                wrong.quantity,
+                maker,
+                number,
+            )
+
+    def propose(
+        self,
+        made: int,
+        kind: MovementKind,
+        source: int,
+        target: int,
+        unit: str,
+        quantity: int,
+        by: int,
+        reverses: int | None = None,
+    ) -> None:
+        until = clock.now() + timedelta(days=14)
+        self.model.proposals[made] = Proposal(kind, source, target, unit, quantity, by, until, reverses)
+
+    @precondition(lambda self: self.model.proposals)
+    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    def confirm(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.pending(pick)
+        one, checker = self.model.proposals[number], self.cast.proposers[by % len(self.cast.proposers)]
+        legal = (
+            checker in self.cast.approvers
+            and checker != one.by
+            and one.state == "proposed"
+            and clock.now() < one.until
+            and not stale
+        )
+        version = self.session.get_one(Movement, number).version - (1 if stale else 0)
+        self.session.rollback()
+        done = self.done(
+            lambda: issuance.confirm(self.session, number, version=version, actor=self.user(checker)),
+            legal=legal,
+            fault=fault,
+            keyed=False,
+        )
+        if done is not None:
+            self.leave(one, "executed")
+            self.model.post(Posting(one.kind, one.source, one.target, one.unit, one.quantity, one.reverses))
+
+    @precondition(lambda self: self.model.proposals)
+    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    def withdraw(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.pending(pick)
+        one, maker = self.model.proposals[number], self.cast.proposers[by % len(self.cast.proposers)]
+        version = self.session.get_one(Movement, number).version - (1 if stale else 0)
+        self.session.rollback()
+        done = self.done(
+            lambda: issuance.withdraw(self.session, number, version=version, actor=self.user(maker)),
+            legal=one.state == "proposed" and not stale,
+            fault=fault,
+            keyed=False,
+        )
+        if done is not None:
+            self.leave(one, "withdrawn")
+
+    def pending(self, pick: int) -> int:
+        """A proposal, mostly one that waits."""
+        waiting = [number for number, one in self.model.proposals.items() if one.state == "proposed"]
+        choices = waiting if waiting and pick % 4 else list(self.model.proposals)
+        return choices[pick % len(choices)]
+
+    def leave(self, one: Proposal, state: str) -> None:
+        one.state = state
+        if one.kind is MovementKind.CORRECTION:
+            self.model.promise(one.source, one.unit, -one.quantity)
+
+    # ---- participants
+
+    @rule(
+        pick=PICK,
+        to=PICK,
+        kind=KINDS,
+        unit=st.sampled_from([JAA, JAA, JVER]),
+        much=QUANTITIES,
+        sure=st.booleans(),
+        fault=FAULTS,
+    )
+    def move(
+        self,
+        pick: int,
+        to: int,
+        kind: MovementKind,
+        unit: str,
+        much: tuple[str, int],
+        sure: bool,
+        fault: str | None,
+    ) -> None:
+        self.step(fault)
+        source = self.accounts[pick % len(self.accounts)]
+        places = [*self.accounts, *self.accounts, RETIREMENT, NOWHERE]
+        target = SCHEME.get(kind) or places[to % len(places)]
+        quantity = self.quantity(kind, source, unit, much)
+        account = f"AST-{target}" if kind is MovementKind.TRANSFER else ""
+        request = Request(kind, str(quantity), account, self.cast.classes[unit], voluntary=sure)
+        legal = self.model.may_move(kind, source, target, unit, quantity, sure)
+        key = self.key()
+        made = self.done(
+            lambda: allowances.move(self.session, request, key=key, actor=self.user(self.login(source))),
+            legal=legal,
+            fault=fault,
+        )
+        if made is not None:
+            self.model.post(Posting(kind, source, target, unit, quantity))
+            self.last = (made, key, request, self.login(source))
+            if kind is not MovementKind.RETIRE and source in self.cast.holders and unit == JAA:
+                assert self.model.of(source, JAA) >= self.model.reserve(source)
+
+    @rule(pick=PICK, to=PICK, kind=KINDS, more=st.integers(0, 2), sure=st.booleans(), fault=FAULTS)
+    def move_at_the_edge(
+        self, pick: int, to: int, kind: MovementKind, more: int, sure: bool, fault: str | None
+    ) -> None:
+        """All a holder may move, or a little more."""
+        self.move(pick % len(self.cast.holders), to % 5, kind, JAA, ("over", more), sure, fault)
+
+    @rule(pick=PICK, to=PICK, kind=KINDS, more=st.integers(0, 1), fault=FAULTS)
+    def move_all_that_is_free(
+        self, pick: int, to: int, kind: MovementKind, more: int, fault: str | None
+    ) -> None:
+        """All units that are not promised, or one more, with no thought of the reserve."""
+        unit = JVER if pick % 2 else JAA
+        self.move(pick, to % 5, kind, unit, ("free", more), True, fault)
+
+    def quantity(self, kind: MovementKind, source: int, unit: str, much: tuple[str, int]) -> int:
+        how, figure = much
+        free = self.model.free(source, unit)
+        keeps = kind is not MovementKind.RETIRE and unit == JAA and source in self.cast.holders
+        movable = max(0, free - self.model.reserve(source)) if keeps else free
+        if how == "share":
+            return max(1, movable * figure // 100)
+        return {"over": movable + figure, "free": free + figure}.get(how, figure)
+
+    @precondition(lambda self: self.last is not None)
+    @rule(other=st.booleans())
+    def press_again(self, other: bool) -> None:
+        """The same form comes again: the first answer; the same key with other content: refused."""
+        assert self.last is not None
+        self.step("second press")
+        made, key, request, login = self.last
+        if other:
+            request = Request(
+                request.kind,
+                request.quantity,
+                request.account,
+                request.unit_class_id,
+                "別",
+                request.voluntary,
+            )
+        again = self.done(
+            lambda: allowances.move(self.session, request, key=key, actor=self.user(login)), legal=not other
+        )
+        assert again == (None if other else made)
+
+    # ---- time
+
+    @rule(hours=st.sampled_from([1, 1, -1, 24, 24, 24 * 14, 24 * 14, 24 * 40]))
+    def wait(self, hours: int) -> None:
+        self.step("clock")
+        clock.step(timedelta(hours=hours))
+
+    @rule()
+    def expire(self) -> None:
+        self.step(None)
+        due = [
+            one
+            for one in self.model.proposals.values()
+            if one.state == "proposed" and one.until <= clock.now()
+        ]
+        assert self.done(lambda: issuance.expire_due(self.session), legal=True) == len(due)
+        for one in due:
+            self.leave(one, "expired")
+
+    # ---- what must hold after every step
+
+    @invariant()
+    def every_balance_is_the_model_s(self) -> None:
+        units = {number: unit for unit, number in self.cast.classes.items()}
+        held, promised, sums = {}, {}, dict.fromkeys(units.values(), 0)
+        query = select(Holding.account_id, Holding.unit_class_id, Holding.quantity, Holding.promised)
+        for account, number, quantity, waiting in self.session.execute(query):
+            held[(account, units[number])], promised[(account, units[number])] = quantity, waiting
+            sums[units[number]] += quantity
+            assert account == ISSUANCE or 0 <= waiting <= quantity
+        self.session.rollback()
+        assert _there(held) == _there(self.model.held)
+        assert _there(promised) == _there(self.model.promised)
+        assert set(sums.values()) == {0}
+
+
+class _Crash(Exception):
+    """Everything was done, but the commit never came."""
+
+
+def _there(figures: dict[tuple[int, str], int]) -> dict[tuple[int, str], int]:
+    return {key: figure for key, figure in figures.items() if figure}
+
+
+def opened(template: str, cast: Cast) -> Model:
+    """Open the market in the template itself, so that each run begins there; the model of it."""
+    machine = LedgerMachine(template, cast, Model(cast), Counter())
+    machine.open_the_market()
+    machine.session.close()
+    machine.engine.dispose()
+    return machine.model
+
+
+def run(
+    template: str, cast: Cast, folder: Path, *, examples: int, steps: int, seed: int | None = None
+) -> Counter[str]:
+    """Drive ``examples`` machines of up to ``steps`` steps, each on a copy of ``template``; what was done.
+
+    Raises the first failure, made short, with the steps that replay it.
+    """
+    tally: Counter[str] = Counter()
+    start = opened(template, cast)
+
+    def machine() -> LedgerMachine:
+        return LedgerMachine(databases.copy(template, folder), cast, deepcopy(start), tally)
+
+    if seed is not None:
+        machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
+    given = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        print_blob=True,
+    )
+    run_state_machine_as_test(machine, settings=given)
+    return tally
