@@ -436,9 +436,11 @@ def opened(template: str, cast: Cast) -> Model:
 
 
 def run(
-    template: str, cast: Cast, folder: Path, *, examples: int, steps: int, seed: int | None = None
+    template: str, cast: Cast, folder: Path, *, total: int, steps: int = 200, seed: int | None = None
 ) -> Counter[str]:
-    """Drive ``examples`` machines of up to ``steps`` steps, each on a copy of ``template``; what was done.
+    """Drive machines of up to ``steps`` steps, ``total`` together, each on a copy of ``template``.
+
+    The answer counts steps and faults. ``seed`` replays a campaign.
 
     Raises the first failure, made short, with the steps that replay it.
     """
@@ -448,15 +450,16 @@ def run(
     def machine() -> LedgerMachine:
         return LedgerMachine(databases.copy(template, folder), cast, deepcopy(start), tally)
 
-    if seed is not None:
-        machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
-    given = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        database=None,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-        print_blob=True,
-    )
-    run_state_machine_as_test(machine, settings=given)
+    while tally["steps"] < total:  # now and then a run ends early
+        if seed is not None:
+            machine._hypothesis_internal_use_seed = seed + tally["steps"]  # type: ignore[attr-defined]
+        given = settings(
+            max_examples=max(5, min(100, (total - tally["steps"]) // steps)),
+            stateful_step_count=steps,
+            database=None,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+            print_blob=True,
+        )
+        run_state_machine_as_test(machine, settings=given)
     return tally
