@@ -8,9 +8,11 @@ nobody holds less than nothing or less than promised, and that no holder is belo
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
+from queue import Empty
 from typing import Any
 
 from sqlalchemy import select, text
@@ -22,12 +24,16 @@ from portal.models import Holding, MovementKind, User
 from portal.services import allowances, second_book
 from portal.services.allowances import Request
 from portal.services.snapshot import one_moment
-from portal.services.transaction import run
+from portal.services.transaction import begin_reading, run
+from tests.campaigns.ledger_machine import START
 from tests.campaigns.processes import context
+from tests.factories import reports
 from tests.factories.ledger_model import ISSUANCE, JAA, JVER, Cast
 
 #: a reader compares balances with all entries as often as this
 WHOLE = 20
+#: seconds between two looks: a reader is no brake
+PAUSE = 0.03
 
 
 @dataclass
@@ -71,6 +77,7 @@ def _choice(session: Session, job: Job, dice: random.Random) -> tuple[int, Reque
     source = dice.choice(givers)
     target = dice.choice([account for account in logins if account != source])
     unit = JAA if job.skew else dice.choice([JAA, JAA, JVER])
+    begin_reading(session)
     held = session.scalar(
         select(Holding.quantity - Holding.promised).where(
             Holding.account_id == source, Holding.unit_class_id == job.cast.classes[unit]
@@ -87,6 +94,7 @@ def _choice(session: Session, job: Job, dice: random.Random) -> tuple[int, Reque
 
 def move(job: Job, answer: Any) -> None:
     """A process that moves units, again and again; tells the movements that were acknowledged."""
+    reports.at(START)
     engine, dice = make_engine(job.url, pool_size=1), random.Random(job.seed)
     refused: Counter[str] = Counter()
     made: list[int] = []
@@ -117,6 +125,7 @@ def read(job: Job, stop: Event, answer: Any) -> None:
             wrong += found(session, job, whole=reads % WHOLE == 0)
             session.rollback()
             reads += 1
+            time.sleep(PAUSE)
     engine.dispose()
     answer.put(("read", reads, wrong))
 
@@ -131,7 +140,7 @@ def found(session: Session, job: Job, *, whole: bool) -> list[str]:
         sums[unit_class] += quantity
         if account != ISSUANCE and not 0 <= promised <= quantity:
             wrong.append(f"AST-{account} holds {quantity}, promised {promised}")
-        if unit_class == own and quantity < job.reserves.get(account, 0):
+        if account in job.reserves and unit_class == own and quantity < job.reserves[account]:
             wrong.append(f"AST-{account} holds {quantity}, its reserve is {job.reserves[account]}")
     wrong += [f"class {unit_class} sums to {total}" for unit_class, total in sums.items() if total]
     if whole:
@@ -172,9 +181,9 @@ def campaign(
     for process in [*reading, *moving]:
         process.start()
     outcome, made = Outcome(), list[int]()
-    told = [answers.get() for _ in moving]
+    told = [_answer(answers, process) for process in moving]
     stop.set()
-    told += [answers.get() for _ in reading]
+    told += [_answer(answers, process) for process in reading]
     for process in [*moving, *reading]:
         process.join()
     for what, first, second in told:
@@ -187,6 +196,16 @@ def campaign(
     outcome.done = len(made)
     outcome.wrong += _lost_or_doubled(url, made, before)
     return outcome
+
+
+def _answer(answers: Any, process: Any) -> Any:
+    """What one of the processes tells; it fails with the first that broke."""
+    while True:
+        try:
+            return answers.get(timeout=5)
+        except Empty:
+            if process.exitcode not in (None, 0):
+                raise RuntimeError(f"a process of the campaign ended with {process.exitcode}") from None
 
 
 def _posted(url: str) -> int:

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of commits: nothing acknowledged is lost, nothing is doubled by the retry (safety 7, 12).
+"""kill -9 in the middle of commits: nothing acknowledged is lost, nothing doubled by retries (safety 7, 12).
 
 A process makes one movement after another. When it is about to commit it says so, and a moment later it is
 killed. Then the same form is sent again, with its key, by somebody who lives.
@@ -22,7 +22,9 @@ from portal.models import MovementKind, User
 from portal.services import allowances, ledger, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import run
+from tests.campaigns.ledger_machine import START
 from tests.campaigns.processes import context
+from tests.factories import reports
 
 
 @dataclass
@@ -43,14 +45,24 @@ class Toll:
         )
 
 
-def _move(session: Session, login: int, account: str, key: str) -> int:
-    request = Request(MovementKind.TRANSFER, "1", account)
-    actor = session.get_one(User, login)
+@dataclass(frozen=True)
+class Way:
+    """Who moves units of which class where, one at a time."""
+
+    login: int
+    account: str
+    unit_class: int
+
+
+def _move(session: Session, way: Way, key: str) -> int:
+    request = Request(MovementKind.TRANSFER, "1", way.account, way.unit_class)
+    actor = session.get_one(User, way.login)
     return allowances.move(session, request, key=key, actor=actor).id
 
 
-def victim(url: str, login: int, account: str, prefix: str, pipe: Connection) -> None:
+def victim(url: str, way: Way, prefix: str, pipe: Connection) -> None:
     """Move one unit after another; ``commit`` before each commit, ``done`` and the movement after it."""
+    reports.at(START)
     engine = make_engine(url, pool_size=1)
     number = 0
 
@@ -61,13 +73,13 @@ def victim(url: str, login: int, account: str, prefix: str, pipe: Connection) ->
     with make_session(engine) as session:
         while True:
             key = f"{prefix}-{number}"
-            made = run(session, lambda: _move(session, login, account, key))  # noqa: B023
+            made = run(session, lambda: _move(session, way, key))  # noqa: B023
             pipe.send(("done", key, made))
             number += 1
 
 
-def campaign(url: str, login: int, account: str, *, seed: int, kills: int) -> Toll:
-    """Kill ``kills`` processes while they commit transfers of ``login`` to ``account``, retrying each."""
+def campaign(url: str, way: Way, *, seed: int, kills: int) -> Toll:
+    """Kill ``kills`` processes while they commit transfers along ``way``, retrying each."""
     platform, dice, toll = context(), random.Random(seed), Toll()
     acknowledged: dict[str, int] = {}
     keys: set[str] = set()
@@ -75,7 +87,7 @@ def campaign(url: str, login: int, account: str, *, seed: int, kills: int) -> To
     before = _last(engine)
     for number in range(kills):
         mine, theirs = platform.Pipe(duplex=False)
-        process = platform.Process(target=victim, args=(url, login, account, f"{seed}-{number}", theirs))
+        process = platform.Process(target=victim, args=(url, way, f"{seed}-{number}", theirs))
         process.start()
         theirs.close()
         # let it live through some commits, then strike within the next one
@@ -101,7 +113,7 @@ def campaign(url: str, login: int, account: str, *, seed: int, kills: int) -> To
             else:
                 waiting = key
         mine.close()
-        _retry(engine, login, account, waiting or "", acknowledged, toll)
+        _retry(engine, way, waiting or "", acknowledged, toll)
     toll.acknowledged = len(acknowledged)
     _count(engine, keys, acknowledged, before, toll)
     engine.dispose()
@@ -113,12 +125,12 @@ def _last(engine: Any) -> int:
         return int(connection.execute(text("SELECT last_number FROM ledger_head")).scalar_one())
 
 
-def _retry(engine: Any, login: int, account: str, key: str, acknowledged: dict[str, int], toll: Toll) -> None:
+def _retry(engine: Any, way: Way, key: str, acknowledged: dict[str, int], toll: Toll) -> None:
     """Send the form that was in flight again: its first answer if the commit had lasted."""
     toll.kills += 1
     with make_session(engine) as session:
         number = _last_of(session)
-        made = run(session, lambda: _move(session, login, account, key))
+        made = run(session, lambda: _move(session, way, key))
         if _last_of(session) == number:
             toll.after += 1
         else:

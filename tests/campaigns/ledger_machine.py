@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -435,17 +435,29 @@ def opened(template: str, cast: Cast) -> Model:
     return machine.model
 
 
-def run(
-    template: str, cast: Cast, folder: Path, *, total: int, steps: int = 200, seed: int | None = None
+def run(template: str, cast: Cast, folder: Path, *, total: int, seed: int | None = None) -> Counter[str]:
+    """Open the market in ``template`` and drive machines on copies of it: see :func:`drive`."""
+    return drive(template, cast, opened(template, cast), folder, total=total, seed=seed)
+
+
+def drive(
+    template: str,
+    cast: Cast,
+    start: Model,
+    folder: Path,
+    *,
+    total: int,
+    steps: int = 200,
+    seed: int | None = None,
+    short: bool = True,
 ) -> Counter[str]:
     """Drive machines of up to ``steps`` steps, ``total`` together, each on a copy of ``template``.
 
-    The answer counts steps and faults. ``seed`` replays a campaign.
+    The answer counts steps and faults. ``seed`` replays a campaign; ``short``: a failure is made short.
 
     Raises the first failure, made short, with the steps that replay it.
     """
     tally: Counter[str] = Counter()
-    start = opened(template, cast)
 
     def machine() -> LedgerMachine:
         return LedgerMachine(databases.copy(template, folder), cast, deepcopy(start), tally)
@@ -460,6 +472,8 @@ def run(
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
             print_blob=True,
+            report_multiple_bugs=False,
+            phases=[Phase.generate, Phase.shrink] if short else [Phase.generate],
         )
         run_state_machine_as_test(machine, settings=given)
     return tally

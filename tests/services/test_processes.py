@@ -28,9 +28,7 @@ def test_every_total_read_while_processes_move_units_adds_up(world: World, skew:
 
 
 def test_a_process_killed_while_it_commits_loses_nothing_and_doubles_nothing(world: World) -> None:
-    login, trader = next(iter(world.cast.traders.values())), list(world.cast.traders)[1]
-    facts = next(iter(world.cast.holders.values()))
-    toll = killed.campaign(world.url, facts.login, f"AST-{trader}", seed=SEED, kills=8)
+    toll = killed.campaign(world.url, world.way, seed=SEED, kills=8)
     print(toll)
-    assert login and toll.kills == 8
+    assert toll.kills == 8
     assert (toll.lost, toll.doubled) == ([], [])
