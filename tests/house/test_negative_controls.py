@@ -20,7 +20,7 @@ from tests.factories import allowances as make
 from tests.factories import numbers
 from tests.services import test_second_book as second
 
-STEPS = 1_500
+STEPS = 1_000
 
 RED = (AssertionError, pytest.fail.Exception)
 BY_MACHINE = [control for control in CONTROLS if control.found_by == MACHINE]
