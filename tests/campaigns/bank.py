@@ -25,7 +25,7 @@ from portal.services import allowances, second_book
 from portal.services.allowances import Request
 from portal.services.snapshot import one_moment
 from portal.services.transaction import begin_reading, run
-from tests.campaigns.ledger_machine import START
+from tests.campaigns.driven import START
 from tests.campaigns.processes import context
 from tests.factories import reports
 from tests.factories.ledger_model import ISSUANCE, JAA, JVER, Cast

@@ -22,7 +22,7 @@ from portal.models import MovementKind, User
 from portal.services import allowances, ledger, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import run
-from tests.campaigns.ledger_machine import START
+from tests.campaigns.driven import START
 from tests.campaigns.processes import context
 from tests.factories import reports
 
