@@ -264,6 +264,10 @@ class LedgerMachine(Driven):
     ) -> None:
         """All units that are not promised, or one more, with no thought of the reserve."""
         unit = JVER if pick % 2 else JAA
+        promised = [key for key, units in self.model.promised.items() if units and key[0] in self.accounts]
+        if promised:  # where it matters most
+            account, unit = promised[pick % len(promised)]
+            pick = self.accounts.index(account)
         self.move(pick, to % 5, kind, unit, ("free", more), True, fault)
 
     def quantity(self, kind: MovementKind, source: int, unit: str, much: tuple[str, int]) -> int:
