@@ -27,6 +27,26 @@ from tests.campaigns.worlds import World, open_world
 PORTION = 5_000
 
 
+def _moved(movement: int, source: int, target: int, jver: int, login: int) -> dict[str, object]:
+    return {
+        "id": movement,
+        "kind": MovementKind.TRANSFER,
+        "state": MovementState.EXECUTED,
+        "source_id": source,
+        "target_id": target,
+        "unit_class_id": jver,
+        "quantity": 1,
+        "voluntary": False,
+        "idempotency_key": f"bench-{movement}",
+        "content_hash": "x",
+        "proposed_by_id": login,
+        "proposed_at": clock.now(),
+        "decided_by_id": login,
+        "decided_at": clock.now(),
+        "version": 1,
+    }
+
+
 def fill(connection: Connection, world: World, postings: int) -> None:
     """Let the two traders send one unit to and fro."""
     traders, jver = list(world.cast.traders.items()), world.cast.classes["jVER"]
@@ -50,25 +70,7 @@ def fill(connection: Connection, world: World, postings: int) -> None:
                 previous_hash=previous,
             )
             proof = hashlib.sha256(stored).hexdigest()
-            rows[Movement].append(
-                {
-                    "id": movement,
-                    "kind": MovementKind.TRANSFER,
-                    "state": MovementState.EXECUTED,
-                    "source_id": source,
-                    "target_id": target,
-                    "unit_class_id": jver,
-                    "quantity": 1,
-                    "voluntary": False,
-                    "idempotency_key": f"bench-{movement}",
-                    "content_hash": "x",
-                    "proposed_by_id": login,
-                    "proposed_at": now,
-                    "decided_by_id": login,
-                    "decided_at": now,
-                    "version": 1,
-                }
-            )
+            rows[Movement].append(_moved(movement, source, target, jver, login))
             rows[LedgerTransaction].append(
                 {
                     "id": number,
