@@ -25,7 +25,7 @@ from portal.cli_forms import form
 from portal.errors import Refusal, refusal_text
 from portal.extensions import make_engine, upgrade_database
 from portal.models import MailMessage, MailState
-from portal.services import founding, installation, ledger, mail_kinds, outbox, selfcheck, worker
+from portal.services import founding, installation, ledger, mail_kinds, outbox, second_book, selfcheck, worker
 from portal.services.outbox import OpenSession
 from portal.services.snapshot import one_moment
 from portal.services.transaction import run as in_transaction
@@ -259,17 +259,24 @@ def books() -> None:
 @books.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def verify(as_json: bool) -> None:
-    """Recompute chain, sums and balances; exit 1 at the first wrong entry, named."""
+    """Recompute chain, sums and balances, then by the second book; exit 1 at the first wrong one, named."""
     with _database(_settings()) as open_session, open_session() as session:
         one_moment(session)
-        report = ledger.verify(session)
+        report, second = ledger.verify(session), second_book.compare(session)
     if as_json:
-        click.echo(json.dumps(asdict(report), ensure_ascii=False))
-    elif report.ok:
-        click.echo(f"ok: {report.transactions} transactions, {report.entries} entries")
+        said = {**asdict(report), "ok": report.ok and second.ok, "second_book": asdict(second)}
+        click.echo(json.dumps(said, ensure_ascii=False))
     else:
-        click.echo(f"WRONG: {report.problem}")
-    sys.exit(0 if report.ok else 1)
+        _say_book("", report.ok, report.problem, report.transactions, report.entries)
+        _say_book("second book ", second.ok, second.problem, second.transactions, second.entries)
+    sys.exit(0 if report.ok and second.ok else 1)
+
+
+def _say_book(name: str, ok: bool, problem: str | None, transactions: int, entries: int) -> None:
+    if ok:
+        click.echo(f"{name}ok: {transactions} transactions, {entries} entries")
+    else:
+        click.echo(f"{name}WRONG: {problem}")
 
 
 @portal.group("mail")

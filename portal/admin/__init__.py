@@ -43,6 +43,7 @@ MODULES: tuple[str, ...] = (
     "publications",
     "report_grid",
     "late_reports",
+    "books",
 )
 
 

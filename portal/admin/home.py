@@ -20,7 +20,7 @@ from portal.admin.reports import state_address
 from portal.extensions import db_session
 from portal.models import ReportState
 from portal.permissions import Permission
-from portal.services import boards, report_deadlines
+from portal.services import boards, books, report_deadlines
 from portal.services.queues import Queue, QueueKind, queues
 from portal.web_charts import shares, stacked
 from portal.web_text import days, fiscal, number
@@ -161,6 +161,7 @@ class Home(SecretariatIndex):
             board=board,
             outlook_word=outlook_word,
             concerns=concern_lines(),
+            books=books.newest(db_session()),
             **context,
         )
 

@@ -85,6 +85,7 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
             _Link(_l("発行"), "issue.index", Permission.ALLOWANCE_ALL_VIEW),
             _Link(_l("移動の確認"), "movement.index_view", Permission.ALLOWANCE_ALL_VIEW, "movements"),
             _Link(_l("台帳"), "ledger.index_view", Permission.ALLOWANCE_ALL_VIEW),
+            _Link(_l("帳簿の照合"), "book_check.index_view", Permission.ALLOWANCE_ALL_VIEW),
         ),
     ),
     (

@@ -32,7 +32,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, ledger, once
+from portal.services import access, books, ledger, once
 from portal.services.allowance_rules import Case, Side, problems
 from portal.services.figures import figures_of
 from portal.services.mail import MailKind, notify
@@ -150,7 +150,7 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
         quantity=quantity,
         note=request.note.strip(),
         voluntary=request.voluntary,
-        problems=(*found, *problems(case)),
+        problems=(*books.problems(session), *found, *problems(case)),
         held=case.held,
         available=case.available,
         reserve=case.figures.reserve if case.figures is not None and case._reserved else None,

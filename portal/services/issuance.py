@@ -25,7 +25,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, once
+from portal.services import access, books, four_eyes, ledger, once
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.allowances import execute, expiry
 from portal.services.audit import EventTag, record
@@ -211,6 +211,8 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:
         figures, rule = figures_of(session, movement.holder), _rule(session, movement.holder.phase_id)
         found += issue_problems(figures, rule, exists=False, quantity=movement.quantity)
+    if movement.kind is not MovementKind.CORRECTION:
+        found += books.problems(session)
     return found + _state_problems(source=movement.source, target=movement.target)
 
 

@@ -8,6 +8,7 @@ from threading import Event
 
 from portal.services import (
     application_intake,
+    book_checks,
     deadline,
     import_jobs,
     import_retention,
@@ -35,6 +36,7 @@ MOST_JOBS_IN_A_ROUND = 20
 BRING_WORK = (
     marked_copies,
     application_intake,
+    book_checks,
     deadline,
     import_jobs,
     import_retention,

@@ -106,6 +106,7 @@ def test_the_ledger_is_verified_and_a_forged_balance_named(typed: Run, database_
     assert bad.exit_code == 1
     answer = json.loads(bad.stdout)
     assert answer["ok"] is False and "AST-2 holds 5" in answer["problem"]
+    assert answer["second_book"]["problem"].startswith("AST-2: the balance of unit class")
     assert typed("check").exit_code == 1
 
 

@@ -34,7 +34,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import PARTICIPANTS, SECRETARIAT, Role
-from portal.services import demo, installation, ledger
+from portal.services import demo, installation, ledger, second_book
 from portal.services.demo import plan, registry
 from portal.services.demo.stage import tokyo
 from portal.services.figures import figures_for
@@ -86,6 +86,7 @@ def check_the_whole(session: Session) -> None:
     assert (len(targets), sum(targets)) == (50, 12_865)
     report = ledger.verify(session)
     assert report.ok, report.problem
+    assert second_book.compare(session).problem is None
     assert all(one.issued == one.elsewhere > 0 for one in report.sums)
 
 

@@ -14,12 +14,14 @@ PLANTED = {
     "portal/services/audit.py": "from portal import create_app",
     "portal/admin/formats.py": "def late() -> None:\n    from portal.participant import pages",
     "portal/clock.py": "import portal.models.user",
+    "portal/services/second_book_rows.py": "from portal.services.compliance import reserve",
 }
 FOUND = (
     "portal.services.once -> portal.web_text",
     "portal.services.audit -> portal (l.",
     "portal.admin.formats -> portal.participant",
     "portal.clock -> portal.models.user",
+    "portal.services.second_book_rows -> portal.services.compliance",
 )
 
 

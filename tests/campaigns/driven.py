@@ -1,0 +1,130 @@
+"""What the ledger's machine is driven by: a session, the model beside it, and what may befall a step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine, invariant
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from portal.errors import PortalError
+from portal.extensions import make_engine, make_session
+from portal.models import Holding, Movement, User
+from portal.services import ledger, second_book
+from portal.services.allowances import Request
+from portal.services.transaction import one_transaction
+from tests import databases
+from tests.factories import reports
+from tests.factories.ledger_model import ISSUANCE, Cast, Model
+
+START = "2015-08-03 09:00"
+
+
+class Driven(RuleBasedStateMachine):
+    """A copy of the small scheme with an open market, and the model beside it; the rules are a subclass's."""
+
+    def __init__(self, url: str, cast: Cast, model: Model, tally: Counter[str]) -> None:
+        super().__init__()
+        self.cast, self.model, self.tally, self.url = cast, model, tally, url
+        self.engine = make_engine(self.url)
+        self.session = make_session(self.engine)
+        self.keys = len(model.proposals)  # the opening used as many
+        #: the last movement: its number, key, request and login
+        self.last: tuple[int, str, Request, int] | None = None
+        self.accounts = [*cast.holders, *cast.traders]
+        reports.at(START)
+
+    def teardown(self) -> None:
+        report, second = ledger.verify(self.session), second_book.compare(self.session)
+        self.session.close()
+        self.engine.dispose()
+        if self.engine.dialect.name == "postgresql":
+            databases.drop(self.url)
+        else:
+            for end in ("", "-wal", "-shm"):
+                Path(f"{self.url.removeprefix('sqlite:///')}{end}").unlink(missing_ok=True)
+        assert report.ok, report.problem
+        assert second.ok, second.problem
+        assert report.transactions == second.transactions == len(self.model.postings)
+        assert all(one.issued == one.elsewhere for one in report.sums)
+
+    def key(self) -> str:
+        self.keys += 1
+        return f"key-{self.keys}"
+
+    def step(self, fault: object) -> None:
+        """Count a step, and what befalls it."""
+        self.tally["steps"] += 1
+        self.tally["faults"] += bool(fault)
+        self.tally[str(fault)] += bool(fault)
+
+    def done(self, work: Any, *, legal: bool, fault: str | None = None, keyed: bool = True) -> Any:
+        """Do it in one transaction; it must be refused exactly when the model says so.
+
+        ``keyed``: the same form once more gives the first answer; otherwise it is refused.
+        """
+        if fault in ("rollback", "broken", "retry"):
+            self.attempt(work, legal=legal, ends=fault)
+            if fault != "retry":
+                return None
+        made = self.attempt(work, legal=legal)
+        if fault == "lost":
+            again = self.attempt(work, legal=legal and keyed)
+            assert again == (made if keyed else None)
+        return made
+
+    def attempt(self, work: Any, *, legal: bool, ends: str | None = None) -> Any:
+        """One try; with ``ends`` everything is done, but the commit never comes."""
+        try:
+            with one_transaction(self.session):
+                result = work()
+                result = result.id if isinstance(result, Movement) else result
+                if ends == "rollback":
+                    raise _Crash
+                if ends is not None:
+                    self.session.flush()
+                    self.session.connection().connection.dbapi_connection.close()  # type: ignore[union-attr]
+        except PortalError as refused:
+            assert not legal, f"refused though legal: {[problem.refusal for problem in refused.problems]}"
+            return None
+        except (_Crash, DBAPIError):
+            assert ends is not None
+            assert legal, "done though illegal"
+            self.session.rollback()
+            return None
+        assert ends is None and legal, "done though illegal"
+        return result
+
+    def user(self, number: int) -> User:
+        return self.session.get_one(User, number)
+
+    def login(self, account: int) -> int:
+        facts = self.cast.holders.get(account)
+        return facts.login if facts is not None else self.cast.traders[account]
+
+    # ---- what must hold after every step
+
+    @invariant()
+    def every_balance_is_the_model_s(self) -> None:
+        units = {number: unit for unit, number in self.cast.classes.items()}
+        held, promised, sums = {}, {}, dict.fromkeys(units.values(), 0)
+        query = select(Holding.account_id, Holding.unit_class_id, Holding.quantity, Holding.promised)
+        for account, number, quantity, waiting in self.session.execute(query):
+            held[(account, units[number])], promised[(account, units[number])] = quantity, waiting
+            sums[units[number]] += quantity
+            assert account == ISSUANCE or 0 <= waiting <= quantity
+        self.session.rollback()
+        assert _there(held) == _there(self.model.held)
+        assert _there(promised) == _there(self.model.promised)
+        assert set(sums.values()) == {0}
+
+
+class _Crash(Exception):
+    """Everything was done, but the commit never came."""
+
+
+def _there(figures: dict[tuple[int, str], int]) -> dict[tuple[int, str], int]:
+    return {key: figure for key, figure in figures.items() if figure}

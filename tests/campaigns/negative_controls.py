@@ -1,0 +1,219 @@
+"""Negative controls: faults that are planted in the program, each of which a test must find (safety).
+
+A test that is green proves something only if it would be red otherwise. Each control takes one safeguard
+out of the running program; ``tests/house/test_negative_controls.py`` does so and sees that what the control
+names goes red: the ledger's machine, or one test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal import clock
+from portal.errors import Refusal
+from portal.models import LedgerHead, MovementKind
+from portal.services import (
+    allowance_rules,
+    allowances,
+    books,
+    four_eyes,
+    issuance,
+    ledger,
+    second_book,
+    workflow,
+)
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+MACHINE = "the ledger's machine"
+
+
+@dataclass(frozen=True)
+class Control:
+    """One fault, and what finds it: the machine, or ``module::test``."""
+
+    name: str
+    plant: Plant
+    found_by: str = MACHINE
+
+
+def _without(*names: str) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        rules = tuple(rule for rule in allowance_rules.RULES if rule.__name__ not in names)
+        assert len(rules) == len(allowance_rules.RULES) - len(names)
+        patch.setattr(allowance_rules, "RULES", rules)
+
+    return plant
+
+
+def _off_by_one(name: str, by: int) -> Plant:
+    """The rule judges a quantity that is ``by`` larger than the one that moves."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        from dataclasses import replace
+
+        def shifted(rule: Any) -> Any:
+            return lambda case: rule(
+                replace(case, quantity=case.quantity + by if case.quantity is not None else None)
+            )
+
+        rules = tuple(shifted(rule) if rule.__name__ == name else rule for rule in allowance_rules.RULES)
+        patch.setattr(allowance_rules, "RULES", rules)
+
+    return plant
+
+
+def _promised_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(allowance_rules.Case, "available", property(lambda case: case.held))
+
+
+def _promise_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(issuance, "_release", lambda session, movement: None)
+
+
+def _key_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(allowances, "_made_before", lambda session, key, request, actor: None)
+
+
+def _content_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(allowances, "_content", lambda request: "the same")
+
+
+def _four_eyes_skipped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(four_eyes, "problems", lambda *args, **kwargs: [])
+
+
+def _unless(*refusals: Refusal) -> Plant:
+    """A confirmation overlooks these refusals."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        judge = issuance.confirm_problems
+        patch.setattr(
+            issuance,
+            "confirm_problems",
+            lambda *args: [one for one in judge(*args) if one.refusal not in refusals],
+        )
+
+    return plant
+
+
+def _stale_pages(patch: pytest.MonkeyPatch) -> None:
+    for module in (workflow, issuance):
+        patch.setattr(module, "expect_version", lambda row, version: None)
+
+
+def _balance_kept(patch: pytest.MonkeyPatch) -> None:
+    post = ledger.post
+
+    def posted(session: Any, movement: Any, sides: Any, *, actor: Any) -> Any:
+        made = post(session, movement, sides, actor=actor)
+        for account, unit_class, quantity in sides:
+            ledger.holding(session, account, unit_class).quantity -= quantity
+        return made
+
+    patch.setattr(ledger, "post", posted)
+
+
+def _other_hash(patch: pytest.MonkeyPatch) -> None:
+    class Wrong:
+        @staticmethod
+        def sha256(data: bytes) -> Any:
+            return hashlib.sha256(data + b" ")
+
+    patch.setattr(ledger, "hashlib", Wrong)
+
+
+def _head_behind(patch: pytest.MonkeyPatch) -> None:
+    post = ledger.post
+
+    def posted(session: Any, movement: Any, sides: Any, *, actor: Any) -> Any:
+        made = post(session, movement, sides, actor=actor)
+        session.get_one(LedgerHead, 1).last_hash = "0" * 64
+        return made
+
+    patch.setattr(ledger, "post", posted)
+
+
+def _one_sided(patch: pytest.MonkeyPatch) -> None:
+    sides_of = ledger.sides_of
+    patch.setattr(ledger, "_assert_balanced", lambda sides: None)
+    patch.setattr(
+        ledger,
+        "sides_of",
+        lambda movement: sides_of(movement)[: 1 if movement.kind is MovementKind.CANCEL else 2],
+    )
+
+
+def _issued_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(issuance, "_issue_exists", lambda session, holder_id: False)
+
+
+def _reserve_unseen(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(second_book, "_reserve", lambda *args: None)
+
+
+def _promises_unseen(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(second_book, "_promises", lambda session: None)
+
+
+def _books_overlooked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(books, "problems", lambda session: [])
+
+
+def _deadline_early(patch: pytest.MonkeyPatch) -> None:
+    end = clock.end_of_day
+    patch.setattr(clock, "end_of_day", lambda day: end(day) - timedelta(days=1))
+
+
+def _no_account_lock(patch: pytest.MonkeyPatch) -> None:
+    def unlocked(session: Any, *numbers: int) -> Any:
+        return {number: session.get(ledger.Account, number) for number in numbers}
+
+    patch.setattr(ledger, "lock_accounts", unlocked)
+
+
+_SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first_difference_that_is_named"
+
+CONTROLS: tuple[Control, ...] = (
+    Control("no rule about the balance", _without("_balance")),
+    Control("< for <= in the rule about the balance", _off_by_one("_balance", 1)),
+    Control("no rule about the reserve", _without("_reserve")),
+    Control("the reserve is one unit too small", _off_by_one("_reserve", -1)),
+    Control("promised units are movable", _promised_ignored),
+    Control("a promise outlives its proposal", _promise_kept),
+    Control("more may be retired than needed", _without("_no_more_than_needed")),
+    Control("a movement to its own account", _without("_target_differs")),
+    Control("the key is ignored", _key_ignored),
+    Control("the same key with other content", _content_ignored),
+    Control("four eyes are skipped", _four_eyes_skipped),
+    Control("a proposal never lapses", _unless(Refusal.PROPOSAL_EXPIRED)),
+    Control("stale pages are believed", _stale_pages),
+    Control("the balance stays as it was", _balance_kept),
+    Control("the hash is not that of the bytes", _other_hash),
+    Control("the head names another hash", _head_behind),
+    Control("a posting with one side", _one_sided),
+    Control("issued twice", _issued_again),
+    Control("the second book does not see the reserve", _reserve_unseen, _SECOND_BOOK),
+    Control("the second book does not see promises", _promises_unseen, _SECOND_BOOK),
+    Control(
+        "a disagreement of the books stops nothing",
+        _books_overlooked,
+        "tests.services.test_book_checks"
+        "::test_a_disagreement_is_told_and_stops_what_moves_until_another_comparison_agrees",
+    ),
+    Control(
+        "the deadline is a day early",
+        _deadline_early,
+        "tests.services.test_compliance::test_the_deadline_day_counts_to_its_last_moment_in_tokyo",
+    ),
+    Control(
+        "accounts are not locked",
+        _no_account_lock,
+        "tests.services.test_races::test_two_transfers_each_legal_alone_do_not_break_the_reserve_together",
+    ),
+)

@@ -1,0 +1,36 @@
+"""Processes of their own on one database: every total adds up, the reserve holds, killed commits are whole.
+
+Short runs; the long ones are ``python -m bench.bank`` and ``python -m bench.killed``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.campaigns import bank, killed
+from tests.campaigns.worlds import World, open_world
+
+SEED = 20151130
+
+
+@pytest.fixture
+def world(database_url: str) -> World:
+    return open_world(database_url)
+
+
+@pytest.mark.parametrize("skew", [False, True], ids=["bank", "reserve skew"])
+def test_every_total_read_while_processes_move_units_adds_up(world: World, skew: bool) -> None:
+    outcome = bank.campaign(
+        world.url, world.cast, world.reserves, seed=SEED, operations=60, movers=3, skew=skew
+    )
+    print(outcome)
+    assert outcome.wrong == []
+    assert outcome.done and outcome.reads >= 3
+    assert outcome.done + sum(outcome.refused.values()) == 60
+
+
+def test_a_process_killed_while_it_commits_loses_nothing_and_doubles_nothing(world: World) -> None:
+    toll = killed.campaign(world.url, world.way, seed=SEED, kills=4)
+    print(toll)
+    assert toll.kills == 4
+    assert (toll.lost, toll.doubled) == ([], [])
