@@ -107,6 +107,13 @@ def table_file(phase: int, subject: str, file: str) -> Any:
     if file not in _FILES:
         abort(404)
     row = _released(phase, subject)
+    etag = f"{row.id}-{row.version}-{locale_name()}-{file}"
+    g.may_be_kept = True
+    if request.if_none_match.contains(etag):
+        # nothing is written anew for whoever has it already
+        answer = Response(status=304)
+        answer.set_etag(etag)
+        return answer
     name = publication_name(phase, row.subject)
     sheet = sheet_of(row.content)
     if file == "csv":
@@ -115,13 +122,12 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         made, _size = xlsx_file(sheet.titles, sheet.rows, name, sheet.figures)
     with made:
         data = made.read()
-    g.may_be_kept = True
     return answer_file(
         BytesIO(data),
         mimetype=_FILES[file],
         as_attachment=True,
         download_name=f"{name.replace('　', '_').replace(' ', '_')}.{file}",
-        etag=f"{row.id}-{row.version}-{locale_name()}-{file}",
+        etag=etag,
         last_modified=row.released_at,
         max_age=0,
     )

@@ -192,3 +192,4 @@ class Refusal(StrEnum):
     ANSWER_BY_FAR = auto()
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
+    DEADLINE_RECORDED = auto()

@@ -169,4 +169,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "提出期限は、{last}までの日付にしてください。",
         "The answer must be due by {last}.",
     ),
+    Refusal.DEADLINE_RECORDED: (
+        "償却期限を過ぎ、その時点の記録が確定しているため、償却期限は変えられません。",
+        "The retirement deadline has passed and is on record, so it cannot be moved any more.",
+    ),
 }

@@ -187,13 +187,17 @@ def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: Rul
     """What of ``dates`` contradicts what has happened under ``now`` already.
 
     Decided by safety: nobody who was in time is made late by hindsight (DEADLINE_PAST at
-    ``retirement_deadline``), and nothing was issued before its day (ISSUED_BEFORE at ``issue_from``).
+    ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one
+    (DEADLINE_RECORDED), and nothing was issued before its day (ISSUED_BEFORE at ``issue_from``).
     Other days that have passed are shown to whoever confirms.
     """
     problems = []
     moved = dates.retirement_deadline != now.retirement_deadline
     if moved and dates.retirement_deadline < clock.today():
         problems.append(Problem(Refusal.DEADLINE_PAST, "retirement_deadline"))
+    elif moved and now.retirement_deadline < clock.today():
+        # whether or not the night's record is made yet: it is made of that day
+        problems.append(Problem(Refusal.DEADLINE_RECORDED, "retirement_deadline"))
     first = session.scalar(
         select(func.min(Movement.decided_at))
         .join(Holder, Holder.id == Movement.holder_id)

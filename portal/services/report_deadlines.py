@@ -16,7 +16,15 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, null, or_, selec
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import EmissionsReport, Holder, Period, PhaseRule, ReportState
+from portal.models import (
+    Account,
+    AccountState,
+    EmissionsReport,
+    Holder,
+    Period,
+    PhaseRule,
+    ReportState,
+)
 from portal.services.report_rules import rule_of, window
 
 #: so many days before a deadline, what is not done may become late (decided: as the first reminder)
@@ -150,6 +158,8 @@ def _joined(query: Any) -> Any:
         query.select_from(EmissionsReport)
         .join(Holder, Holder.id == EmissionsReport.holder_id)
         .join(PhaseRule, and_(PhaseRule.phase_id == Holder.phase_id, PhaseRule.superseded_at.is_(None)))
+        # who left the scheme owes nothing any more
+        .join(Account, and_(Account.holder_id == Holder.id, Account.state != AccountState.CLOSED))
         .where(EmissionsReport.state.in_([ReportState.NOT_SUBMITTED, *_HANDED_ON]))
     )
 

@@ -252,6 +252,17 @@ def test_the_retirement_deadline_is_never_moved_into_the_past(
     assert phases.happened_problems(session, office.phase, make.DATES, make.DATES) == []
 
 
+def test_a_deadline_that_has_passed_is_on_record_and_is_not_put_off(
+    session: Session, office: Office, at: Callable[[str], datetime]
+) -> None:
+    later = replace(make.DATES, retirement_deadline=date(2016, 1, 29))
+    at(f"{make.DATES.retirement_deadline.isoformat()} 23:59")
+    assert phases.happened_problems(session, office.phase, later, make.DATES) == []
+    at("2015-12-01 00:00")
+    found = phases.happened_problems(session, office.phase, later, make.DATES)
+    assert [(one.refusal, one.field) for one in found] == [(Refusal.DEADLINE_RECORDED, "retirement_deadline")]
+
+
 def test_the_first_day_of_issue_is_not_moved_behind_an_issue(session: Session) -> None:
     market = allowances.market(session)
     phase, day = market.holder.phase, clock.today()
