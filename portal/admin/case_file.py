@@ -62,11 +62,11 @@ def tonnes(value: int | None) -> str:
 
 
 def percent(tenths: int | None) -> str:
-    """−12.3 %, from tenths of a percent."""
+    """−12.3%, from tenths of a percent."""
     if tenths is None:
         return NOTHING
     sign = "+" if tenths > 0 else "−" if tenths < 0 else ""
-    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10} %"
+    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}%"
 
 
 def content_of(case: CaseFile) -> CaseFileText:
