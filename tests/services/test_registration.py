@@ -154,6 +154,13 @@ def test_the_refusal_of_kana_names_what_is_no_hiragana(session: Session) -> None
     assert "「リース」" in caught.value.problems[0].text("ja")
 
 
+@pytest.mark.parametrize("typed", ["1234567", "１２３４５６７", "123-4567", "〒123 4567"])
+def test_a_postal_code_is_understood_however_it_is_typed(session: Session, typed: str) -> None:
+    data = make.holder_data(session, contact_postal_code=typed)
+    row = registration.record_application(session, data, actor=make.office(session))
+    assert row.contact_postal_code == "123-4567"
+
+
 def test_widths_and_blanks_are_put_right(session: Session) -> None:
     data = make.holder_data(
         session,
