@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -274,6 +274,11 @@ def moment(value: datetime | None) -> str:
     return f"{day(value)} {time_of(value)}" if english() else f"{day(value)}{time_of(value)}"
 
 
+def last_day(until: datetime | None) -> str:
+    """The last day before ``until``, the first moment that is too late: as letters name it."""
+    return NOTHING if until is None else day(until - timedelta(microseconds=1))
+
+
 def percent(share: Fraction | None) -> str:
     """+12.3%, −4.0%: a share, cut to one place."""
     if share is None:
@@ -362,6 +367,7 @@ def install(app: Flask) -> None:
         date=day,
         day=short_day,
         datetime=moment,
+        last_day=last_day,
         time=time_of,
         filesize=filesize,
         days=days,

@@ -82,7 +82,7 @@ def test_what_was_released_stays_what_it_was_until_it_is_replaced(
         assert "未確定" in text and "7,461" not in text and "7461" not in text
     out(session, market)
     page = client.get("/public/2/emissions/").text
-    assert "7,461" in page and "25.39 %" in page and "未確定" not in page
+    assert "7,461" in page and "25.39%" in page and "未確定" not in page
 
 
 def test_no_name_of_a_person_no_account_and_no_balance_goes_out(

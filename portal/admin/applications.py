@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 from flask import abort, flash, g, redirect, request
@@ -126,12 +127,17 @@ class ApplicationView(ApplicationActs, ApplicationScans):
     def details_context(self, model: RegistrationApplication) -> dict[str, Any]:
         session = db_session()
         found, similar = _checks(model), _similar(model)
+        letters = registration.letters_of(session, model.id)
         return {
             "checks": [application_words.check_line(check) for check in found],
             "missing": sum(check.result is CheckResult.BAD for check in found),
             "duplicates": similar,
             "item_words": application_words.item_words,
-            "letters": registration.letters_of(session, model.id),
+            "letters": letters,
+            # by when the applicant was asked to answer
+            "answer_days": {
+                one.id: date.fromisoformat(due) for one in letters if (due := one.content.get("answer_by"))
+            },
             "scans": scans.scans_of(session, model.id),
             "most_scans": scans.MOST,
             "participant": self._participant(model),

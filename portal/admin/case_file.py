@@ -29,7 +29,18 @@ from portal.services.report_rules import live_verifier
 from portal.services.transaction import end_reading
 from portal.services.transitions import REPORT
 from portal.web import actor, carry_out
-from portal.web_text import NOTHING, day, filesize, fiscal, label, locale_name, moment, number, phase_name
+from portal.web_text import (
+    NOTHING,
+    as_entered,
+    day,
+    filesize,
+    fiscal,
+    label,
+    locale_name,
+    moment,
+    number,
+    phase_name,
+)
 
 _STEPS = frozenset(edge.tag.value for edge in REPORT.edges)
 
@@ -62,11 +73,11 @@ def tonnes(value: int | None) -> str:
 
 
 def percent(tenths: int | None) -> str:
-    """−12.3 %, from tenths of a percent."""
+    """−12.3%, from tenths of a percent."""
     if tenths is None:
         return NOTHING
     sign = "+" if tenths > 0 else "−" if tenths < 0 else ""
-    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10} %"
+    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}%"
 
 
 def content_of(case: CaseFile) -> CaseFileText:
@@ -150,7 +161,7 @@ def exact(value: Any) -> str:
 def _sources(case: CaseFile) -> Mapping[str, Any]:
     assert case.reading is not None
     rows = [
-        (one.name, fiscal(one.fiscal_year), exact(one.activity), one.unit, exact(one.emissions))
+        (one.name, fiscal(one.fiscal_year), as_entered(one.activity), one.unit, exact(one.emissions))
         for one in case.reading.lines
     ]
     for year, total in case.reading.yearly:

@@ -59,7 +59,8 @@ class ChoiceFilter(ListFilter):
         return self._choices() if callable(self._choices) else self._choices
 
     def text(self, value: str) -> Any:
-        return dict(self.choices()).get(value, value)
+        # the address holds words only: a phase's number is asked for as "4"
+        return {str(key): label for key, label in self.choices()}.get(value, value)
 
     def clean(self, value: str) -> Any:
         for key, _label in self.choices():

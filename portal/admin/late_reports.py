@@ -61,7 +61,7 @@ def _period(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> An
 
 def _state(view: Any, context: Any, model: EmissionsReport, name: str) -> Any:
     figure = figure_of(model)
-    more = Markup('<span class="as-table__more">{} t-CO2</span>').format(number(figure))
+    more = Markup('<span class="as-table__more as-nb">{} t-CO2</span>').format(number(figure))
     return formats.state(view, context, model, name) + (more if figure is not None else Markup(""))
 
 

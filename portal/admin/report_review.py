@@ -36,7 +36,10 @@ class ReviewDocumentForm(VersionForm):
     """A question to the verifier: text, file or both."""
 
     key = HiddenField(default=new_key)
-    body = TextAreaField(_l("本文"), description=_l("2,000文字まで。目標保有者も読めます。"))
+    body = TextAreaField(
+        _l("本文"),
+        description=_l("本文とファイルの、少なくとも一方が必要です。2,000字まで。目標保有者も読めます。"),
+    )
     file = FileField(_l("ファイル"), description=_l("PDF、Word、Excel。20 MBまで。"))
 
 

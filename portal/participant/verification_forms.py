@@ -129,5 +129,10 @@ class ReasonForm(RowForm):
 class AnswerForm(KeyForm):
     """An answer to the secretariat's question: a text, a file or both."""
 
-    body = TextAreaField(_l("回答"), description=_l("目標保有者も読むことができます。2,000字まで"))
+    body = TextAreaField(
+        _l("回答"),
+        description=_l(
+            "回答とファイルの、少なくとも一方が必要です。目標保有者も読むことができます。2,000字まで"
+        ),
+    )
     file = FileField(_l("回答のファイル"))

@@ -36,6 +36,7 @@ from portal.services.registration_data import (
     postal_problem,
     tidy,
     tidy_code,
+    tidy_postal,
 )
 
 Participant = Holder | Trader | Verifier
@@ -143,6 +144,7 @@ def tidied(data: ContactData, *, with_b: bool) -> ContactData:
     values: dict[str, Any] = {
         name: tidy_code(value) if name in _CODES else tidy(value) for name, value in asdict(data).items()
     }
+    values["postal_code"] = tidy_postal(data.postal_code)
     for name in _OPTIONAL:
         values[name] = values[name] or None
     if not with_b:

@@ -163,13 +163,26 @@ def tidy_code(text: str | None) -> str:
     return plain if "@" in plain else _HYPHENS.sub("-", plain).removeprefix("〒")
 
 
+def tidy_postal(text: str | None) -> str:
+    """A postal code as 123-4567: seven digits alone can mean nothing else."""
+    code = tidy_code(text)
+    return f"{code[:3]}-{code[3:]}" if re.fullmatch("[0-9]{7}", code) else code
+
+
+def tidy_item(name: str, text: str | None) -> str:
+    """An item as it is stored, by its name: codes and addresses of mail in half-width signs."""
+    if name == "contact_postal_code":
+        return tidy_postal(text)
+    return tidy_code(text) if name in CODES else tidy(text)
+
+
 def normalised(data: ApplicationData) -> ApplicationData:
     """``data`` as it will be stored; what the kind's form does not ask is dropped."""
     values: dict[str, Any] = {}
     for item in fields(data):
         value = getattr(data, item.name)
         if isinstance(value, str) and not isinstance(value, ParticipantKind | SiteKind | Participation):
-            values[item.name] = tidy_code(value) if item.name in CODES else tidy(value)
+            values[item.name] = tidy_item(item.name, value)
     joint = tuple((tidy(name), tidy(kana)) for name, kana in data.joint_companies)
     values["joint_companies"] = tuple(pair for pair in joint if any(pair))
     for name in ("contact_department", "contact_post", "contact_fax", "mail_b", "note"):

@@ -19,6 +19,7 @@ from portal.models import (
     Event,
     Letter,
     MailMessage,
+    Phase,
     RegistrationApplication,
     ScanKind,
     User,
@@ -339,3 +340,11 @@ def test_no_other_role_presses_anything(app: Flask, session: Session) -> None:
     events = select(func.count()).select_from(Event)
     words = ("login_succeeded", "document_downloaded")
     assert session.scalar(events.where(Event.tag.not_in(words))) == before
+
+
+def test_a_filter_names_what_was_chosen_and_never_a_rows_number(clerk: Clerk, session: Session) -> None:
+    phase = recorded(session).phase_id
+    number = session.scalars(select(Phase.number).where(Phase.id == phase)).one()
+    page = clerk.get(f"/admin/holder/?flt0_0={phase}").text
+    assert f"期：第{number}期" in re.sub(r"<[^>]*>", "", page)
+    assert f"期：{phase}" not in page

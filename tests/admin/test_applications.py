@@ -95,7 +95,7 @@ def test_everything_wrong_with_the_form_is_said_at_once_and_nothing_typed_is_los
     data = make.holder_data(
         session,
         company_kana="ツバメ",
-        contact_postal_code="1234567",
+        contact_postal_code="123-456",
         mail_a="no address",
         site_kind=None,
         joint_companies=(("", ""), ("ふりがなのない会社", "")),
@@ -165,7 +165,10 @@ def test_correction_asks_writes_a_letter_and_is_put_right(clerk: Clerk, session:
 def test_what_is_decided_offers_no_further_act(clerk: Clerk, session: Session, act: str) -> None:
     row = recorded(session)
     done = clerk.send(f"/admin/application/{act}/?id={row.id}", {"reason": "申出のとおり"})
-    assert "いまできる操作はありません。" in done.text and "申出のとおり" in done.text
+    assert "申出のとおり" in done.text
+    # what is rejected leaves a letter to print, and nothing else
+    offered = "通知書を印刷する" if act == "reject" else "いまできる操作はありません。"
+    assert offered in done.text and "内容を直す" not in done.text and "受理する<" not in done.text
     assert clerk.get(f"/admin/application/change/?id={row.id}").status_code == 404
 
 

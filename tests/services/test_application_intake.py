@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "みほん運輸株式会社",
         "代表事業者または共同事業者の法人名",
     ),
-    "contact_postal_code": ("1234567", "postal_wrong", "1234567", "123-4567"),
+    "contact_postal_code": ("123456", "postal_wrong", "123456", "123-4567"),
     "contact_telephone": (312345678, "phone_wrong", "312345678", "03-1234-5678"),
     "contact_fax": ("なし", "phone_wrong", "なし", "03-1234-5678"),
     "contact_name": ("𠮷田 太郎", "glyph_missing", "𠮷田 太郎", "印刷できる文字"),

@@ -52,7 +52,7 @@ def at(field: str, row: int = 5, kind: str = "holder") -> str:
         ("phase", None, "PHASE_NEEDED"),
         ("phase", "第9期", "phase_unknown"),
         ("company_kana", "カタカナ", "KANA_NOT_HIRAGANA"),
-        ("contact_postal_code", 1234567, "POSTAL_CODE_FORM"),
+        ("contact_postal_code", 123456, "POSTAL_CODE_FORM"),
         ("contact_telephone", "0312345678", "TELEPHONE_FORM"),
         ("contact_fax", "なし", "TELEPHONE_FORM"),
         ("mail_a", "taro@", "MAIL_FORM"),

@@ -103,7 +103,7 @@ def test_traders_and_verifiers_register_with_shorter_forms(session: Session) -> 
         ("representative_kana", "かわぐち Haruko", Refusal.KANA_NOT_HIRAGANA),
         ("contact_kana", "もりた 夏夫", Refusal.KANA_NOT_HIRAGANA),
         ("site_kana", "ｶﾜｸﾞﾁ", Refusal.KANA_NOT_HIRAGANA),
-        ("contact_postal_code", "1234567", Refusal.POSTAL_CODE_FORM),
+        ("contact_postal_code", "123456", Refusal.POSTAL_CODE_FORM),
         ("contact_telephone", "048-0000", Refusal.TELEPHONE_FORM),
         ("contact_fax", "fax", Refusal.TELEPHONE_FORM),
         ("mail_a", "morita@", Refusal.MAIL_FORM),
@@ -152,6 +152,13 @@ def test_the_refusal_of_kana_names_what_is_no_hiragana(session: Session) -> None
     with pytest.raises(PortalError) as caught:
         registration.record_application(session, data, actor=make.office(session))
     assert "「リース」" in caught.value.problems[0].text("ja")
+
+
+@pytest.mark.parametrize("typed", ["1234567", "１２３４５６７", "123-4567", "〒123 4567"])
+def test_a_postal_code_is_understood_however_it_is_typed(session: Session, typed: str) -> None:
+    data = make.holder_data(session, contact_postal_code=typed)
+    row = registration.record_application(session, data, actor=make.office(session))
+    assert row.contact_postal_code == "123-4567"
 
 
 def test_widths_and_blanks_are_put_right(session: Session) -> None:
