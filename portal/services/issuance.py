@@ -25,7 +25,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, once
+from portal.services import access, banking_results, four_eyes, ledger, once
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.allowances import execute, expiry
 from portal.services.audit import EventTag, record
@@ -35,6 +35,9 @@ from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_account, parse_quantity
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance, clean_reason, expect_version
+
+#: kinds whose units are promised from the proposal on (safety 2)
+PROMISING = frozenset({MovementKind.CORRECTION, MovementKind.CARRY_OVER})
 
 
 def issue_problems(
@@ -66,7 +69,7 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
     holder = access.get_visible(session, Holder, holder_id, actor)
     ledger.lock_accounts(session, ISSUANCE_ACCOUNT, holder.account.id)
     content = {"kind": "issue", "holder": holder_id}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
     figures, rule = figures_of(session, holder), _rule(session, holder.phase_id)
@@ -75,7 +78,7 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
     if found or figures.base_emissions is None or figures.reduction_target is None:
         raise Refused(*found)
     unit_class = session.scalars(select(UnitClass).where(UnitClass.phase_id == holder.phase_id)).one()
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.ISSUE,
@@ -102,7 +105,7 @@ def propose_jver(
     why = clean_reason(reason, needed=True)
     locked = ledger.lock_accounts(session, ISSUANCE_ACCOUNT, number)
     content = {"kind": "jver", "account": number, "quantity": units, "reason": why}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
     target = locked.get(number)
@@ -114,7 +117,7 @@ def propose_jver(
     if found:
         raise Refused(*found)
     jver = session.scalars(select(UnitClass).where(UnitClass.unit_type == UnitType.JVER)).one()
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.ISSUE_JVER,
@@ -148,7 +151,7 @@ def propose_correction(
     ledger.lock_accounts(session, wrong.source_id, wrong.target_id)
     why = clean_reason(reason, needed=True)
     content = {"kind": "correction", "transaction": transaction_id, "reason": why}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
     if original.reverses_id is not None or wrong.kind is MovementKind.CARRY_OVER:
@@ -166,7 +169,7 @@ def propose_correction(
     if row.quantity - row.promised < wrong.quantity:
         raise refuse(Refusal.REVERSAL_UNITS_GONE, account=wrong.target.code)
     row.promised += wrong.quantity
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.CORRECTION,
@@ -195,6 +198,8 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
         raise Refused(*found)
     _release(session, movement)
     execute(session, movement, "confirm", actor=actor, version=version)
+    if movement.kind is MovementKind.CARRY_OVER:
+        banking_results.accepted(session, movement, actor=actor)
     return movement
 
 
@@ -250,6 +255,8 @@ def _leave(
     if movement.state is MovementState.PROPOSED:
         expect_version(movement, version)
         _release(session, movement)
+        if movement.kind is MovementKind.CARRY_OVER:
+            banking_results.freed(session, movement)
     # decider and state go to the database in one write, as its CHECK wants
     with session.no_autoflush:
         if movement.state is MovementState.PROPOSED:
@@ -268,12 +275,12 @@ def _leave(
 
 
 def _release(session: Session, movement: Movement) -> None:
-    if movement.kind is MovementKind.CORRECTION:
+    if movement.kind in PROMISING:
         row = ledger.holding(session, movement.source_id, movement.unit_class_id, lock=True)
         row.promised -= movement.quantity
 
 
-def _propose(
+def propose_movement(
     session: Session,
     movement: Movement,
     *,
@@ -321,7 +328,7 @@ def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:
     return session.scalars(query.with_for_update(of=Movement).execution_options(populate_existing=True)).one()
 
 
-def _made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
+def made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
     if not key or len(key) > 64:
         raise refuse(Refusal.KEY_REUSED)
     made = session.scalars(select(Movement).where(Movement.idempotency_key == key)).one_or_none()
