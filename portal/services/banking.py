@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, refuse
@@ -19,21 +19,18 @@ from portal.models import (
     BankingApplication,
     DecisionState,
     Holder,
-    Holding,
     Movement,
     MovementKind,
     MovementState,
     Phase,
     PhaseRule,
-    UnitClass,
     User,
 )
 from portal.permissions import Permission
 from portal.services import access, issuance, ledger, once, workflow
-from portal.services.allowance_rules import Case, Side, problems
-from portal.services.allowances import unit_name
+from portal.services.allowance_rules import problems
 from portal.services.audit import EventTag, record
-from portal.services.figures import figures_of
+from portal.services.banking_case import case_of, class_of
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 from portal.services.report_rules import rule_of
@@ -100,7 +97,8 @@ def draft(session: Session, quantity: str, *, actor: User) -> Draft:
         units = parse_quantity(quantity)
     except Refused as refused:
         found.extend(refused.problems)
-    case = _case(session, holder, units)
+    target_phase = window.next_phase.id if window.next_phase is not None else None
+    case = case_of(session, holder, units, target_phase=target_phase)
     figures = case.figures
     assert figures is not None
     return Draft(
@@ -141,8 +139,8 @@ def apply(session: Session, quantity: str, *, key: str, actor: User) -> BankingA
         raise Refused(*plan.problems)
     row = BankingApplication(
         holder=holder,
-        unit_class=_class_of(session, holder.phase_id),
-        target_class_id=_class_of(session, plan.window.next_phase.id).id,
+        unit_class=class_of(session, holder.phase_id),
+        target_class_id=class_of(session, plan.window.next_phase.id).id,
         quantity=plan.quantity,
         state=DecisionState.APPLIED,
         applied_by_id=actor.id,
@@ -199,7 +197,7 @@ def proposal_problems(session: Session, row: BankingApplication) -> list[Problem
         return [Problem(Refusal.WRONG_STATE)]
     if row.movement_id is not None:
         return [Problem(Refusal.BANKING_PENDING)]
-    return problems(_case(session, row.holder, row.quantity))
+    return problems(case_of(session, row.holder, row.quantity, target_phase=row.target_class.phase_id))
 
 
 def propose(session: Session, application_id: int, *, version: int, key: str, actor: User) -> Movement:
@@ -264,33 +262,3 @@ def _locked(session: Session, application_id: int, actor: User) -> BankingApplic
     row = access.get_visible(session, BankingApplication, application_id, actor)
     ledger.lock_accounts(session, row.holder.account.id)
     return access.get_visible(session, BankingApplication, application_id, actor, lock=True)
-
-
-def _class_of(session: Session, phase_id: int) -> UnitClass:
-    query = select(UnitClass).where(UnitClass.phase_id == phase_id)
-    return session.scalars(query.options(joinedload(UnitClass.phase))).one()
-
-
-def _case(session: Session, holder: Holder, quantity: int | None) -> Case:
-    account, own = holder.account, _class_of(session, holder.phase_id)
-    row = session.scalars(
-        select(Holding)
-        .where(Holding.account_id == account.id, Holding.unit_class_id == own.id)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    side = Side(account.code, account.kind, account.state)
-    return Case(
-        kind=MovementKind.CARRY_OVER,
-        quantity=quantity,
-        source=side,
-        target=side,
-        unit_type=own.unit_type,
-        unit_name=unit_name(own),
-        own_phase=True,
-        held=row.quantity if row is not None else 0,
-        promised=row.promised if row is not None else 0,
-        figures=figures_of(session, holder),
-        # the application was made inside the window; deciding on it may take longer
-        usable_until=None,
-        today=clock.today(),
-    )
