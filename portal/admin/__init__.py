@@ -38,6 +38,9 @@ MODULES: tuple[str, ...] = (
     "demo_clock",
     "phase_proposals",
     "list_files",
+    "banking",
+    "issue_batches",
+    "phase_closings",
 )
 
 

@@ -28,12 +28,14 @@ from portal.models import (
     Event,
     Holder,
     Import,
+    IssueBatch,
     Letter,
     MailMessage,
     Movement,
     Organisation,
     ParticipantNote,
     Phase,
+    PhaseClosing,
     PhaseProposal,
     PhaseRule,
     ReductionTarget,
@@ -101,6 +103,9 @@ _SCREENS = {
     "reduction_target": "target",
     "account_change": "account_change",
     "company_change": "company_change",
+    "banking_application": "banking",
+    "issue_batch": "issue_batch",
+    "phase_closing": "phase_closing",
 }
 
 
@@ -227,6 +232,8 @@ _READ: dict[str, tuple[Callable[[], Any], Callable[..., str]]] = {
         ),
         lambda n, name, action: _joined(f"AST-{n}", name, label(action)),
     ),
+    "issue_batch": (lambda: select(IssueBatch.id, Phase.number).join(IssueBatch.phase), phase_name),
+    "phase_closing": (lambda: select(PhaseClosing.id, Phase.number).join(PhaseClosing.phase), phase_name),
     "company_change": (lambda: select(CompanyChange.id, CompanyChange.number), str),
     "participant_note": (_note, str),
     "trader": (lambda: select(Trader.id, Organisation.name).join(Trader.organisation), str),

@@ -41,6 +41,9 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.RETURNED_LETTERS: _l("届かずに戻ってきた通知書"),
     QueueKind.PHASES: _l("確認を待つ期と期限（起案者以外が確認）"),
     QueueKind.ACCOUNT_CHANGES: _l("確認を待つ口座の状態の変更（起案者以外が確認）"),
+    QueueKind.BANKING: _l("バンキング申請"),
+    QueueKind.ISSUE_BATCHES: _l("確認を待つ一括発行（起案者以外が確認）"),
+    QueueKind.PHASE_CLOSINGS: _l("確認を待つ期の締め（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -54,6 +57,9 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.RETURNED_LETTERS: "letter.returned",
     QueueKind.PHASES: "phase_proposal.index_view",
     QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
+    QueueKind.BANKING: "banking.index_view",
+    QueueKind.ISSUE_BATCHES: "issue_batch.index_view",
+    QueueKind.PHASE_CLOSINGS: "phase_closing.index_view",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

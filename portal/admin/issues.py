@@ -46,9 +46,15 @@ class IssuePage(SecretariatPage):
         rows = issuable(db_session())
         return self.render(
             "admin/issue/index.html",
-            ready=[one for one in rows if one.problem is None],
-            later=[(one, texts([one.problem])[0]) for one in rows if one.problem is not None],
+            ready=[one for one in rows if not one.problems],
+            later=[(one, texts(one.problems)) for one in rows if one.problems],
+            phases=[
+                (number, self._batch(number)) for number in sorted({one.holder.phase.number for one in rows})
+            ],
         )
+
+    def _batch(self, number: int) -> str:
+        return str(self.get_url("issue_batch.propose", phase=number))
 
     def _proposed(self, movement: Movement) -> Any:
         flash(_("起案しました。別の承認者が確認すると、発行されます。"), "good")
@@ -95,9 +101,20 @@ class IssuePage(SecretariatPage):
                 (_("基準年度の排出量（A）"), _("%(n)s t-CO2", n=number(one.base))),
                 (_("削減目標量（B）"), _("%(n)s t-CO2", n=number(one.target))),
                 (_("発行する量（A−B）"), shown),
+                *self._cap_facts(one),
             ],
             makes=[_("別の承認者が確認するまで、排出枠は発行されません。")],
         )
+
+    def _cap_facts(self, one: Issuable) -> list[tuple[Any, Any]]:
+        """The cap of the phase and what is left of it, if it has one."""
+        case = one.case
+        if case.cap is None:
+            return []
+        return [
+            (_("この期に発行できる排出枠の上限"), _("%(n)s JAA", n=number(case.cap))),
+            (_("発行済みと起案中の量"), _("%(n)s JAA", n=number(case.issued))),
+        ]
 
     @page("/jver/", Permission.MOVEMENT_PROPOSE, methods=_ASKS)
     def jver(self) -> Any:

@@ -31,6 +31,7 @@ MODULES = (
     "report_acts",
     "verification",
     "contact_withdrawal",
+    "banking",
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, refuse
@@ -24,6 +24,7 @@ from portal.models import (
     MovementState,
     Phase,
     PhaseRule,
+    UnitClass,
     User,
 )
 from portal.permissions import Permission
@@ -63,6 +64,7 @@ class Draft:
     window: Window
     quantity: int | None
     held: int
+    promised: int
     movable: int
     reserve: int
     open: BankingApplication | None
@@ -106,11 +108,32 @@ def draft(session: Session, quantity: str, *, actor: User) -> Draft:
         window=window,
         quantity=units,
         held=case.held,
+        promised=case.promised,
         movable=case.movable,
         reserve=figures.reserve,
         open=waiting,
         problems=(*found, *problems(case)),
     )
+
+
+def code_of(row: BankingApplication) -> str:
+    """How people name an application: B-000012."""
+    return f"B-{row.id:06d}"
+
+
+def own_applications(session: Session, holder: Holder, *, actor: User) -> list[BankingApplication]:
+    """Every application of the holder, the newest first; one query."""
+    query = (
+        access.visible(BankingApplication, actor)
+        .where(BankingApplication.holder_id == holder.id)
+        .options(
+            joinedload(BankingApplication.unit_class).joinedload(UnitClass.phase),
+            joinedload(BankingApplication.target_class).joinedload(UnitClass.phase),
+            joinedload(BankingApplication.movement).joinedload(Movement.transaction),
+        )
+        .order_by(BankingApplication.id.desc())
+    )
+    return list(session.scalars(query))
 
 
 def open_application(session: Session, holder_id: int) -> BankingApplication | None:

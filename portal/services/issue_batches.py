@@ -6,7 +6,7 @@ waits as movements of one batch: they are confirmed, withdrawn and expire togeth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from portal import clock
 from portal.errors import PortalError, Problem, Refusal, Refused
 from portal.models import (
     ISSUANCE_ACCOUNT,
+    Account,
     Holder,
     IssueBatch,
     IssueBatchState,
@@ -99,26 +100,24 @@ def open_batch(session: Session, phase_id: int) -> IssueBatch | None:
 
 
 def propose(
-    session: Session, phase_id: int, holder_ids: Collection[int], total: int, *, key: str, actor: User
+    session: Session, phase_id: int, quantities: Mapping[int, int], *, key: str, actor: User
 ) -> IssueBatch:
-    """Propose the issue to these holders, together ``total`` units as the page showed; all or none.
+    """Propose the issue to the holders of ``quantities``: units by holder as the page showed them.
 
-    Raises ``Refused`` with everything against it: ISSUE_BATCH_EMPTY, ISSUE_BATCH_OPEN, CAP_REACHED,
-    ISSUE_BATCH_CHANGED (the accounts) if one of them can no longer get an issue or a figure changed.
+    All or none. Raises ``Refused`` with everything against it: ISSUE_BATCH_EMPTY, ISSUE_BATCH_OPEN,
+    STALE_PAGE if one of them can no longer get just that issue, CAP_REACHED for all together.
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
-    chosen = sorted(set(holder_ids))
-    content = {"phase": phase_id, "holders": chosen, "total": total}
-    accounts = session.scalars(
-        select(Holder).where(Holder.id.in_(chosen)).options(joinedload(Holder.account))
-    ).all()
-    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, *(one.account.id for one in accounts))
+    chosen = sorted(quantities)
+    content = {"phase": phase_id, "quantities": [[one, quantities[one]] for one in chosen]}
+    accounts = session.scalars(select(Account.id).where(Account.holder_id.in_(chosen))).all()
+    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, *accounts)
     made = once.earlier(session, key, "issue_batch", content, actor=actor)
     if made is not None:
         return access.get_visible(session, IssueBatch, made, actor)
     terms = issue_cases.terms_of(session, phase_id)
-    lines = _judged(issue_cases.lines_of(session, terms, holder_ids=chosen))
-    found = _proposal_problems(session, terms, lines, chosen, total)
+    lines = _judged(issue_cases.lines_of(session, terms, holder_ids=chosen, quantities=dict(quantities)))
+    found = _proposal_problems(session, terms, lines, chosen)
     if found:
         raise Refused(*found)
     batch = _written(session, terms, lines, actor)
@@ -127,20 +126,17 @@ def propose(
 
 
 def _proposal_problems(
-    session: Session, terms: PhaseTerms, lines: list[BatchLine], chosen: list[int], total: int
+    session: Session, terms: PhaseTerms, lines: list[BatchLine], chosen: list[int]
 ) -> list[Problem]:
     found = []
     if not chosen:
         found.append(Problem(Refusal.ISSUE_BATCH_EMPTY))
     if open_batch(session, terms.phase.id) is not None:
         found.append(Problem(Refusal.ISSUE_BATCH_OPEN))
-    wrong = [line.holder.account.code for line in lines if line.problems]
-    shown = sum(line.quantity or 0 for line in lines)
-    if len(lines) != len(chosen) or (not wrong and shown != total):
-        # a holder of another phase, or a figure that is not the page's: the page must be looked at again
+    wrong = [one for line in lines for one in line.problems if one.refusal is not Refusal.CAP_REACHED]
+    if wrong or len(lines) != len(chosen):
+        # the table that comes back says for each what has changed
         found.append(Problem(Refusal.STALE_PAGE))
-    if wrong:
-        found.append(Problem(Refusal.ISSUE_BATCH_CHANGED, None, {"accounts": tuple(wrong)}))
     cap = _cap(terms, lines)
     return [*found, cap] if cap is not None else found
 
