@@ -8,6 +8,7 @@ from typing import Any
 from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField
 
@@ -61,9 +62,9 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("取消した量"), jaa(found.cancelled)),
         (_("オフセットした量"), jaa(found.offset)),
         (_("口座に残り、使えなくなる量"), jaa(found.held)),
-        (_("目標保有者"), _("%(n)s者", n=number(found.holders))),
-        (_("目標を達成"), _("%(n)s者", n=number(found.met))),
-        (_("期限超過・未遵守"), _("%(n)s者", n=number(found.missed))),
+        (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", found.holders, n=number(found.holders))),
+        (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
+        (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
     ]
     return rows
 

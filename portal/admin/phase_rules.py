@@ -61,8 +61,7 @@ class CapField(StringField):
     """A number of allowances as people write it, or nothing."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        super().process_formdata(valuelist)
-        text = (self.data or "").strip()
+        text = self.data = (valuelist[0] if valuelist else "").strip()
         try:
             self.data = parse_quantity(text, self.name) if text else None
         except PortalError as error:
@@ -80,7 +79,8 @@ def field_of(name: str) -> Any:
     """The form field of a rule value."""
     words, kind = RULE_WORDS[name], _KINDS[name]
     if name == "issue_cap":
-        return CapField(words, description=_l("JAAの整数。空欄のときは、上限がありません。"))
+        make: Any = CapField  # WTForms is untyped
+        return make(words, description=_l("JAAの整数。空欄のときは、上限がありません。"))
     if kind == "bool":
         return BooleanField(words)
     if kind == "int":
