@@ -220,6 +220,14 @@ class MovementView(KeySearch, ProposalView):
         ]
 
     def confirmation(self, row: Movement) -> Confirmation:
+        if row.kind is MovementKind.CARRY_OVER:
+            return Confirmation(
+                _("バンキングを確定する"),
+                says(row),
+                _("%(amount)sのバンキングを確定する", amount=amount(row)),
+                makes=[_("口座の持ち主に、メールでお知らせします。")],
+                warn=(_("確定すると、元に戻せません。"), _("バンキングは、あとから訂正できません。")),
+            )
         return Confirmation(
             _("移動を確定する"),
             says(row),

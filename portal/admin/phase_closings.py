@@ -61,7 +61,7 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("償却した量"), jaa(found.retired)),
         (_("取消した量"), jaa(found.cancelled)),
         (_("オフセットした量"), jaa(found.offset)),
-        (_("口座に残り、使えなくなる量"), jaa(found.held)),
+        (_("口座に残っている量"), jaa(found.held)),
         (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", found.holders, n=number(found.holders))),
         (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
         (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
