@@ -119,7 +119,7 @@ class PhaseClosingView(ProposalView):
     def phases(self) -> list[tuple[str, str]]:
         """(name, address) of the phases whose closing may be looked at, for the list's head."""
         return [
-            (phase_name(one.number), self.get_url(".propose", phase=one.number))
+            (phase_name(one.number), self.get_url(".standing", phase=one.number))
             for one in boards.phases(db_session())
             if one.closed_at is None
         ]
@@ -146,12 +146,31 @@ class PhaseClosingView(ProposalView):
                 return one
         raise NotFound
 
-    @page("/propose/", Permission.ALLOWANCE_ALL_VIEW, methods=_ASKS)
+    @page("/standing/", Permission.ALLOWANCE_ALL_VIEW)
+    def standing(self) -> Any:
+        """What stands against closing the phase, and its totals now; a closed one leads to its closing."""
+        phase = self._phase()
+        found = phase_closings.live(db_session(), phase.id)
+        if found is not None:
+            return redirect(self.get_url(".details_view", id=found.id))
+        return self.render(
+            "admin/closing/standing.html",
+            name=phase_name(phase.number),
+            against=texts(phase_closings.closing_problems(db_session(), phase)),
+            totals=totals_words(phase_closings.totals(db_session(), phase)),
+            back=self.get_url(".index_view"),
+            propose=self.get_url(".propose", phase=phase.number),
+            may_propose=self.allows(Permission.TARGET_PROPOSE),
+        )
+
+    @page("/propose/", Permission.TARGET_PROPOSE, methods=_ASKS)
     def propose(self) -> Any:
-        """What stands against closing the phase, its totals, and the question for who may propose it."""
+        """One person proposes to close the phase, with a reason."""
         phase = self._phase()
         phase_id, name = phase.id, phase_name(phase.number)
         form = ClosingForm(data={"version": phase.version})
+        if request.method == "GET" and phase_closings.closing_problems(db_session(), phase):
+            return redirect(self.get_url(".standing", phase=phase.number))
         made = submitted(
             form,
             lambda: phase_closings.propose(
@@ -167,28 +186,15 @@ class PhaseClosingView(ProposalView):
             flash(_("起案しました。別の承認者が確認すると、期が締まります。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
         phase = self._phase()
-        found = phase_closings.live(db_session(), phase.id)
-        if found is not None and request.method == "GET":
-            return redirect(self.get_url(".details_view", id=found.id))
-        against = texts(phase_closings.closing_problems(db_session(), phase))
-        facts = totals_words(phase_closings.totals(db_session(), phase))
-        if request.method == "GET" and (against or not self.allows(Permission.TARGET_PROPOSE)):
-            return self.render(
-                "admin/closing/standing.html",
-                name=name,
-                against=against,
-                totals=facts,
-                back=self.get_url(".index_view"),
-            )
-        back = str(self.get_url(".index_view"))
         verb = _("%(phase)sの締めを起案する", phase=name)
+        back = str(self.get_url(".standing", phase=phase.number))
         question = Question(
             verb,
-            [(self.name, back)],
+            [(self.name, self.get_url(".index_view")), (name, back)],
             _("%(phase)sを締める起案をします。", phase=name),
             verb,
             back,
-            facts=facts,
+            facts=totals_words(phase_closings.totals(db_session(), phase)),
             makes=_consequences(),
         )
         return ask(self, form, question)

@@ -115,7 +115,7 @@ class PhaseView(SecretariatView):
             return ()
         change = Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id))
         closing = Step(
-            _("期の締めを確かめる"), self.get_url("phase_closing.propose", phase=model.number), "other"
+            _("期の締めを確かめる"), self.get_url("phase_closing.standing", phase=model.number), "other"
         )
         return [change, closing]
 

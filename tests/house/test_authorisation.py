@@ -60,6 +60,14 @@ WITHOUT_ROWS.add("directory.details_view")
 WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 WITHOUT_ROWS |= {f"list_file.{page}" for page in ("index", "progress", "fetch")}
+WITHOUT_ROWS |= {f"participant.banking_{page}" for page in ("show", "withdraw")}
+WITHOUT_ROWS |= {f"banking.{page}" for page in ("details_view", "propose", "decline")}
+WITHOUT_ROWS |= {
+    f"issue_batch.{page}" for page in ("details_view", "confirm", "withdraw", "progress", "propose")
+}
+WITHOUT_ROWS |= {
+    f"phase_closing.{page}" for page in ("details_view", "confirm", "withdraw", "standing", "propose")
+}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
@@ -115,6 +123,7 @@ def _rows(session: Session, market: allowances.Market) -> dict[str, Any]:
         "paper_id": paper.first(),
         "code": sold.transaction.code,
         "copy_id": copy,
+        "application_id": 0,
     }
 
 
@@ -289,7 +298,7 @@ def test_what_a_login_without_full_rights_may_open_is_written_here(
 
 
 def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix) -> None:
-    rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset")
+    rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset", "banking")
     told = {
         key: word
         for key, word in matrix.items()

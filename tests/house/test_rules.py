@@ -1,4 +1,4 @@
-"""The catalogue of the rules of movements: docs/rules.md says code, text, where it is asked, and its tests."""
+"""The catalogue of the rules of movements: docs/rules.md says code, text, where asked, and its tests."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ OTHERS = {
 }
 
 
-def tests_of(rule: R) -> tuple[str, str]:
+def named_tests(rule: R) -> tuple[str, str]:
     """(the test that sees it refuse, the one that sees it let pass)."""
     if rule in ELSEWHERE:
         return ELSEWHERE[rule]
@@ -134,9 +134,10 @@ def rules_page() -> str:
         "# The rules of movements",
         "",
         "Made from the code by `python -m tests.house.test_rules > docs/rules.md`.",
-        "A page shows all failing rules at once, in this order, with their figures. *preview*: the page before",
-        "the button; *execution* and *confirmation*: again under lock; the same pure function serves both.",
-        "Each test runs on SQLite and PostgreSQL; those of `SOURCE_KIND` are pure (a permission stands before it).",
+        "A page shows all failing rules at once, in this order, with their figures.",
+        "*preview*: the page before the button; *execution* and *confirmation*: again under lock; the same",
+        "pure function serves both. Each test runs on SQLite and PostgreSQL; those of `SOURCE_KIND` are pure",
+        "(a permission stands before it).",
     ]
     for head, rules in CATALOGUE:
         lines += ["", f"## {head}", ""]
@@ -146,7 +147,7 @@ def rules_page() -> str:
         ]
         for rule, where in rules:
             ja, en = TEXTS[rule]
-            cells = (f"`{rule.name}`", ja, en, where, *(f"`{one}`" for one in tests_of(rule)))
+            cells = (f"`{rule.name}`", ja, en, where, *(f"`{one}`" for one in named_tests(rule)))
             lines.append(f"| {' | '.join(cell.replace('|', '／') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

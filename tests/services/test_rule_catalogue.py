@@ -245,7 +245,7 @@ def _batch_confirmed(planted: int) -> Act:
 case(R.ISSUE_BATCH_CHANGED, _batch_confirmed(61), _batch_confirmed(60))
 case(
     R.ISSUE_IN_BATCH,
-    then(SECOND, lambda w: w.confirm(w.batch().movements[0])),
+    lambda w: w.confirm(w.batch().movements[0]),
     lambda w: w.confirm(w.issue()),
 )
 # ---- closing
