@@ -171,3 +171,16 @@ def test_the_cap_is_proposed_with_the_dates_and_may_be_left_empty(app: Flask, se
     assert made.dates["new"]["issue_cap"] == 136_150
     shown = clerk.get(f"/admin/phase_proposal/details/?id={made.id}").text
     assert "136,150 JAA" in shown and "上限なし" in shown
+
+
+def test_the_name_behind_a_number_is_looked_at_before_jver_are_proposed(
+    app: Flask, session: Session, cohort: make.Cohort
+) -> None:
+    code, name = cohort.second.account.code, cohort.second.account.name
+    clerk, url = Clerk(app, session, "officer"), "/admin/issue/jver/"
+    looked = clerk.send(url, {"account": code, "quantity": "128", "look": "1"})
+    assert looked.status_code == 200 and name in words(looked) and 'value="128"' in looked.text
+    unknown = clerk.send(url, {"account": "AST-999999", "look": "1"})
+    assert unknown.status_code == 422 and "口座AST-999999はありません。" in words(unknown)
+    session.rollback()
+    assert session.scalars(select(Movement)).all() == []
