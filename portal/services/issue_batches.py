@@ -186,7 +186,12 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
             quantity=movement.quantity,
             batch=batch.id,
         )
-    number = terms.phase.number
+    _announce(session, batch, terms.phase.number, actor)
+    return batch
+
+
+def _announce(session: Session, batch: IssueBatch, number: int, actor: User) -> None:
+    """One event and one mail for all."""
     record(
         session,
         EventTag.ISSUE_BATCH_PROPOSED,
@@ -194,7 +199,7 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
         actor=actor,
         phase=number,
         count=batch.count,
-        quantity=total,
+        quantity=batch.total,
     )
     notify(
         session,
@@ -202,9 +207,8 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
         actor=actor,
         phase=phase_words.phase_fact(number),
         count=batch.count,
-        quantity=total,
+        quantity=batch.total,
     )
-    return batch
 
 
 # ---- the second person

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.errors import PortalError, Refusal
 from portal.models import (
+    AccountAction,
     BankingApplication,
     DecisionState,
     Holding,
@@ -19,6 +20,7 @@ from portal.models import (
     MovementKind,
     MovementState,
     Period,
+    ReductionTarget,
     ReportState,
     UnitClass,
 )
@@ -220,3 +222,32 @@ def test_login_b_and_traders_cannot_apply(session: Session, market: trade.Market
     for actor in (market.b, market.t, market.officer):
         with pytest.raises(PortalError), one_transaction(session):
             banking.apply(session, "1", key=key(), actor=actor)
+
+
+def test_every_rule_is_asked_again_at_the_confirmation_without_its_own_promise(session: Session) -> None:
+    with one_transaction(session):
+        market = trade.market(session)
+        registration.phase(session, 3)
+    trade.at(OPEN)
+    row = applied(session, market, "1500")
+    movement = proposed(session, market, row)
+    target = update(ReductionTarget).where(ReductionTarget.holder_id == market.holder.id)
+    with one_transaction(session):
+        trade.take(session, market, market.holder.account, AccountAction.SUSPEND)
+        session.execute(target.values(quantity=1_499))
+    session.expire_all()
+
+    def confirm() -> None:
+        with one_transaction(session):
+            issuance.confirm(session, movement.id, version=movement.version, actor=market.approver)
+
+    with pytest.raises(PortalError) as raised:
+        confirm()
+    assert refused(raised) == [Refusal.SOURCE_NOT_OPEN, Refusal.RESERVE]
+    assert raised.value.problems[1].figures == {"reserve": 7_001, "movable": 1_499}
+    with one_transaction(session):
+        trade.take(session, market, market.holder.account, AccountAction.RESUME)
+        session.execute(target.values(quantity=1_500))
+    session.expire_all()
+    confirm()
+    assert row.state is DecisionState.ACCEPTED
