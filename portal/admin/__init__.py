@@ -44,6 +44,9 @@ MODULES: tuple[str, ...] = (
     "report_grid",
     "late_reports",
     "books",
+    "banking",
+    "issue_batches",
+    "phase_closings",
 )
 
 

@@ -111,6 +111,9 @@ _SCREENS = {
     "company_change": "company_change",
     "factor_proposal": "factor_proposal",
     "publication": "publication",
+    "banking_application": "banking",
+    "issue_batch": "issue_batch",
+    "phase_closing": "phase_closing",
 }
 
 

@@ -45,6 +45,9 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.ACCOUNT_CHANGES: _l("確認を待つ口座の状態の変更（起案者以外が確認）"),
     QueueKind.FACTORS: _l("確認を待つ排出係数（起案者以外が確認）"),
     QueueKind.PUBLICATIONS: _l("確認を待つ公表（起案者以外が確認）"),
+    QueueKind.BANKING: _l("バンキング申請"),
+    QueueKind.ISSUE_BATCHES: _l("確認を待つ一括発行（起案者以外が確認）"),
+    QueueKind.PHASE_CLOSINGS: _l("確認を待つ期の締め（起案者以外が確認）"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -60,6 +63,9 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.ACCOUNT_CHANGES: "account_change.index_view",
     QueueKind.FACTORS: "factor_proposal.waiting",
     QueueKind.PUBLICATIONS: "publication.waiting",
+    QueueKind.BANKING: "banking.index_view",
+    QueueKind.ISSUE_BATCHES: "issue_batch.index_view",
+    QueueKind.PHASE_CLOSINGS: "phase_closing.index_view",
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

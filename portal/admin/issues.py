@@ -9,12 +9,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
+from portal.admin.acts import KeyForm, Needed, Question, ask, status, submitted
 from portal.admin.door import SecretariatPage, page
+from portal.admin.forms import show_problems
+from portal.errors import PortalError, Refusal, refuse
 from portal.extensions import db_session
-from portal.models import Movement
+from portal.models import Account, Movement
 from portal.permissions import Permission
 from portal.services import issuance
+from portal.services.numbers import parse_account
 from portal.services.queues import Issuable, issuable
 from portal.web import actor, texts
 from portal.web_text import number, phase_name
@@ -32,7 +35,9 @@ class JverForm(KeyForm):
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
     reason = TextAreaField(
-        _l("根拠"), validators=[Needed()], description=_l("どの申請によるものかを書いてください。")
+        _l("根拠"),
+        validators=[Needed()],
+        description=_l("どの申請によるものかを書いてください。"),
     )
 
 
@@ -46,9 +51,15 @@ class IssuePage(SecretariatPage):
         rows = issuable(db_session())
         return self.render(
             "admin/issue/index.html",
-            ready=[one for one in rows if one.problem is None],
-            later=[(one, texts([one.problem])[0]) for one in rows if one.problem is not None],
+            ready=[one for one in rows if not one.problems],
+            later=[(one, texts(one.problems)) for one in rows if one.problems],
+            phases=[
+                (number, self._batch(number)) for number in sorted({one.holder.phase.number for one in rows})
+            ],
         )
+
+    def _batch(self, number: int) -> str:
+        return str(self.get_url("issue_batch.propose", phase=number))
 
     def _proposed(self, movement: Movement) -> Any:
         flash(_("起案しました。別の承認者が確認すると、発行されます。"), "good")
@@ -95,15 +106,44 @@ class IssuePage(SecretariatPage):
                 (_("基準年度の排出量（A）"), _("%(n)s t-CO2", n=number(one.base))),
                 (_("削減目標量（B）"), _("%(n)s t-CO2", n=number(one.target))),
                 (_("発行する量（A−B）"), shown),
+                *self._cap_facts(one),
             ],
             makes=[_("別の承認者が確認するまで、排出枠は発行されません。")],
         )
+
+    def _cap_facts(self, one: Issuable) -> list[tuple[Any, Any]]:
+        """The cap of the phase and what is left of it, if it has one."""
+        case = one.case
+        if case.cap is None:
+            return []
+        return [
+            (_("この期に発行できる排出枠の上限"), _("%(n)s JAA", n=number(case.cap))),
+            (_("発行済みと起案中の量"), _("%(n)s JAA", n=number(case.issued))),
+        ]
 
     @page("/jver/", Permission.MOVEMENT_PROPOSE, methods=_ASKS)
     def jver(self) -> Any:
         """jVER by application."""
         form = JverForm(data={"account": request.args.get("account", "")[:20]})
-        made = submitted(
+        looked = request.method == "POST" and "look" in request.form
+        made = None if looked else self._jver_made(form)
+        if made is not None:
+            return self._proposed(made)
+        back = str(self.get_url(".index"))
+        found = self._looked_up(form) if looked else None
+        question = Question(
+            _("jVERの発行を起案する"),
+            [(self.name, back)],
+            _("申請のあった口座に、jVERを発行する起案をします。"),
+            _("発行を起案する"),
+            back,
+            makes=[_("別の承認者が確認するまで、jVERは発行されません。")],
+        )
+        html = self.render("admin/issue/jver.html", form=form, question=question, found=found)
+        return html, 200 if looked and not form.errors else status()
+
+    def _jver_made(self, form: JverForm) -> Movement | None:
+        return submitted(
             form,
             lambda: issuance.propose_jver(
                 db_session(),
@@ -114,15 +154,15 @@ class IssuePage(SecretariatPage):
                 actor=actor(),
             ),
         )
-        if made is not None:
-            return self._proposed(made)
-        back = str(self.get_url(".index"))
-        question = Question(
-            _("jVERの発行を起案する"),
-            [(self.name, back)],
-            _("申請のあった口座に、jVERを発行する起案をします。"),
-            _("発行を起案する"),
-            back,
-            makes=[_("別の承認者が確認するまで、jVERは発行されません。")],
-        )
-        return ask(self, form, question)
+
+    def _looked_up(self, form: JverForm) -> Account | None:
+        """The account behind the typed number, to be compared with the application; or why there is none."""
+        try:
+            number = parse_account(form["account"].data)
+            found = db_session.get(Account, number)
+            if found is None:
+                raise refuse(Refusal.ACCOUNT_UNKNOWN, "account", account=f"AST-{number}")
+        except PortalError as refused:
+            show_problems(form, refused)
+            return None
+        return found

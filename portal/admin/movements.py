@@ -26,7 +26,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import issuance
+from portal.services import banking_case, issuance
 from portal.web import actor
 from portal.web_text import label, number, phase_name, unit_name
 
@@ -38,7 +38,12 @@ class StateFilter(ChoiceFilter):
 
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         if value == WAITING:
-            return query.filter(Movement.state == MovementState.PROPOSED, Movement.kind.in_(FOUR_EYES_KINDS))
+            # those of a whole-phase issue wait as one, on their own page
+            return query.filter(
+                Movement.state == MovementState.PROPOSED,
+                Movement.kind.in_(FOUR_EYES_KINDS),
+                Movement.batch_id.is_(None),
+            )
         return super().apply(query, value, alias)
 
 
@@ -77,7 +82,33 @@ def says(movement: Movement) -> str:
             wrong=wrong,
             **words,
         )
+    if movement.kind is MovementKind.CARRY_OVER and movement.target_class is not None:
+        after = unit_name(movement.target_class)
+        return _(
+            "%(source)s（%(target_name)s）の%(units)sを、%(after)sに移します（バンキング）。",
+            after=after,
+            **words,
+        )
     return _("%(units)sを、%(source)sから%(target)s（%(target_name)s）へ移します。", **words)
+
+
+def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
+    """What becomes what, and the account's figures beside it, its own promise left out."""
+    case = banking_case.of_movement(db_session(), movement)
+    assert case.figures is not None and movement.target_class is not None
+
+    def jaa(units: int) -> str:
+        return _("%(n)s JAA", n=number(units))
+
+    return [
+        (_("口座"), f"{movement.source.code}　{movement.source.name}"),
+        (_("移す前の排出枠"), unit_name(movement.unit_class)),
+        (_("移したあとの排出枠"), unit_name(movement.target_class)),
+        (_("数量"), jaa(movement.quantity)),
+        (_("口座の残高"), jaa(case.held)),
+        (_("コミットメントリザーブ量"), jaa(case.figures.reserve)),
+        (_("バンキングできる量"), jaa(case.movable)),
+    ]
 
 
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
@@ -91,7 +122,9 @@ PROPOSALS = Proposals(
     endpoint="movement",
     propose=Permission.MOVEMENT_PROPOSE,
     confirm=Permission.MOVEMENT_CONFIRM,
-    waits=lambda one: one.state is MovementState.PROPOSED and one.kind in FOUR_EYES_KINDS,
+    waits=lambda one: (
+        one.state is MovementState.PROPOSED and one.kind in FOUR_EYES_KINDS and one.batch_id is None
+    ),
     problems=lambda one: issuance.confirm_problems(db_session(), one, actor()),
 )
 
@@ -166,12 +199,19 @@ class MovementView(KeySearch, ProposalView):
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
         return {"says": says(model), "units": units(model), "wrong": wrong}
 
+    def later_for(self, model: Movement) -> tuple[Any, Any] | None:
+        if model.batch_id is not None and model.state is MovementState.PROPOSED:
+            return _("一括発行の一部です"), _("一括発行の画面で、まとめて確定するか、取り下げてください。")
+        return super().later_for(model)
+
     def history_of(self, model: Movement) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("movement", [model.id])])
 
     # ---- the second person
 
     def shown(self, row: Movement) -> list[tuple[Any, Any]]:
+        if row.kind is MovementKind.CARRY_OVER:
+            return [(_("種類"), label(row.kind)), *carry_over_facts(row)]
         return [
             (_("種類"), label(row.kind)),
             (_("移動元"), f"{row.source.code}　{row.source.name}"),
@@ -180,6 +220,14 @@ class MovementView(KeySearch, ProposalView):
         ]
 
     def confirmation(self, row: Movement) -> Confirmation:
+        if row.kind is MovementKind.CARRY_OVER:
+            return Confirmation(
+                _("バンキングを確定する"),
+                says(row),
+                _("%(amount)sのバンキングを確定する", amount=amount(row)),
+                makes=[_("口座の持ち主に、メールでお知らせします。")],
+                warn=(_("確定すると、元に戻せません。"), _("バンキングは、あとから訂正できません。")),
+            )
         return Confirmation(
             _("移動を確定する"),
             says(row),

@@ -83,6 +83,8 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
                 "account_changes",
             ),
             _Link(_l("発行"), "issue.index", Permission.ALLOWANCE_ALL_VIEW),
+            _Link(_l("一括発行"), "issue_batch.index_view", Permission.ALLOWANCE_ALL_VIEW, "issue_batches"),
+            _Link(_l("バンキング申請"), "banking.index_view", Permission.ALLOWANCE_ALL_VIEW, "banking"),
             _Link(_l("移動の確認"), "movement.index_view", Permission.ALLOWANCE_ALL_VIEW, "movements"),
             _Link(_l("台帳"), "ledger.index_view", Permission.ALLOWANCE_ALL_VIEW),
             _Link(_l("帳簿の照合"), "book_check.index_view", Permission.ALLOWANCE_ALL_VIEW),
@@ -105,6 +107,9 @@ _GROUPS: tuple[tuple[Any, tuple[_Link, ...]], ...] = (
                 Permission.RECORD_VIEW,
                 "phase_proposals",
                 also=("phase_proposal",),
+            ),
+            _Link(
+                _l("期の締め"), "phase_closing.index_view", Permission.ALLOWANCE_ALL_VIEW, "phase_closings"
             ),
             _Link(_l("利用者"), "user.index_view", Permission.RECORD_VIEW),
             _Link(_l("操作の記録"), "event.index_view", Permission.RECORD_VIEW),

@@ -66,4 +66,6 @@ def suggestion(session: Session) -> dict[str, Any]:
         "number": newest.number + 1,
         **{name: getattr(newest, name) + 1 for name in YEAR_WORDS},
         **{name: _moved(value) if isinstance(value, date) else value for name, value in dates.items()},
+        # how much a phase may have is decided for each anew
+        "issue_cap": None,
     }

@@ -43,8 +43,8 @@ def sides(proposal: PhaseProposal) -> list[Side]:
     found = [
         (
             words,
-            value_word(getattr(old, name)) if old is not None else "",
-            value_word(getattr(new, name)),
+            value_word(name, getattr(old, name)) if old is not None else "",
+            value_word(name, getattr(new, name)),
             old is not None and getattr(old, name) != getattr(new, name),
         )
         for name, words in RULE_WORDS.items()

@@ -6,15 +6,17 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, IntegerField, TextAreaField
+from wtforms import BooleanField, DateField, IntegerField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal.admin.acts import KeyForm, Needed
 from portal.admin.forms import VersionField, show_problems
-from portal.errors import Refused
+from portal.errors import PortalError, Refused
 from portal.services import phases
+from portal.services.numbers import parse_quantity
 from portal.web_text import day, number
 
 #: what each value of a rule is called, in the order of the calendar
@@ -34,6 +36,7 @@ RULE_WORDS: dict[str, Any] = {
     "jver_counts_for_reserve": _l("jVERの償却をコミットメントリザーブ量に数える"),
     "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
     "proposal_days": _l("移動の起案の有効日数"),
+    "issue_cap": _l("この期に発行できる排出枠の上限"),
 }
 YEAR_WORDS: dict[str, Any] = {
     "base_first_year": _l("基準年度のはじめ"),
@@ -45,11 +48,28 @@ YEAR_WORDS: dict[str, Any] = {
 }
 
 
-def value_word(value: Any) -> str:
-    """A value of a rule in words."""
+def value_word(name: str, value: Any) -> str:
+    """The value of a rule's item ``name`` in words."""
+    if name == "issue_cap":
+        return _("%(n)s JAA", n=number(value)) if value is not None else _("上限なし")
     if isinstance(value, bool):
         return _("はい") if value else _("いいえ")
     return day(value) if isinstance(value, date) else _("%(n)s日", n=number(value))
+
+
+class CapField(StringField):
+    """A number of allowances as people write it, or nothing."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = self.data = (valuelist[0] if valuelist else "").strip()
+        try:
+            self.data = parse_quantity(text, self.name) if text else None
+        except PortalError as error:
+            # what was typed stays on the page
+            raise ValueError(error.problems[0].text(str(get_locale()))) from error
+
+    def _value(self) -> str:
+        return number(self.data) if isinstance(self.data, int) else str(self.data or "")
 
 
 _KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
@@ -58,6 +78,9 @@ _KINDS = {item.name: str(item.type) for item in fields(phases.RuleDates)}
 def field_of(name: str) -> Any:
     """The form field of a rule value."""
     words, kind = RULE_WORDS[name], _KINDS[name]
+    if name == "issue_cap":
+        make: Any = CapField  # WTForms is untyped
+        return make(words, description=_l("JAAの整数。空欄のときは、上限がありません。"))
     if kind == "bool":
         return BooleanField(words)
     if kind == "int":

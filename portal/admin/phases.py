@@ -30,13 +30,13 @@ from portal.web_text import day, fiscal, phase_name
 
 def shown(rule: PhaseRule) -> list[tuple[Any, Any]]:
     """A rule's values in words, for a list of facts."""
-    return [(words, value_word(getattr(rule, name))) for name, words in RULE_WORDS.items()]
+    return [(words, value_word(name, getattr(rule, name))) for name, words in RULE_WORDS.items()]
 
 
 def differences(older: PhaseRule, newer: PhaseRule) -> list[tuple[Any, str, str]]:
     """What a change changed: (name, before, after)."""
     return [
-        (words, value_word(getattr(older, name)), value_word(getattr(newer, name)))
+        (words, value_word(name, getattr(older, name)), value_word(name, getattr(newer, name)))
         for name, words in RULE_WORDS.items()
         if getattr(older, name) != getattr(newer, name)
     ]
@@ -113,7 +113,11 @@ class PhaseView(SecretariatView):
             return [Step(_("確認を待つ起案を見る"), url)]
         if not self.allows(Permission.TARGET_PROPOSE):
             return ()
-        return [Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id))]
+        change = Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id))
+        closing = Step(
+            _("期の締めを確かめる"), self.get_url("phase_closing.standing", phase=model.number), "other"
+        )
+        return [change, closing]
 
     def later_for(self, model: Phase) -> tuple[Any, Any] | None:
         if self._waiting(model) is None:

@@ -141,7 +141,7 @@ class ProposalView(WaitingFirst):
     def _ask(self, form: Any, row: Any, words: Confirmation) -> Any:
         back = str(self.get_url(".details_view", id=row.id))
         facts = self.shown(row)
-        if row.reason:
+        if getattr(row, "reason", None):
             facts.append((_("理由"), row.reason))
         facts += [(_("起案した人"), row.proposed_by.name), (_("起案した日時"), moment(row.proposed_at))]
         parents = [(self.name, self.get_url(".index_view")), (self.title_of(row), back)]
@@ -156,6 +156,10 @@ class ProposalView(WaitingFirst):
             warn=words.warn,
             danger=words.danger,
         )
+        return self.asked(form, row, question)
+
+    def asked(self, form: Any, row: Any, question: Question) -> Any:
+        """The page that asks; a subject may show more of ``row`` on it."""
         return ask(self, form, question)
 
     @page("/confirm/", Permission.RECORD_VIEW, methods=_ASKS)

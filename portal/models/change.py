@@ -92,6 +92,8 @@ class BankingApplication(Versioned, Base):
     unit_class: Mapped[UnitClass] = relationship(foreign_keys=[unit_class_id])
     target_class: Mapped[UnitClass] = relationship(foreign_keys=[target_class_id])
     movement: Mapped[Movement | None] = relationship()
+    applied_by: Mapped[User] = relationship(foreign_keys=[applied_by_id])
+    decided_by: Mapped[User | None] = relationship(foreign_keys=[decided_by_id])
 
 
 class ComplianceSnapshot(Base):

@@ -34,6 +34,7 @@ MODULES = (
     "verification_desk",
     "verification_report",
     "contact_withdrawal",
+    "banking",
 )
 
 

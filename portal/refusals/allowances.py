@@ -102,8 +102,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "A reduction target is already proposed or confirmed.",
     ),
     Refusal.CAP_REACHED: (
-        "この期に発行できるのは{cap} JAAまでです。発行済みは{issued} JAAで、残りは{left} JAAです。",
-        "At most {cap} JAA may be issued in this phase; {issued} JAA are issued, so {left} JAA are left.",
+        "この期に発行できるのは{cap} JAAまでです。"
+        "発行済みと起案中は合わせて{issued} JAAで、残りは{left} JAAです。",
+        "At most {cap} JAA may be issued in this phase; {issued} JAA are issued or proposed, so {left} JAA"
+        " are left.",
     ),
     Refusal.PHASE_CLOSED: (
         "この期は締められたため、{unit_class}はもう動かせません。",
@@ -164,5 +166,9 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.STATEMENT_TOO_LONG: (
         "この期間の移動は{most}件を超えています。期間を短くしてください。",
         "There are more than {most} movements in this span. Choose a shorter one.",
+    ),
+    Refusal.ISSUE_IN_BATCH: (
+        "この発行は一括発行の一部です。一括発行の画面で、まとめて確定するか、取り下げてください。",
+        "This issue is part of an issue to a whole phase. Confirm or withdraw it there, all together.",
     ),
 }

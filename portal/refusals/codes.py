@@ -164,6 +164,7 @@ class Refusal(StrEnum):
     BANKING_NO_NEXT = auto()
     BANKING_PENDING = auto()
     EXACT_NEEDS_FIGURE = auto()
+    ISSUE_IN_BATCH = auto()
     # many rows at once
     NOTHING_CHOSEN = auto()
     ROWS_REFUSED = auto()

@@ -72,6 +72,7 @@ class Case:
     usable_until: date | None  # last day of the phase's banking window; None: no limit
     today: date
     voluntary: bool = False
+    closed: bool = False  # the phase of the units, or the one they would go to, is closed
 
     @property
     def available(self) -> int:
@@ -128,8 +129,15 @@ def _target_not_closed(case: Case) -> Problem | None:
     return Problem(Refusal.TARGET_CLOSED, "account", {"account": case.target.code})
 
 
+def _phase_open(case: Case) -> Problem | None:
+    if not case.closed:
+        return None
+    return Problem(Refusal.PHASE_CLOSED, "unit", {"unit_class": case.unit_name})
+
+
 def _unit_usable(case: Case) -> Problem | None:
-    in_time = case.usable_until is None or case.today <= case.usable_until
+    # a closed phase says so itself, and more exactly than its window
+    in_time = case.closed or case.usable_until is None or case.today <= case.usable_until
     wrong_phase = case.kind is MovementKind.RETIRE and case.unit_type is UnitType.JAA and not case.own_phase
     if in_time and not wrong_phase:
         return None
@@ -180,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     _target_differs,
     _target_kind,
     _target_not_closed,
+    _phase_open,
     _unit_usable,
 )
 

@@ -26,6 +26,7 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
+    Phase,
     PhaseRule,
     UnitClass,
     UnitType,
@@ -303,6 +304,7 @@ def _case(
         .where(Holding.account_id == source.id, Holding.unit_class_id == unit_class.id)
         .execution_options(populate_existing=True)
     ).one_or_none()
+    usable_until, closed = terms_of(session, unit_class)
     return Case(
         kind=request.kind,
         quantity=quantity,
@@ -314,9 +316,10 @@ def _case(
         held=row.quantity if row is not None else 0,
         promised=row.promised if row is not None else 0,
         figures=figures_of(session, source.holder) if source.holder is not None else None,
-        usable_until=_usable_until(session, unit_class),
+        usable_until=usable_until,
         today=clock.today(),
         voluntary=request.voluntary,
+        closed=closed,
     )
 
 
@@ -326,14 +329,20 @@ def _side(account: Account | None, number: int) -> Side:
     return Side(account.code, account.kind, account.state)
 
 
-def _usable_until(session: Session, unit_class: UnitClass) -> date | None:
+def terms_of(session: Session, unit_class: UnitClass) -> tuple[date | None, bool]:
+    """The last day on which the units may move (none: no limit), and whether their phase is closed.
+
+    Read from the rows, not from what the session knows: a phase may have been closed while the
+    account's lock was waited for.
+    """
     if unit_class.phase_id is None:
-        return None
-    return session.scalar(
-        select(PhaseRule.banking_until).where(
-            PhaseRule.phase_id == unit_class.phase_id, PhaseRule.superseded_at.is_(None)
-        )
-    )
+        return None, False
+    until, closed_at = session.execute(
+        select(PhaseRule.banking_until, Phase.closed_at)
+        .join(Phase, Phase.id == PhaseRule.phase_id)
+        .where(PhaseRule.phase_id == unit_class.phase_id, PhaseRule.superseded_at.is_(None))
+    ).one()
+    return until, closed_at is not None
 
 
 def expiry(session: Session, phase_id: int | None) -> timedelta:

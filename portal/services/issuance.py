@@ -19,45 +19,32 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
-    PhaseRule,
     UnitClass,
     UnitType,
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, books, four_eyes, ledger, once
-from portal.services.allowance_rules import may_give, may_take
-from portal.services.allowances import execute, expiry
+from portal.services import (
+    access,
+    banking_case,
+    banking_results,
+    books,
+    four_eyes,
+    issue_cases,
+    ledger,
+    once,
+)
+from portal.services.allowance_rules import may_give, may_take, problems
+from portal.services.allowances import execute, expiry, terms_of, unit_name
 from portal.services.audit import EventTag, record
-from portal.services.compliance import Figures
-from portal.services.figures import figures_of
+from portal.services.issue_rules import issue_problems
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_account, parse_quantity
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance, clean_reason, expect_version
 
-
-def issue_problems(
-    figures: Figures, rule: PhaseRule, *, exists: bool, quantity: int | None = None
-) -> list[Problem]:
-    """Why allowances cannot be issued to a holder now; pure. Quantity = base − target (domain §5)."""
-    found: list[Problem] = []
-    if figures.base_emissions is None:
-        found.append(Problem(Refusal.NOT_APPROVED))
-    if figures.reduction_target is None:
-        found.append(Problem(Refusal.NO_TARGET))
-    if figures.base_emissions is not None and figures.reduction_target is not None:
-        due = figures.base_emissions - figures.reduction_target
-        if due <= 0:
-            shown = {"base": figures.base_emissions, "target": figures.reduction_target}
-            found.append(Problem(Refusal.ISSUE_NOT_POSITIVE, None, shown))
-        elif quantity is not None and quantity != due:
-            found.append(Problem(Refusal.ISSUE_DIFFERS, None, {"quantity": quantity, "due": due}))
-    if clock.today() < rule.issue_from:
-        found.append(Problem(Refusal.ISSUE_TOO_EARLY, None, {"opens": rule.issue_from.isoformat()}))
-    if exists:
-        found.append(Problem(Refusal.ISSUED_ALREADY))
-    return found
+#: kinds whose units are promised from the proposal on (safety 2)
+PROMISING = frozenset({MovementKind.CORRECTION, MovementKind.CARRY_OVER})
 
 
 def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) -> Movement:
@@ -66,16 +53,15 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
     holder = access.get_visible(session, Holder, holder_id, actor)
     ledger.lock_accounts(session, ISSUANCE_ACCOUNT, holder.account.id)
     content = {"kind": "issue", "holder": holder_id}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
-    figures, rule = figures_of(session, holder), _rule(session, holder.phase_id)
-    found = issue_problems(figures, rule, exists=_issue_exists(session, holder_id))
-    found += _open_problems(holder.account)
-    if found or figures.base_emissions is None or figures.reduction_target is None:
+    case = issue_cases.case_of(session, holder)
+    found = issue_problems(case)
+    if found or case.due is None:
         raise Refused(*found)
     unit_class = session.scalars(select(UnitClass).where(UnitClass.phase_id == holder.phase_id)).one()
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.ISSUE,
@@ -84,7 +70,7 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
             source_id=ISSUANCE_ACCOUNT,
             target_id=holder.account.id,
             unit_class_id=unit_class.id,
-            quantity=figures.base_emissions - figures.reduction_target,
+            quantity=case.due,
         ),
         key=key,
         content=content,
@@ -102,7 +88,7 @@ def propose_jver(
     why = clean_reason(reason, needed=True)
     locked = ledger.lock_accounts(session, ISSUANCE_ACCOUNT, number)
     content = {"kind": "jver", "account": number, "quantity": units, "reason": why}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
     target = locked.get(number)
@@ -114,7 +100,7 @@ def propose_jver(
     if found:
         raise Refused(*found)
     jver = session.scalars(select(UnitClass).where(UnitClass.unit_type == UnitType.JVER)).one()
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.ISSUE_JVER,
@@ -148,7 +134,7 @@ def propose_correction(
     ledger.lock_accounts(session, wrong.source_id, wrong.target_id)
     why = clean_reason(reason, needed=True)
     content = {"kind": "correction", "transaction": transaction_id, "reason": why}
-    made = _made_before(session, key, content, actor)
+    made = made_before(session, key, content, actor)
     if made is not None:
         return made
     if original.reverses_id is not None or wrong.kind is MovementKind.CARRY_OVER:
@@ -160,13 +146,14 @@ def propose_correction(
     if session.scalars(live).first() is not None:
         raise refuse(Refusal.REVERSED_ALREADY)
     found = _state_problems(source=wrong.target, target=wrong.source)
+    found += _phase_problems(session, wrong.unit_class)
     if found:
         raise Refused(*found)
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
     if row.quantity - row.promised < wrong.quantity:
         raise refuse(Refusal.REVERSAL_UNITS_GONE, account=wrong.target.code)
     row.promised += wrong.quantity
-    return _propose(
+    return propose_movement(
         session,
         Movement(
             kind=MovementKind.CORRECTION,
@@ -195,6 +182,8 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
         raise Refused(*found)
     _release(session, movement)
     execute(session, movement, "confirm", actor=actor, version=version)
+    if movement.kind is MovementKind.CARRY_OVER:
+        banking_results.accepted(session, movement, actor=actor)
     return movement
 
 
@@ -208,12 +197,18 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     found = four_eyes.problems(session, movement.proposed_by, actor, proposed_at=movement.proposed_at)
     if movement.expires_at is not None and clock.now() >= movement.expires_at:
         found.append(Problem(Refusal.PROPOSAL_EXPIRED))
+    if movement.batch_id is not None:
+        found.append(Problem(Refusal.ISSUE_IN_BATCH))
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:
-        figures, rule = figures_of(session, movement.holder), _rule(session, movement.holder.phase_id)
-        found += issue_problems(figures, rule, exists=False, quantity=movement.quantity)
+        found += books.problems(session)
+        return found + issue_problems(issue_cases.case_of(session, movement.holder, movement=movement))
+    if movement.kind is MovementKind.CARRY_OVER:
+        found += books.problems(session)
+        return found + problems(banking_case.of_movement(session, movement))
     if movement.kind is not MovementKind.CORRECTION:
         found += books.problems(session)
-    return found + _state_problems(source=movement.source, target=movement.target)
+    found += _state_problems(source=movement.source, target=movement.target)
+    return found + _phase_problems(session, movement.unit_class)
 
 
 def withdraw(
@@ -222,25 +217,29 @@ def withdraw(
     """Whoever proposed (or a colleague who may propose) takes the proposal back."""
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     movement = _locked(session, movement_id, actor)
-    _leave(session, movement, "withdraw", actor=actor, version=version, reason=reason)
+    if movement.batch_id is not None and movement.state is MovementState.PROPOSED:
+        raise refuse(Refusal.ISSUE_IN_BATCH)
+    leave(session, movement, "withdraw", actor=actor, version=version, reason=reason)
     return movement
 
 
 def expire_due(session: Session) -> int:
-    """Let proposals past their day go; returns how many. Run by the worker."""
+    """Let proposals past their day go; returns how many. Run by the worker. Batches go as a whole."""
     due = session.scalars(
         select(Movement.id).where(
-            Movement.state == MovementState.PROPOSED, Movement.expires_at <= clock.now()
+            Movement.state == MovementState.PROPOSED,
+            Movement.expires_at <= clock.now(),
+            Movement.batch_id.is_(None),
         )
     ).all()
     for movement_id in due:
         movement = _locked(session, movement_id, None)
         if movement.state is MovementState.PROPOSED:
-            _leave(session, movement, "expire", actor=None, version=None)
+            leave(session, movement, "expire", actor=None, version=None)
     return len(due)
 
 
-def _leave(
+def leave(
     session: Session,
     movement: Movement,
     action: str,
@@ -249,9 +248,12 @@ def _leave(
     version: int | None,
     reason: str | None = None,
 ) -> None:
+    """Take a locked proposal out of the queue without executing it: what it promised is free again."""
     if movement.state is MovementState.PROPOSED:
         expect_version(movement, version)
         _release(session, movement)
+        if movement.kind is MovementKind.CARRY_OVER:
+            banking_results.freed(session, movement)
     # decider and state go to the database in one write, as its CHECK wants
     with session.no_autoflush:
         if movement.state is MovementState.PROPOSED:
@@ -270,12 +272,12 @@ def _leave(
 
 
 def _release(session: Session, movement: Movement) -> None:
-    if movement.kind is MovementKind.CORRECTION:
+    if movement.kind in PROMISING:
         row = ledger.holding(session, movement.source_id, movement.unit_class_id, lock=True)
         row.promised -= movement.quantity
 
 
-def _propose(
+def propose_movement(
     session: Session,
     movement: Movement,
     *,
@@ -284,6 +286,7 @@ def _propose(
     phase_id: int | None,
     actor: User,
 ) -> Movement:
+    """Write a proposal whose rules were just checked under lock, and tell who may confirm it."""
     now = clock.now()
     movement.idempotency_key, movement.content_hash = key, once.content_hash(content)
     movement.proposed_by_id, movement.proposed_at = actor.id, now
@@ -323,7 +326,8 @@ def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:
     return session.scalars(query.with_for_update(of=Movement).execution_options(populate_existing=True)).one()
 
 
-def _made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
+def made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
+    """What the form's key made before, if anything. Raises ``Refused(KEY_REUSED)`` for another content."""
     if not key or len(key) > 64:
         raise refuse(Refusal.KEY_REUSED)
     made = session.scalars(select(Movement).where(Movement.idempotency_key == key)).one_or_none()
@@ -334,19 +338,10 @@ def _made_before(session: Session, key: str, content: dict[str, object], actor: 
     return made
 
 
-def _issue_exists(session: Session, holder_id: int) -> bool:
-    query = select(Movement.id).where(
-        Movement.holder_id == holder_id,
-        Movement.kind == MovementKind.ISSUE,
-        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
-    )
-    return session.scalars(query).first() is not None
-
-
-def _rule(session: Session, phase_id: int) -> PhaseRule:
-    return session.scalars(
-        select(PhaseRule).where(PhaseRule.phase_id == phase_id, PhaseRule.superseded_at.is_(None))
-    ).one()
+def _phase_problems(session: Session, unit_class: UnitClass) -> list[Problem]:
+    """Units of a closed phase never move again, not even by a correction (decided)."""
+    _until, closed = terms_of(session, unit_class)
+    return [Problem(Refusal.PHASE_CLOSED, None, {"unit_class": unit_name(unit_class)})] if closed else []
 
 
 def _state_problems(*, source: Account, target: Account) -> list[Problem]:

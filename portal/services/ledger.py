@@ -326,7 +326,8 @@ def _compare_promises(session: Session) -> None:
             literal(0).label("waiting"),
         ).where(Holding.promised != 0),
         select(Movement.source_id, Movement.unit_class_id, literal(0), Movement.quantity).where(
-            Movement.state == MovementState.PROPOSED, Movement.kind == MovementKind.CORRECTION
+            Movement.state == MovementState.PROPOSED,
+            Movement.kind.in_([MovementKind.CORRECTION, MovementKind.CARRY_OVER]),
         ),
     ).subquery()
     kept, waiting = func.sum(both.c.kept), func.sum(both.c.waiting)

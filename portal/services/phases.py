@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.errors import NotFound, Problem, Refusal
 from portal.models import (
+    MAX_QUANTITY,
     Holder,
     Movement,
     MovementKind,
@@ -23,7 +24,7 @@ from portal.models import (
     UnitType,
     User,
 )
-from portal.services import audit, factors
+from portal.services import audit, factors, issue_cases
 from portal.services.audit import EventTag
 
 #: a date outside is a slip of the hand
@@ -64,6 +65,8 @@ class RuleDates:
     jver_counts_for_reserve: bool = False
     jver_counts_for_compliance: bool = True
     proposal_days: int = 14
+    #: the most JAA the phase may have, in units; ``None``: no cap
+    issue_cap: int | None = None
 
 
 #: what must not lie before what: (earlier, later, the refusal, its field). A day may be both.
@@ -97,7 +100,11 @@ YEARS_IN_ORDER: tuple[tuple[tuple[str, ...], str], ...] = (
 #: a larger number of a phase is a slip of the hand
 MOST_PHASES = 999
 #: whole numbers and what they may be
-_NUMBERS = {"number": range(1, MOST_PHASES + 1), "proposal_days": range(1, 367)}
+_NUMBERS = {
+    "number": range(1, MOST_PHASES + 1),
+    "proposal_days": range(1, 367),
+    "issue_cap": range(1, MAX_QUANTITY + 1),
+}
 
 
 def facts(values: PhaseYears | RuleDates) -> dict[str, Any]:
@@ -142,8 +149,7 @@ def value_problems(values: Mapping[str, Any]) -> list[Problem]:
     for name, value in known.items():
         allowed = YEARS_OF_THE_SCHEME if name.endswith("_year") else _NUMBERS.get(name)
         if allowed is not None and value not in allowed:
-            ends = {"least": str(allowed[0]), "most": str(allowed[-1])}
-            found.append(Problem(Refusal.NUMBER_RANGE, name, ends))
+            found.append(_out_of(allowed, name))
         elif isinstance(value, date) and value.year not in YEARS_OF_THE_SCHEME:
             ends = {"least": str(YEARS_OF_THE_SCHEME[0]), "most": str(YEARS_OF_THE_SCHEME[-1])}
             found.append(Problem(Refusal.DATE_OUT_OF_RANGE, name, ends))
@@ -153,6 +159,14 @@ def value_problems(values: Mapping[str, Any]) -> list[Problem]:
             other = known[first if field == last else last]
             found.append(Problem(refusal, field, {"day": other}))
     return found + _year_problems({name: value for name, value in known.items() if name not in slips})
+
+
+def _out_of(allowed: range, name: str) -> Problem:
+    """NUMBER_RANGE; years are written without separators."""
+    ends: dict[str, object] = {"least": allowed[0], "most": allowed[-1]}
+    if name.endswith("_year"):
+        ends = {which: str(value) for which, value in ends.items()}
+    return Problem(Refusal.NUMBER_RANGE, name, ends)
 
 
 def _year_problems(known: Mapping[str, Any]) -> list[Problem]:
@@ -188,8 +202,9 @@ def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: Rul
 
     Decided by safety: nobody who was in time is made late by hindsight (DEADLINE_PAST at
     ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one
-    (DEADLINE_RECORDED), and nothing was issued before its day (ISSUED_BEFORE at ``issue_from``).
-    Other days that have passed are shown to whoever confirms.
+    (DEADLINE_RECORDED), nothing was issued before its day (ISSUED_BEFORE at ``issue_from``), nor more
+    than the cap (NUMBER_RANGE at ``issue_cap``; what is proposed counts). Other days that have passed
+    are shown to whoever confirms.
     """
     problems = []
     moved = dates.retirement_deadline != now.retirement_deadline
@@ -210,6 +225,10 @@ def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: Rul
     day = clock.in_tokyo(first).date() if first is not None else None
     if day is not None and dates.issue_from != now.issue_from and dates.issue_from > day:
         problems.append(Problem(Refusal.ISSUED_BEFORE, "issue_from", {"day": day}))
+    if dates.issue_cap is not None and dates.issue_cap != now.issue_cap:
+        issued = issue_cases.issued_by_class(session).get(unit_class_for(session, phase).id, 0)
+        if dates.issue_cap < issued:
+            problems.append(_out_of(range(issued, MAX_QUANTITY + 1), "issue_cap"))
     return problems
 
 

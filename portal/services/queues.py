@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, literal, select,
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal import clock
-from portal.errors import Problem, Refusal
+from portal.errors import Problem, UnitName
 from portal.models import (
     FOUR_EYES_KINDS,
     Account,
@@ -25,6 +25,8 @@ from portal.models import (
     Holder,
     Import,
     ImportState,
+    IssueBatch,
+    IssueBatchState,
     Letter,
     LetterState,
     MailMessage,
@@ -33,6 +35,7 @@ from portal.models import (
     MovementKind,
     MovementState,
     Period,
+    PhaseClosing,
     PhaseProposal,
     PhaseRule,
     ProposalState,
@@ -43,8 +46,11 @@ from portal.models import (
     ReportState,
     RevocationState,
     TargetState,
+    UnitClass,
 )
-from portal.services.allowance_rules import may_take
+from portal.services.allowance_rules import Side
+from portal.services.issue_cases import issued_by_class
+from portal.services.issue_rules import IssueCase, issue_problems
 from portal.services.registration_checks import OPEN_STATES
 
 #: states in which a report waits for the secretariat
@@ -68,6 +74,8 @@ class Waiting:
     account_changes: int
     factor_proposals: int
     publications: int
+    issue_batches: int
+    phase_closings: int
 
 
 def waiting(session: Session) -> Waiting:
@@ -78,7 +86,10 @@ def waiting(session: Session) -> Waiting:
         "targets": (ReductionTarget, ReductionTarget.state == TargetState.PROPOSED),
         "reports": (EmissionsReport, EmissionsReport.state.in_(REPORTS_HERE)),
         "movements": (Movement, _to_confirm()),
-        "banking": (BankingApplication, BankingApplication.state == DecisionState.APPLIED),
+        "banking": (
+            BankingApplication,
+            and_(BankingApplication.state == DecisionState.APPLIED, BankingApplication.movement_id.is_(None)),
+        ),
         "letters": (Letter, Letter.state == LetterState.WAITING),
         "mails": (MailMessage, MailMessage.state == MailState.FAILED),
         "imports": (Import, Import.state.in_((ImportState.READY, ImportState.REFUSED))),
@@ -86,6 +97,8 @@ def waiting(session: Session) -> Waiting:
         "account_changes": (AccountChange, AccountChange.state == ProposalState.PROPOSED),
         "factor_proposals": (FactorProposal, FactorProposal.state == ProposalState.PROPOSED),
         "publications": (Publication, Publication.state == PublicationState.PROPOSED),
+        "issue_batches": (IssueBatch, IssueBatch.state == IssueBatchState.PROPOSED),
+        "phase_closings": (PhaseClosing, PhaseClosing.state == ProposalState.PROPOSED),
     }
     row = session.execute(
         select(
@@ -99,7 +112,11 @@ def waiting(session: Session) -> Waiting:
 
 
 def _to_confirm() -> ColumnElement[bool]:
-    return and_(Movement.state == MovementState.PROPOSED, Movement.kind.in_(FOUR_EYES_KINDS))
+    return and_(
+        Movement.state == MovementState.PROPOSED,
+        Movement.kind.in_(FOUR_EYES_KINDS),
+        Movement.batch_id.is_(None),  # those wait as one
+    )
 
 
 class QueueKind(StrEnum):
@@ -121,6 +138,9 @@ class QueueKind(StrEnum):
     ACCOUNT_CHANGES = "account_changes"
     FACTORS = "factors"
     PUBLICATIONS = "publications"
+    BANKING = "banking"
+    ISSUE_BATCHES = "issue_batches"
+    PHASE_CLOSINGS = "phase_closings"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -141,6 +161,9 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.ACCOUNT_CHANGES: timedelta(days=1),
     QueueKind.FACTORS: timedelta(days=3),
     QueueKind.PUBLICATIONS: timedelta(days=3),
+    QueueKind.BANKING: timedelta(days=5),
+    QueueKind.ISSUE_BATCHES: timedelta(days=1),
+    QueueKind.PHASE_CLOSINGS: timedelta(days=3),
 }
 
 
@@ -207,6 +230,16 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
         ),
         QueueKind.FACTORS: (FactorProposal.proposed_at, FactorProposal.state == ProposalState.PROPOSED),
         QueueKind.PUBLICATIONS: (Publication.proposed_at, Publication.state == PublicationState.PROPOSED),
+        QueueKind.BANKING: (
+            BankingApplication.applied_at,
+            and_(
+                BankingApplication.state == DecisionState.APPLIED,
+                # a proposed carry-over waits among the movements
+                BankingApplication.movement_id.is_(None),
+            ),
+        ),
+        QueueKind.ISSUE_BATCHES: (IssueBatch.proposed_at, IssueBatch.state == IssueBatchState.PROPOSED),
+        QueueKind.PHASE_CLOSINGS: (PhaseClosing.proposed_at, PhaseClosing.state == ProposalState.PROPOSED),
     }
 
 
@@ -240,7 +273,7 @@ class Issuable:
     base: int
     target: int
     since: datetime
-    opens: date
+    case: IssueCase
 
     @property
     def quantity(self) -> int:
@@ -248,20 +281,13 @@ class Issuable:
         return self.base - self.target
 
     @property
-    def problem(self) -> Problem | None:
-        """Why the issue cannot be proposed today, if so (the same rules stand in ``issuance``)."""
-        account = self.holder.account
-        if not may_take(account.state):
-            return Problem(Refusal.TARGET_CLOSED, None, {"account": account.code})
-        if self.quantity <= 0:
-            return Problem(Refusal.ISSUE_NOT_POSITIVE, None, {"base": self.base, "target": self.target})
-        if clock.today() < self.opens:
-            return Problem(Refusal.ISSUE_TOO_EARLY, None, {"opens": self.opens})
-        return None
+    def problems(self) -> list[Problem]:
+        """Why the issue cannot be proposed today: the very rules of the proposal."""
+        return issue_problems(self.case)
 
 
 def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
-    """The holders whose issue has not been proposed yet, by phase and account; one query.
+    """The holders whose issue has not been proposed yet, by phase and account; two queries.
 
     ``holder_id`` asks about one holder.
     """
@@ -277,11 +303,13 @@ def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
             ReductionTarget.quantity,
             EmissionsReport.confirmed_at,
             ReductionTarget.confirmed_at,
-            PhaseRule.issue_from,
+            PhaseRule,
+            UnitClass,
         )
         .join(EmissionsReport, EmissionsReport.holder_id == Holder.id)
         .join(ReductionTarget, ReductionTarget.holder_id == Holder.id)
         .join(PhaseRule, PhaseRule.phase_id == Holder.phase_id)
+        .join(UnitClass, UnitClass.phase_id == Holder.phase_id)
         .join(Holder.account)
         .where(
             EmissionsReport.period == Period.BASE,
@@ -296,14 +324,39 @@ def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
     )
     if holder_id is not None:
         query = query.where(Holder.id == holder_id)
+    rows = session.execute(query).all()
+    spent = issued_by_class(session) if rows else {}
     return [
-        Issuable(holder, base, target, max(approved, confirmed, clock.at_tokyo(opens)), opens)
-        for holder, base, target, approved, confirmed, opens in session.execute(query)
+        Issuable(
+            holder,
+            base,
+            target,
+            max(approved, confirmed, clock.at_tokyo(rule.issue_from)),
+            _issue_case(holder, base, target, rule, unit_class, spent),
+        )
+        for holder, base, target, approved, confirmed, rule, unit_class in rows
         if base is not None and approved is not None and confirmed is not None
     ]
 
 
+def _issue_case(
+    holder: Holder, base: int, target: int, rule: PhaseRule, unit_class: UnitClass, spent: dict[int, int]
+) -> IssueCase:
+    account = holder.account
+    return IssueCase(
+        base=base,
+        target=target,
+        account=Side(account.code, account.kind, account.state),
+        unit_name=UnitName(unit_class.unit_type.value, holder.phase.number),
+        opens=rule.issue_from,
+        today=clock.today(),
+        cap=rule.issue_cap,
+        issued=spent.get(unit_class.id, 0),
+        closed=holder.phase.closed_at is not None,
+    )
+
+
 def _issue_queue(session: Session, now: datetime) -> Queue:
-    ready = [one for one in issuable(session) if one.problem is None]
+    ready = [one for one in issuable(session) if not one.problems]
     late = sum(1 for one in ready if one.since < now - GUIDES[QueueKind.ISSUES])
     return Queue(QueueKind.ISSUES, len(ready), min((one.since for one in ready), default=None), late)

@@ -90,9 +90,9 @@ def test_an_issue_waits_until_it_is_proposed(session: Session) -> None:
     with one_transaction(session):
         made = allowances.market(session, issued=False)
     (one,) = queues.issuable(session)
-    assert (one.base, one.target, one.quantity, one.problem) == (10_000, 1_500, 8_500, None)
+    assert (one.base, one.target, one.quantity, one.problems) == (10_000, 1_500, 8_500, [])
     reports.at("2014-03-31 09:00")
-    assert queues.issuable(session, made.holder.id)[0].problem is not None
+    assert queues.issuable(session, made.holder.id)[0].problems
     reports.at("2014-04-08 09:00")
     with one_transaction(session):
         allowances.issue(session, made)

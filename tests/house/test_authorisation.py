@@ -68,6 +68,14 @@ WITHOUT_ROWS.add("factor.year")
 WITHOUT_ROWS |= {f"publication.{page}_view" for page in ("details", "release", "withdraw", "end")}
 WITHOUT_ROWS |= {"report_grid.details_view", "late_report.details_view"}  # no page of their own
 WITHOUT_ROWS |= {"public_tables.show", "public_tables.table_file"}
+WITHOUT_ROWS |= {f"participant.banking_{page}" for page in ("show", "withdraw")}
+WITHOUT_ROWS |= {f"banking.{page}" for page in ("details_view", "propose", "decline")}
+WITHOUT_ROWS |= {
+    f"issue_batch.{page}" for page in ("details_view", "confirm", "withdraw", "progress", "propose")
+}
+WITHOUT_ROWS |= {
+    f"phase_closing.{page}" for page in ("details_view", "confirm", "withdraw", "standing", "propose")
+}
 #: every address these logins may open, in words of domain §2
 OPEN = {
     Role.HOLDER_B: SHARED
@@ -123,6 +131,7 @@ def _rows(session: Session, market: allowances.Market) -> dict[str, Any]:
         "paper_id": paper.first(),
         "code": sold.transaction.code,
         "copy_id": copy,
+        "application_id": 0,
     }
 
 
@@ -301,6 +310,7 @@ def test_what_a_login_without_full_rights_may_open_is_written_here(
 def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix) -> None:
     rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset")
     rooms = (*rooms, "account_name", "account_statement")
+    rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset", "banking")
     told = {
         key: word
         for key, word in matrix.items()

@@ -145,6 +145,7 @@ def patterns(app: Flask, canaries: Canaries, role: Role) -> Iterator[str]:
         "file": ["csv", "xlsx"],
         "code": canaries.codes[:3],
         "copy_id": [1],
+        "application_id": [1],
         "report_id": canaries.report_ids[:12],
     }
     for rule in app.url_map.iter_rules():

@@ -312,7 +312,7 @@ def test_an_issue_waits_for_no_closed_account(session: Session) -> None:
     market = make.market(session, issued=False)
     make.take(session, market, market.holder.account, CLOSE)
     (one,) = queues.issuable(session)
-    assert one.problem is not None and one.problem.refusal is Refusal.TARGET_CLOSED
+    assert [problem.refusal for problem in one.problems] == [Refusal.TARGET_CLOSED]
     propose = lambda: make.issue(session, market)  # noqa: E731
     assert refused(propose) == [Refusal.TARGET_CLOSED]
 

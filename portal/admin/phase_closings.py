@@ -1,0 +1,246 @@
+"""Closing a phase: what stands against it, the totals, the proposal and the second person's look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import flash, redirect, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy.orm import joinedload
+from wtforms import TextAreaField
+
+from portal.admin import formats
+from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
+from portal.admin.door import page
+from portal.admin.event_words import history
+from portal.admin.filters import ChoiceFilter
+from portal.admin.forms import VersionField
+from portal.admin.second_person import Confirmation, Proposals, ProposalView
+from portal.errors import NotFound
+from portal.extensions import db_session
+from portal.models import Phase, PhaseClosing, ProposalState
+from portal.permissions import Permission
+from portal.services import boards, phase_closings
+from portal.services.phase_closings import Totals
+from portal.web import actor, texts
+from portal.web_text import label, number, phase_name
+
+_ASKS = ("GET", "POST")
+
+#: what the second person's pages know of it
+PROPOSALS = Proposals(
+    endpoint="phase_closing",
+    propose=Permission.TARGET_PROPOSE,
+    confirm=Permission.TARGET_CONFIRM,
+    waits=lambda one: one.state is ProposalState.PROPOSED,
+    problems=lambda one: phase_closings.confirm_problems(db_session(), one, actor()),
+)
+
+
+class ClosingForm(KeyForm):
+    """Proposing the closing: made once, from the page's version, with a reason."""
+
+    version = VersionField()
+    reason = TextAreaField(_l("理由"), validators=[Needed()])
+
+
+def totals_words(found: Totals) -> list[tuple[Any, str]]:
+    """The totals of a phase in words."""
+
+    def jaa(units: int) -> str:
+        return _("%(n)s JAA", n=number(units))
+
+    rows: list[tuple[Any, str]] = [(_("発行した量"), jaa(found.issued))]
+    if found.carried_in:
+        rows.append((_("前の期からバンキングした量"), jaa(found.carried_in)))
+    rows += [
+        (_("次の期へバンキングした量"), jaa(found.carried_out)),
+        (_("償却した量"), jaa(found.retired)),
+        (_("取消した量"), jaa(found.cancelled)),
+        (_("オフセットした量"), jaa(found.offset)),
+        (_("口座に残っている量"), jaa(found.held)),
+        (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", found.holders, n=number(found.holders))),
+        (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
+        (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
+    ]
+    return rows
+
+
+class PhaseClosingView(ProposalView):
+    """期の締め."""
+
+    permission_view = Permission.ALLOWANCE_ALL_VIEW
+    proposals = PROPOSALS
+    waiting_filter = (0, ProposalState.PROPOSED.value)
+    withdrawal_says = _l("この期の締めの起案を取り下げます。期は開いたままです。")
+    withdrawal_told = _l("起案を取り下げました。期は開いたままです。")
+    column_list: Any = ("phase_id", "proposed_at", "state", "confirmed_at")
+    column_default_sort = ("id", True)
+    column_sortable_list: Any = ("proposed_at", "confirmed_at")
+    column_details_list: Any = ("reason",)
+    column_labels: Any = {
+        "phase_id": _l("期"),
+        "proposed_at": _l("起案"),
+        "state": _l("状態"),
+        "confirmed_at": _l("確定"),
+        "reason": _l("理由"),
+    }
+    column_formatters: Any = {
+        "phase_id": lambda _v, _c, m, _n: phase_name(m.phase.number),
+        "state": formats.state,
+        "proposed_at": formats.moment_and("proposed_by.name"),
+        "confirmed_at": formats.moment_and("confirmed_by.name"),
+    }
+    column_formatters_export: Any = {
+        "phase_id": lambda _v, _c, m, _n: phase_name(m.phase.number),
+        "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+        "confirmed_at": lambda _v, _c, m, _n: m.confirmed_at,
+    }
+    column_filters: Any = (
+        ChoiceFilter(PhaseClosing.state, _l("状態"), lambda: [(s, label(s)) for s in ProposalState]),
+    )
+    list_template = "admin/closing/list.html"
+    details_template = "admin/closing/details.html"
+
+    def get_query(self) -> Any:
+        return (
+            super()
+            .get_query()
+            .options(
+                joinedload(PhaseClosing.phase),
+                joinedload(PhaseClosing.proposed_by),
+                joinedload(PhaseClosing.confirmed_by),
+            )
+        )
+
+    def phases(self) -> list[tuple[str, str]]:
+        """(name, address) of the phases whose closing may be looked at, for the list's head."""
+        return [
+            (phase_name(one.number), self.get_url(".standing", phase=one.number))
+            for one in boards.phases(db_session())
+            if one.closed_at is None
+        ]
+
+    # ---- one closing
+
+    def title_of(self, model: PhaseClosing) -> str:
+        return _("%(phase)sの締め", phase=phase_name(model.phase.number))
+
+    def details_context(self, model: PhaseClosing) -> dict[str, Any]:
+        kept = phase_closings.kept_totals(model)
+        found = kept if kept is not None else phase_closings.totals(db_session(), model.phase)
+        return {"totals": totals_words(found), "frozen": kept is not None, "adds_up": found.adds_up}
+
+    def history_of(self, model: PhaseClosing) -> Sequence[tuple[Any, ...]]:
+        return history(db_session(), [("phase_closing", [model.id])])
+
+    # ---- the proposal
+
+    def _phase(self) -> Phase:
+        wanted = request.args.get("phase", "")
+        for one in boards.phases(db_session()):
+            if str(one.number) == wanted:
+                return one
+        raise NotFound
+
+    @page("/standing/", Permission.ALLOWANCE_ALL_VIEW)
+    def standing(self) -> Any:
+        """What stands against closing the phase, and its totals now; a closed one leads to its closing."""
+        phase = self._phase()
+        found = phase_closings.live(db_session(), phase.id)
+        if found is not None:
+            return redirect(self.get_url(".details_view", id=found.id))
+        return self.render(
+            "admin/closing/standing.html",
+            name=phase_name(phase.number),
+            against=texts(phase_closings.closing_problems(db_session(), phase)),
+            totals=totals_words(phase_closings.totals(db_session(), phase)),
+            back=self.get_url(".index_view"),
+            propose=self.get_url(".propose", phase=phase.number),
+            may_propose=self.allows(Permission.TARGET_PROPOSE),
+        )
+
+    @page("/propose/", Permission.TARGET_PROPOSE, methods=_ASKS)
+    def propose(self) -> Any:
+        """One person proposes to close the phase, with a reason."""
+        phase = self._phase()
+        phase_id, name = phase.id, phase_name(phase.number)
+        form = ClosingForm(data={"version": phase.version})
+        if request.method == "GET" and phase_closings.closing_problems(db_session(), phase):
+            return redirect(self.get_url(".standing", phase=phase.number))
+        made = submitted(
+            form,
+            lambda: phase_closings.propose(
+                db_session(),
+                phase_id,
+                reason=form["reason"].data or "",
+                version=form["version"].data,
+                key=form["key"].data,
+                actor=actor(),
+            ),
+        )
+        if made is not None:
+            flash(_("起案しました。別の承認者が確認すると、期が締まります。"), "good")
+            return redirect(self.get_url(".details_view", id=made.id))
+        phase = self._phase()
+        verb = _("%(phase)sの締めを起案する", phase=name)
+        back = str(self.get_url(".standing", phase=phase.number))
+        question = Question(
+            verb,
+            [(self.name, self.get_url(".index_view")), (name, back)],
+            _("%(phase)sを締める起案をします。", phase=name),
+            verb,
+            back,
+            facts=totals_words(phase_closings.totals(db_session(), phase)),
+            makes=_consequences(),
+        )
+        return ask(self, form, question)
+
+    # ---- the second person
+
+    def shown(self, row: PhaseClosing) -> list[tuple[Any, Any]]:
+        found: list[tuple[Any, Any]] = [(_("期"), phase_name(row.phase.number))]
+        return [*found, *totals_words(phase_closings.totals(db_session(), row.phase))]
+
+    def confirmation(self, row: PhaseClosing) -> Confirmation:
+        name = phase_name(row.phase.number)
+        return Confirmation(
+            _("期の締めを確定する"),
+            _("%(phase)sを締めます。この期の排出枠は、もう動かせなくなります。", phase=name),
+            _("%(phase)sを締める", phase=name),
+            makes=[
+                *_consequences(),
+                _("目標保有者と、この期の排出枠を持つ取引参加者に、メールでお知らせします。"),
+            ],
+            warn=(
+                _("確定すると、元に戻せません。"),
+                _("締めたあとは、この期の移動の訂正もできません。"),
+            ),
+            danger=True,
+        )
+
+    def service_confirm(self, row_id: int, version: int) -> Any:
+        return phase_closings.confirm(db_session(), row_id, version=version, actor=actor())
+
+    def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
+        return phase_closings.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())
+
+    def confirmed_told(self, row: PhaseClosing) -> Any:
+        return _(
+            "%(phase)sを締めました。集計値は、このページに残ります。", phase=phase_name(row.phase.number)
+        )
+
+
+def _consequences() -> list[str]:
+    return [
+        _("口座に残った排出枠は表示されますが、移転・償却・取消・オフセット・訂正はできません。"),
+        _("このときの集計値を、記録に残します。"),
+    ]
+
+
+def views() -> list[Any]:
+    """The screens of this subject."""
+    return [PhaseClosingView(PhaseClosing, name=_l("期の締め"), endpoint="phase_closing")]

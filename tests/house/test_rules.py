@@ -1,0 +1,184 @@
+"""The catalogue of the rules of movements: docs/rules.md says code, text, where asked, and its tests."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from portal.errors import Refusal as R
+from portal.refusals import TEXTS
+from portal.refusals import allowances as allowance_refusals
+from tests.house.checkout import ROOT
+from tests.services.test_rule_catalogue import CASES
+
+PAGE = ROOT / "docs" / "rules.md"
+#: where a rule is asked
+ALL = "preview, execution"  # participants: proposed and executed in one act, under lock
+PROPOSED = "preview, proposal, confirmation"
+MADE = "proposal"
+CONFIRMED = "preview, confirmation"
+
+CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
+    (
+        "What was typed",
+        (
+            (R.REQUIRED, ALL),
+            (R.QUANTITY_SHAPE, ALL),
+            (R.QUANTITY_POSITIVE, ALL),
+            (R.QUANTITY_TOO_LARGE, ALL),
+            (R.ACCOUNT_NUMBER_SHAPE, ALL),
+            (R.TOO_LONG, ALL),
+        ),
+    ),
+    (
+        "Accounts and units, in the order a page shows them (`portal/services/allowance_rules.py`)",
+        (
+            (R.SOURCE_NOT_OPEN, f"{ALL}; {PROPOSED}"),
+            (R.SOURCE_KIND, ALL),
+            (R.BALANCE_SHORT, f"{ALL}; {PROPOSED} (banking)"),
+            (R.RESERVE, f"{ALL}; {PROPOSED} (banking)"),
+            (R.RETIRE_MORE_THAN_NEEDED, ALL),
+            (R.ACCOUNT_UNKNOWN, f"{ALL}; {MADE} (jVER)"),
+            (R.ACCOUNT_SAME, ALL),
+            (R.TARGET_KIND, f"{ALL}; {MADE} (jVER)"),
+            (R.TARGET_CLOSED, f"{ALL}; {PROPOSED}"),
+            (R.PHASE_CLOSED, f"{ALL}; {PROPOSED}"),
+            (R.UNIT_NOT_USABLE, ALL),
+        ),
+    ),
+    (
+        "Issue, single and whole phase, in this order (`portal/services/issue_rules.py`)",
+        (
+            (R.NOT_APPROVED, PROPOSED),
+            (R.NO_TARGET, PROPOSED),
+            (R.ISSUE_NOT_POSITIVE, PROPOSED),
+            (R.ISSUE_DIFFERS, CONFIRMED),
+            (R.ISSUE_TOO_EARLY, PROPOSED),
+            (R.ISSUED_ALREADY, PROPOSED),
+            (R.CAP_REACHED, PROPOSED),
+            (R.ISSUE_BATCH_OPEN, MADE),
+            (R.ISSUE_BATCH_EMPTY, MADE),
+            (R.ISSUE_BATCH_CHANGED, CONFIRMED),
+            (R.ISSUE_IN_BATCH, CONFIRMED),
+        ),
+    ),
+    (
+        "Two persons (`portal/services/four_eyes.py`)",
+        (
+            (R.SAME_PERSON, CONFIRMED),
+            (R.PERSON_INACTIVE, CONFIRMED),
+            (R.PASSWORD_ISSUER, CONFIRMED),
+            (R.PROPOSAL_EXPIRED, CONFIRMED),
+        ),
+    ),
+    (
+        "Correction (`portal/services/issuance.py`)",
+        (
+            (R.REVERSAL_OF_REVERSAL, MADE),
+            (R.REVERSED_ALREADY, MADE),
+            (R.REVERSAL_UNITS_GONE, MADE),
+        ),
+    ),
+    (
+        "Banking (`portal/services/banking.py`)",
+        (
+            (R.BANKING_CLOSED, "preview, application"),
+            (R.BANKING_NO_NEXT, "preview, application"),
+            (R.BANKING_OPEN, "preview, application"),
+            (R.BANKING_PENDING, "withdrawal, decision"),
+        ),
+    ),
+    (
+        "Closing a phase (`portal/services/phase_closings.py`)",
+        (
+            (R.CLOSING_TOO_EARLY, PROPOSED),
+            (R.CLOSING_NOT_FROZEN, PROPOSED),
+            (R.CLOSING_PENDING, PROPOSED),
+            (R.CLOSING_OPEN, MADE),
+        ),
+    ),
+    (
+        "Second book (`portal/services/books.py`; corrections are not asked)",
+        ((R.BOOKS_DISAGREE, f"{ALL}; {CONFIRMED}"),),
+    ),
+    ("Page and form", ((R.KEY_REUSED, "every act"), (R.STALE_PAGE, "every act"))),
+)
+#: rules tried by other tests: (refuses, lets pass)
+ELSEWHERE: dict[R, tuple[str, str]] = {
+    R.BOOKS_DISAGREE: (
+        "tests/services/test_book_checks.py::test_a_disagreement_is_told_and_stops_what_moves_until_another_comparison_agrees",
+        "tests/services/test_book_checks.py::test_a_comparison_that_agrees_is_written_down_with_who_asked",
+    ),
+    # the permission is asked before: a trader never gets so far
+    R.SOURCE_KIND: (
+        "tests/services/test_allowance_rules.py::test_a_trader_has_no_reserve_and_cannot_retire",
+        "tests/services/test_allowance_rules.py::test_retirement_need_not_leave_the_reserve",
+    ),
+    R.PASSWORD_ISSUER: (
+        "tests/services/test_four_eyes.py::test_who_issued_the_password_confirms_no_movement_of_it",
+        "tests/services/test_four_eyes.py::test_the_password_of_the_proposal_and_the_present_one_count",
+    ),
+}
+#: refusals about allowances that are no rule of a movement
+OTHERS = {
+    R.TARGET_EXISTS,  # reduction targets
+    R.EXACT_NEEDS_FIGURE,  # a button of the page
+    R.LOOKUPS_PAUSED,  # looking up account numbers
+    R.STATEMENT_TOO_LONG,  # a paper's length
+}
+
+
+def named_tests(rule: R) -> tuple[str, str]:
+    """(the test that sees it refuse, the one that sees it let pass)."""
+    if rule in ELSEWHERE:
+        return ELSEWHERE[rule]
+    here = "tests/services/test_rule_catalogue.py"
+    return f"{here}::test_rule_refuses[{rule.name}]", f"{here}::test_rule_lets_pass[{rule.name}]"
+
+
+def rules_page() -> str:
+    """docs/rules.md as the catalogue says it (``python -m tests.house.test_rules``)."""
+    lines = [
+        "# The rules of movements",
+        "",
+        "Made from the code by `python -m tests.house.test_rules > docs/rules.md`.",
+        "A page shows all failing rules at once, in this order, with their figures.",
+        "*preview*: the page before the button; *execution* and *confirmation*: again under lock; the same",
+        "pure function serves both. Each test runs on SQLite and PostgreSQL; those of `SOURCE_KIND` are pure",
+        "(a permission stands before it).",
+    ]
+    for head, rules in CATALOGUE:
+        lines += ["", f"## {head}", ""]
+        lines += [
+            "| code | Japanese | English | asked at | refuses | lets pass |",
+            "|---|---|---|---|---|---|",
+        ]
+        for rule, where in rules:
+            ja, en = TEXTS[rule]
+            cells = (f"`{rule.name}`", ja, en, where, *(f"`{one}`" for one in named_tests(rule)))
+            lines.append(f"| {' | '.join(cell.replace('|', '／') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_about_rules_is_the_catalogue_of_the_code() -> None:
+    assert PAGE.read_text(encoding="utf-8") == rules_page()
+
+
+def test_every_refusal_about_allowances_is_a_rule_of_the_catalogue() -> None:
+    known = [rule for _head, rules in CATALOGUE for rule, _where in rules]
+    assert len(known) == len(set(known))
+    assert set(allowance_refusals.TEXTS) - set(known) == OTHERS
+
+
+@pytest.mark.parametrize("rule", [rule for _head, rules in CATALOGUE for rule, _ in rules])
+def test_every_rule_has_a_test_that_sees_it_refuse_and_one_that_sees_it_pass(rule: R) -> None:
+    if rule not in ELSEWHERE:
+        assert rule in CASES
+        return
+    for path, name in (one.split("::") for one in ELSEWHERE[rule]):
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text(encoding="utf-8")), name
+
+
+if __name__ == "__main__":
+    print(rules_page(), end="")

@@ -1,0 +1,324 @@
+"""Every rule of movements on the real services: one act it refuses, one like it that passes.
+
+One world for each database; every case is tried in it and taken back. What a participant's page would
+show is asked too: it must name the same rules as the act itself. ``docs/rules.md`` names these tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from portal.errors import PortalError, Refusal
+from portal.extensions import make_engine, make_session
+from portal.models import (
+    AccountAction,
+    MovementKind,
+)
+from portal.services import allowances, banking, issuance, issue_batches, phase_closings
+from portal.services.allowances import Request
+from portal.services.transaction import one_transaction
+from tests import databases
+from tests.factories import allowances as trade
+from tests.factories import registration
+from tests.factories import settlement as make
+from tests.services.rule_world import BANKING_TIME, World, key
+from tests.services.test_phase_cap import with_cap
+
+R = Refusal
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def world(
+    request: pytest.FixtureRequest,
+    database_templates: databases.Templates,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    url = databases.copy(database_templates.of(request.param), tmp_path_factory.mktemp("rules"))
+    engine = make_engine(url)
+    with make_session(engine) as session:
+        with one_transaction(session):
+            cohort = make.cohort(session)
+            trade.issue(session, cohort.market)
+        yield World(session, cohort)
+    engine.dispose()
+    if request.param == "postgresql":
+        databases.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def taken_back(world: World) -> Iterator[None]:
+    trade.at("2014-04-08 12:00")
+    world.session.begin_nested()
+    yield
+    world.session.rollback()
+    world.session.expire_all()
+
+
+Act = Callable[[World], object]
+#: rule → (what it refuses, the same thing that passes)
+CASES: dict[Refusal, tuple[Act, Act]] = {}
+
+
+def case(refusal: Refusal, fails: Act, passes: Act) -> None:
+    assert refusal not in CASES
+    CASES[refusal] = (fails, passes)
+
+
+def then(*acts: Act) -> Act:
+    """One act after the other; the last one counts."""
+
+    def all_of(w: World) -> object:
+        return [act(w) for act in acts][-1]
+
+    return all_of
+
+
+def at(moment: str) -> Act:
+    return lambda w: trade.at(moment)
+
+
+TO_TRADER: Act = lambda w: w.move("1")  # noqa: E731
+ISSUE: Act = lambda w: w.issue()  # noqa: E731
+RETIRE = MovementKind.RETIRE
+
+# ---- what was typed
+case(R.ACCOUNT_NUMBER_SHAPE, lambda w: w.move("1", account="12-AB"), TO_TRADER)
+case(R.ACCOUNT_UNKNOWN, lambda w: w.move("1", account="AST-999999"), TO_TRADER)
+case(R.REQUIRED, lambda w: w.move(""), TO_TRADER)
+case(R.QUANTITY_SHAPE, lambda w: w.move("1.5"), lambda w: w.move("１，５００"))
+case(R.QUANTITY_POSITIVE, lambda w: w.move("0"), TO_TRADER)
+case(R.QUANTITY_TOO_LARGE, lambda w: w.move("9" * 17), TO_TRADER)
+case(R.TOO_LONG, lambda w: w.move("1", note="あ" * 101), lambda w: w.move("1", note="あ" * 100))
+# ---- accounts
+case(R.ACCOUNT_SAME, lambda w: w.move("1", account=w.market.holder.account.code), TO_TRADER)
+case(R.TARGET_KIND, lambda w: w.move("1", account="AST-2"), TO_TRADER)
+case(
+    R.SOURCE_NOT_OPEN,
+    then(
+        lambda w: trade.take(w.session, w.market, w.market.holder.account, AccountAction.SUSPEND), TO_TRADER
+    ),
+    TO_TRADER,
+)
+case(
+    R.TARGET_CLOSED,
+    then(lambda w: w.take(AccountAction.CLOSE), TO_TRADER),
+    then(lambda w: w.take(AccountAction.SUSPEND), TO_TRADER),
+)
+# ---- units and figures
+case(R.BALANCE_SHORT, lambda w: w.move("8501", RETIRE), lambda w: w.move("8500", RETIRE))
+case(R.RESERVE, lambda w: w.move("1501"), lambda w: w.move("1500"))
+case(
+    R.UNIT_NOT_USABLE,
+    then(at("2016-02-01 00:00"), TO_TRADER),
+    then(at("2016-01-31 23:59"), TO_TRADER),
+)
+case(
+    R.PHASE_CLOSED,
+    then(
+        lambda w: w.over(),
+        lambda w: phase_closings.confirm(w.session, w.closing().id, actor=w.market.approver),
+        TO_TRADER,
+    ),
+    then(lambda w: w.over(), at("2016-01-31 10:00"), TO_TRADER),
+)
+case(
+    R.RETIRE_MORE_THAN_NEEDED,
+    then(lambda w: w.approve_target_year(), lambda w: w.move("6001", RETIRE)),
+    then(lambda w: w.approve_target_year(), lambda w: w.move("6001", RETIRE, voluntary=True)),
+)
+# ---- issue
+case(R.NOT_APPROVED, lambda w: w.issue(w.cohort.third.id), ISSUE)
+case(R.NO_TARGET, lambda w: w.issue(registration.holder(w.session).id), ISSUE)
+case(R.ISSUE_NOT_POSITIVE, then(lambda w: w.promise(100), ISSUE), then(lambda w: w.promise(99), ISSUE))
+case(R.ISSUE_TOO_EARLY, then(at("2014-03-31 23:59"), ISSUE), then(at("2014-04-01 00:00"), ISSUE))
+case(R.ISSUED_ALREADY, lambda w: w.issue(w.market.holder.id), ISSUE)
+
+
+def _changed_target(w: World) -> object:
+    made = w.issue()
+    w.promise(61)
+    return w.confirm(made)
+
+
+case(R.ISSUE_DIFFERS, _changed_target, lambda w: w.confirm(w.issue()))
+case(
+    R.CAP_REACHED,
+    then(lambda w: with_cap(w.session, w.cohort, 8_539), ISSUE),
+    then(lambda w: with_cap(w.session, w.cohort, 8_540), ISSUE),
+)
+# ---- two persons
+case(
+    R.SAME_PERSON,
+    lambda w: w.confirm(
+        issuance.propose_issue(w.session, w.cohort.second.id, key=key(), actor=w.market.approver)
+    ),
+    lambda w: w.confirm(w.issue()),
+)
+
+
+def _proposer_disabled(w: World) -> object:
+    made = w.issue()
+    w.market.officer.active = False
+    return w.confirm(made)
+
+
+case(R.PERSON_INACTIVE, _proposer_disabled, lambda w: w.confirm(w.issue()))
+
+
+def _confirmed_at(moment: str) -> Act:
+    def act(w: World) -> object:
+        made = w.issue()
+        trade.at(moment)
+        return w.confirm(made)
+
+    return act
+
+
+case(R.PROPOSAL_EXPIRED, _confirmed_at("2014-04-22 12:00"), _confirmed_at("2014-04-22 11:59"))
+# ---- corrections
+case(
+    R.REVERSED_ALREADY,
+    lambda w: [w.correct(w.newest()), w.correct(w.newest())],
+    lambda w: w.correct(w.newest()),
+)
+case(
+    R.REVERSAL_UNITS_GONE,
+    then(TO_TRADER, lambda w: w.correct(w.first())),
+    then(TO_TRADER, lambda w: w.correct(w.newest())),
+)
+case(
+    R.REVERSAL_OF_REVERSAL,
+    then(TO_TRADER, lambda w: w.correct(w.confirm(w.correct(w.newest())))),
+    then(TO_TRADER, lambda w: w.confirm(w.correct(w.newest()))),
+)
+# ---- banking
+case(
+    R.BANKING_CLOSED,
+    then(lambda w: w.next_phase(), at("2015-11-30 23:59"), lambda w: w.apply()),
+    then(lambda w: w.next_phase(), at("2015-12-01 00:00"), lambda w: w.apply()),
+)
+case(
+    R.BANKING_NO_NEXT,
+    then(at(BANKING_TIME), lambda w: w.apply()),
+    then(lambda w: w.next_phase(), lambda w: w.apply()),
+)
+case(
+    R.BANKING_OPEN,
+    then(lambda w: w.next_phase(), lambda w: w.apply(), lambda w: w.apply()),
+    then(lambda w: w.next_phase(), lambda w: w.apply()),
+)
+
+
+def _withdrawn(proposed: bool) -> Act:
+    def act(w: World) -> object:
+        w.next_phase()
+        if proposed:
+            w.carry_over()
+        row = banking.open_application(w.session, w.market.holder.id) or w.apply()
+        return banking.withdraw(w.session, row.id, version=row.version, actor=w.market.a)
+
+    return act
+
+
+case(R.BANKING_PENDING, _withdrawn(True), _withdrawn(False))
+# ---- whole phase
+SECOND: Act = lambda w: w.batch()  # noqa: E731
+case(R.ISSUE_BATCH_OPEN, then(SECOND, SECOND), SECOND)
+case(
+    R.ISSUE_BATCH_EMPTY,
+    lambda w: issue_batches.propose(w.session, w.cohort.phase.id, {}, key=key(), actor=w.market.officer),
+    SECOND,
+)
+
+
+def _batch_confirmed(planted: int) -> Act:
+    def act(w: World) -> object:
+        row = w.batch()
+        w.promise(planted)
+        return issue_batches.execute_all(w.session, row.id, version=None, actor=w.market.approver)
+
+    return act
+
+
+case(R.ISSUE_BATCH_CHANGED, _batch_confirmed(61), _batch_confirmed(60))
+case(
+    R.ISSUE_IN_BATCH,
+    lambda w: w.confirm(w.batch().movements[0]),
+    lambda w: w.confirm(w.issue()),
+)
+# ---- closing
+case(
+    R.CLOSING_TOO_EARLY,
+    then(lambda w: w.over(), at("2016-01-31 23:59"), lambda w: w.closing()),
+    then(lambda w: w.over(), lambda w: w.closing()),
+)
+case(
+    R.CLOSING_NOT_FROZEN,
+    then(at(make.OVER), lambda w: w.closing()),
+    then(lambda w: w.over(), lambda w: w.closing()),
+)
+case(
+    R.CLOSING_PENDING,
+    then(lambda w: w.over(), lambda w: w.correct(w.newest()), lambda w: w.closing()),
+    then(lambda w: w.over(), lambda w: w.closing()),
+)
+case(
+    R.CLOSING_OPEN,
+    then(lambda w: w.over(), lambda w: w.closing(), lambda w: w.closing()),
+    then(lambda w: w.over(), lambda w: w.closing()),
+)
+
+
+# ---- the page's own
+
+
+def _reused(w: World) -> object:
+    first = trade.move(w.session, w.market.a, RETIRE, 1, key="one-key")
+    again = trade.move(w.session, w.market.a, RETIRE, 1, key="one-key")
+    assert again.id == first.id
+    return trade.move(w.session, w.market.a, RETIRE, 2, key="one-key")
+
+
+def _same_again(w: World) -> object:
+    return [trade.move(w.session, w.market.a, RETIRE, 1, key="one-key") for _ in range(2)]
+
+
+case(R.KEY_REUSED, _reused, _same_again)
+case(
+    R.STALE_PAGE,
+    lambda w: issuance.confirm(w.session, w.issue().id, version=99, actor=w.market.approver),
+    lambda w: w.confirm(w.issue()),
+)
+
+
+@pytest.mark.parametrize("rule", CASES, ids=lambda rule: rule.name)
+def test_rule_refuses(world: World, rule: Refusal) -> None:
+    with pytest.raises(PortalError) as raised:
+        CASES[rule][0](world)
+    problem = next(one for one in raised.value.problems if one.refusal is rule)
+    assert problem.text("ja") and problem.text("en")
+
+
+@pytest.mark.parametrize("rule", CASES, ids=lambda rule: rule.name)
+def test_rule_lets_pass(world: World, rule: Refusal) -> None:
+    CASES[rule][1](world)
+    world.session.flush()
+
+
+def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World) -> None:
+    world.take(AccountAction.CLOSE)
+    trade.at("2016-02-01 10:00")
+    request = Request(
+        MovementKind.TRANSFER, "９，０００", account=world.market.trader.account.code, note="あ" * 101
+    )
+    plan = allowances.draft(world.session, request, actor=world.market.a)
+    assert [one.refusal for one in plan.problems] == [
+        R.TOO_LONG,
+        R.BALANCE_SHORT,
+        R.RESERVE,
+        R.TARGET_CLOSED,
+        R.UNIT_NOT_USABLE,
+    ]
+    assert plan.problems[1].figures == {"available": 8_500, "missing": 500, "unit": "JAA"}
