@@ -98,7 +98,8 @@ def _guard_sqlite() -> None:
         ("ledger_head_no_delete", "BEFORE DELETE ON ledger_head", "1", _HEAD_SAYS),
     ):
         op.execute(
-            f"CREATE TRIGGER {name} {when} FOR EACH ROW WHEN {refused} BEGIN SELECT RAISE(ABORT, '{says}'); END"
+            f"CREATE TRIGGER {name} {when} FOR EACH ROW WHEN {refused} "
+            f"BEGIN SELECT RAISE(ABORT, '{says}'); END"
         )
 
 

@@ -7,7 +7,6 @@ Who gets what stands in :mod:`portal.services.mail_kinds`.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -32,17 +30,16 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import SECRETARIAT, Role, may
-from portal.services import mail_words
+from portal.services import mail_texts, mail_words
 from portal.services.mail_headers import header, usable_address
 from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
-from portal.settings import ROOT, Settings
+from portal.services.mail_texts import template
+from portal.settings import Settings
 
 __all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "rows", "template"]
 __all__ += ["usable_address"]
 
-TEMPLATES = ROOT / "templates" / "mail"
 LOCALES = ("ja", "en")
-_BLANKS = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True)
@@ -78,20 +75,6 @@ class _To:
     address: str
     locale: str
     user_id: int | None
-
-
-@cache
-def _environment() -> Environment:
-    # plain text: autoescape would write &amp; into company names
-    return Environment(  # noqa: S701
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-
-
-@cache
-def template(kind: MailKind, locale: str) -> Template:
-    """The texts of ``kind`` in ``locale``: blocks ``subject``, ``event``, ``act`` in a common frame."""
-    return _environment().get_template(f"{kind.value}/{locale}.txt")
 
 
 def notify(
@@ -151,9 +134,10 @@ def rows(kind: MailKind, logins: Iterable[Any], label: str, **facts: Any) -> lis
     """
     line, about = KINDS[kind], _Object(None, None, None, None, label)
     check_facts(kind, set(facts))
-    values = _values(about, facts)
-    to_whom = _readers(list(logins), line, about, address=(None, None), actor=None, side=None)
-    return [_row(kind, line, to, {**values[to.locale], **_personal(to)}) for to in to_whom]
+    to_whom = list(_readers(list(logins), line, about, address=(None, None), actor=None, side=None))
+    values = _values(about, facts, {to.locale for to in to_whom})
+    gaps = frozenset({"name", "participant", *facts})
+    return [_row(kind, line, to, {**values[to.locale], **_personal(to)}, gaps) for to in to_whom]
 
 
 @dataclass(frozen=True)
@@ -336,7 +320,9 @@ def _former(
     return _To(Reader.ADDRESS, audience.acts, name, where, locale, first.id if first else None)
 
 
-def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _values(
+    about: _Object, facts: dict[str, Any], locales: Iterable[str] = LOCALES
+) -> dict[str, dict[str, Any]]:
     """What the texts may name, in each language; what is not there is ``None``."""
     report, period = facts.get("report"), facts.get("period")
     if isinstance(report, EmissionsReport):
@@ -344,7 +330,7 @@ def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     until = facts.get("until") or facts.get("expires_at")
     holder_until = until or (mail_words.due(report) if isinstance(report, EmissionsReport) else None)
     result = {}
-    for locale in LOCALES:
+    for locale in locales:
         shown = {name: mail_words.fact(name, value, locale) for name, value in facts.items()}
         values: dict[str, Any] = {**_nothing(), **shown, "participant": about.label, "report": None}
         if period is not None and about.holder is not None:
@@ -369,12 +355,13 @@ def _personal(to: _To) -> dict[str, Any]:
     return {"name": to.name, "reader": to.reader.value, "acts": to.acts}
 
 
-def _row(kind: MailKind, line: Kind, to: _To, values: dict[str, Any]) -> dict[str, Any]:
+def _row(
+    kind: MailKind, line: Kind, to: _To, values: dict[str, Any], gaps: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """The columns of one message. An address nobody can use fails at once, and is seen in the outbox."""
-    text = template(kind, to.locale)
     if to.reader in (Reader.HOLDER_A, Reader.HOLDER_B) and to.acts:
         values["until"] = values["holder_until"]
-    subject = "".join(text.blocks["subject"](text.new_context(values)))
+    subject, body = mail_texts.rendered(kind, to.locale, values, gaps)
     usable = usable_address(to.address)
     now = clock.now()
     return {
@@ -385,7 +372,7 @@ def _row(kind: MailKind, line: Kind, to: _To, values: dict[str, Any]) -> dict[st
         "user_id": to.user_id,
         "about_allowances": line.topic is Topic.ALLOWANCES,
         "subject": header(subject),
-        "body": _BLANKS.sub("\n\n", text.render(values)).strip() + "\n",
+        "body": body,
         "message_id": f"<{secrets.token_hex(16)}@{_letterhead.host}>",
         "state": MailState.QUEUED if usable else MailState.FAILED,
         "attempts": 0,

@@ -9,7 +9,7 @@ act, and plain values cost a third.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, Subquery, and_, bindparam, func, or_, select, true, union_all
@@ -40,8 +40,8 @@ from portal.models import (
 )
 from portal.models.base import BigId
 from portal.permissions import Role
+from portal.services.compiled import compiled
 from portal.services.compliance import Figures, ReserveRule
-from portal.services.compiled import Compiled
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def parties(session: Session, actor_id: int, target_number: int) -> Parties | No
 
     ``target_number`` need not exist.
     """
-    rows = _PARTIES.run(session, actor=actor_id, target=target_number)
+    rows = _PARTIES.run(session, {"actor": actor_id, "target": target_number})
     if not rows:
         return None
     first = rows[0]
@@ -172,7 +172,8 @@ def facts(
 
     ``holder_id`` is the source's owner, if it is a holder's. Lock the accounts before, to act on them.
     """
-    rows = _FACTS.run(session, source=source_id, holder=holder_id, unit_class=unit_class_id, key=key or "")
+    values = {"source": source_id, "holder": holder_id, "unit_class": unit_class_id, "key": key or ""}
+    rows = _FACTS.run(session, values)
     if not rows:
         return None
     row = rows[0]
@@ -389,4 +390,4 @@ def _facts() -> Select[*tuple[Any, ...]]:
     )
 
 
-_PARTIES, _FACTS = Compiled(_parties()), Compiled(_facts())
+_PARTIES, _FACTS = compiled(_parties()), compiled(_facts())

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.models import Event, Holding, LedgerEntry, LedgerHead, LedgerTransaction, MailMessage, Movement
-from portal.models.base import Moment
+from portal.services.compiled import Prepared
 
 Side = tuple[int, int, int]  # account, unit class, signed units
 
@@ -157,12 +157,13 @@ def _move_balance(connection: Connection, account: int, unit_class: int, quantit
 def carry_out(session: Session, act: Act) -> Posted:
     """Write everything of ``act``; its accounts must be locked and its rules judged."""
     session.flush()
+    postgresql = session.connection().dialect.name == "postgresql"
+    return (_at_once if postgresql else one_by_one)(session, act)
+
+
+def one_by_one(session: Session, act: Act) -> Posted:
+    """The same rows one after the other, on either database."""
     connection = session.connection()
-    postgresql = connection.dialect.name == "postgresql"
-    return (_at_once if postgresql else _one_by_one)(connection, act)
-
-
-def _one_by_one(connection: Connection, act: Act) -> Posted:
     key = connection.execute(_MOVEMENT, dict(act.movement)).inserted_primary_key
     assert key is not None
     movement_id = int(key[0])
@@ -189,7 +190,7 @@ def _one_by_one(connection: Connection, act: Act) -> Posted:
     return posted
 
 
-def _at_once(connection: Connection, act: Act) -> Posted:
+def _at_once(session: Session, act: Act) -> Posted:
     # the canonical bytes with a gap for what only the head and the new movement know
     opening, closing = (
         canonical_bytes(
@@ -206,8 +207,8 @@ def _at_once(connection: Connection, act: Act) -> Posted:
         .split('0,"number":0,"previous":""')
     )
     accounts, classes, quantities = zip(*sorted(act.sides), strict=True)
-    row = connection.execute(
-        _WHOLE_ACT,
+    (row,) = _WHOLE_ACT.run(
+        session,
         {
             **act.movement,
             "opening": opening,
@@ -223,7 +224,7 @@ def _at_once(connection: Connection, act: Act) -> Posted:
             "mails": json.dumps(act.mails, ensure_ascii=False, default=str),
             "gap": NUMBER_COMES,
         },
-    ).one()
+    )
     return Posted(row.number, row.movement_id, row.hash)
 
 
@@ -267,27 +268,29 @@ _MOVEMENT_COLUMNS = (
     "kind, state, source_id, target_id, unit_class_id, quantity, note, voluntary, idempotency_key,"
     " content_hash, proposed_by_id, proposed_at, decided_by_id, decided_at, version"
 )
-_WHOLE_ACT = text(
-    f"""
+# every part of this text is a constant; values come beside it
+_ACT_TEXT = f"""
 WITH head AS MATERIALIZED (
   SELECT last_number + 1 AS number, last_hash AS previous FROM ledger_head WHERE id = 1 FOR UPDATE
 ), made AS (
   INSERT INTO movement ({_MOVEMENT_COLUMNS})
-  VALUES ({", ".join(f":{name}" for name in _MOVEMENT_COLUMNS.split(", "))}) RETURNING id
+  VALUES ({", ".join(f"%({name})s" for name in _MOVEMENT_COLUMNS.split(", "))}) RETURNING id
 ), body AS MATERIALIZED (
   SELECT head.number, head.previous, made.id AS movement_id,
-    convert_to(CAST(:opening AS text) || made.id || ',"number":' || head.number || ',"previous":"'
-      || head.previous || '"' || CAST(:closing AS text), 'UTF8') AS canonical
+    convert_to(CAST(%(opening)s AS text) || made.id || ',"number":' || head.number || ',"previous":"'
+      || head.previous || '"' || CAST(%(closing)s AS text), 'UTF8') AS canonical
   FROM made CROSS JOIN head
 ), posted AS (
   INSERT INTO ledger_transaction
     (id, kind, movement_id, posted_at, posted_by_id, canonical, previous_hash, hash)
-  SELECT number, :kind, movement_id, :posted_at, :posted_by_id, canonical, previous,
+  SELECT number, %(kind)s, movement_id, %(posted_at)s, %(posted_by_id)s, canonical, previous,
     encode(sha256(canonical), 'hex') FROM body
-  RETURNING id AS number, movement_id, hash
+  RETURNING id AS number, movement_id, hash,
+    'T-' || lpad(CAST(id AS text), greatest(6, length(CAST(id AS text))), '0') AS code
 ), side AS MATERIALIZED (
-  SELECT * FROM unnest(CAST(:accounts AS bigint[]), CAST(:classes AS bigint[]), CAST(:quantities AS bigint[]))
-    AS given (account_id, unit_class_id, quantity)
+  SELECT * FROM unnest(
+    CAST(%(accounts)s AS bigint[]), CAST(%(classes)s AS bigint[]), CAST(%(quantities)s AS bigint[])
+  ) AS given (account_id, unit_class_id, quantity)
 ), entered AS (
   INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity)
   SELECT posted.number, side.account_id, side.unit_class_id, side.quantity FROM posted CROSS JOIN side
@@ -304,21 +307,19 @@ WITH head AS MATERIALIZED (
   WHERE ledger_head.id = 1
 ), recorded AS (
   INSERT INTO event (at, tag, actor_id, subject_type, subject_id, holder_id, facts)
-  SELECT :posted_at, :event_tag, :posted_by_id, 'movement', movement_id, CAST(:event_holder_id AS bigint),
-    CAST(:event_facts AS json) FROM posted
+  SELECT %(posted_at)s, %(event_tag)s, %(posted_by_id)s, 'movement', movement_id,
+    CAST(%(event_holder_id)s AS bigint), CAST(%(event_facts)s AS json) FROM posted
 ), told AS (
   INSERT INTO mail_message ({", ".join(_MAIL_COLUMNS)})
   SELECT {
-        ", ".join(
-            f"replace(mail.{name}, :gap, 'T-' || lpad(posted.number::text, greatest(6, length(posted.number::text)), '0'))"
-            if name in _FILLED
-            else f"mail.{name}"
-            for name in _MAIL_COLUMNS
-        )
-    }
-  FROM posted CROSS JOIN json_to_recordset(CAST(:mails AS json))
+    ", ".join(
+        f"replace(mail.{name}, %(gap)s, posted.code)" if name in _FILLED else f"mail.{name}"
+        for name in _MAIL_COLUMNS
+    )
+}
+  FROM posted CROSS JOIN json_to_recordset(CAST(%(mails)s AS json))
     AS mail ({", ".join(f"{name} {kind}" for name, kind in _MAIL_COLUMNS.items())})
 )
 SELECT number, movement_id, hash FROM posted
-"""
-).bindparams(bindparam("posted_at", type_=Moment()))
+"""  # noqa: S608
+_WHOLE_ACT = Prepared(("number", "movement_id", "hash"), lambda _dialect: _ACT_TEXT)
