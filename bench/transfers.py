@@ -1,9 +1,9 @@
 """Transfers a second: the service, its own statements sent bare, pgbench and two Django ledgers.
 
 Run from the top of the project: ``python -m bench.transfers [--rounds 5] [--seconds 2]
-[--without-rivals]``. All run on one throw-away PostgreSQL (``tools/throwaway_postgres``), one after the other in each round, so that a
-noisy machine is noisy for all; told are the medians and the ratios. Three ways: one client; eight clients,
-each between accounts of its own; eight clients that all pay into one account.
+[--without-rivals]``. All run on one throw-away PostgreSQL (``tools/throwaway_postgres``), one after the
+other in each round, so that a noisy machine is noisy for all; told are the medians and the ratios. Three
+ways: one client; eight clients, each between accounts of its own; eight that all pay into one account.
 
 (a) service: ``allowances.move`` with rules, audit, chain and mails, in ``transaction.run``.
 (b) raw: the same statements with the same values sent by psycopg alone (``bench/transfer_clients.py``).
@@ -220,9 +220,8 @@ def main() -> None:
         with make_session(engine) as session:
             report = ledger.verify(session)
         engine.dispose()
-        print(
-            f"\nThe ledger afterwards: {report.transactions:,} transactions, {'right' if report.ok else report.problem}"
-        )
+        said = "right" if report.ok else report.problem
+        print(f"\nThe ledger afterwards: {report.transactions:,} transactions, {said}")
 
 
 if __name__ == "__main__":
