@@ -1,6 +1,7 @@
 """Triggers that keep what a posting must be, whatever the program says (safety 1, 4, 5, 6, 9).
 
-Used by migrations, which must not change with the program: treat these texts as published.
+Used by migrations, which must not change with the program: treat these texts as published. On SQLite a
+batch that makes a table anew loses the triggers of the old one: such a migration makes them again.
 """
 
 from __future__ import annotations

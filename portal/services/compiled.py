@@ -24,9 +24,8 @@ class Prepared:
     def __init__(
         self, columns: Sequence[str], text_for: Callable[[Dialect], str], days: Sequence[str] = ()
     ) -> None:
-        self._row = _row_of(columns)
-        self._days = days
-        self._text_for = text_for
+        self.columns, self.text_for = tuple(columns), text_for
+        self._row, self._days = _row_of(columns), days
         self._texts: dict[str, str] = {}
 
     def run(self, session: Session, values: dict[str, Any]) -> list[Any]:
@@ -36,7 +35,7 @@ class Prepared:
         name = connection.dialect.name
         prepared = self._texts.get(name)
         if prepared is None:
-            prepared = self._texts[name] = self._text_for(connection.dialect)
+            prepared = self._texts[name] = self.text_for(connection.dialect)
         rows = [self._row._make(row) for row in driver_rows(connection, prepared, values)]
         if self._days and name == "sqlite":
             rows = [self._with_days(row) for row in rows]
