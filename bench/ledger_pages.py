@@ -169,7 +169,9 @@ def pages(app: Flask, seat: Seat, logins: dict[str, str], entries: int) -> dict[
             answer = client.get(address, follow_redirects=True)
             assert answer.status_code == 200, (address, answer.status_code)
 
-        return best(ask)
+        took = best(ask)
+        print(f"  {address}: {took:,.0f} ms", flush=True)
+        return took
 
     last = max(1, entries // 2 // 20)
     return {
