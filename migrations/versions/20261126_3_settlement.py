@@ -1,5 +1,8 @@
 """Issuing a whole phase at once, closing a phase, the cap of a phase, the second book's findings.
 
+What a posting must be, kept by both databases; indexes that find an account's issues and retirements
+among a million movements.
+
 Revision ID: 20261126_3_settlement
 Revises: 20261126_2_reporting
 """
@@ -10,6 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.columns import choice, index, key, moment, own_id, refers, row, version
+from migrations.posting_triggers import guard_postings, unguard_postings
 
 revision = "20261126_3_settlement"
 down_revision = "20261126_2_reporting"
@@ -126,9 +130,21 @@ def upgrade() -> None:
     with op.batch_alter_table("compliance_snapshot") as table:
         for name in ("base_emissions", "reduction_target", "issued", "held"):
             table.add_column(sa.Column(name, sa.BigInteger(), nullable=True))
+    _index_sides(["source_id", "kind"], ["target_id", "kind"])
+    guard_postings()
+
+
+def _index_sides(*sides: list[str]) -> None:
+    """An account's movements are found by what they were, too; under the names of before."""
+    for columns in sides:
+        name = f"ix_movement_{columns[0]}"
+        op.drop_index(name, table_name="movement")
+        op.create_index(name, "movement", columns, unique=False)
 
 
 def downgrade() -> None:
+    unguard_postings()
+    _index_sides(["source_id"], ["target_id"])
     with op.batch_alter_table("compliance_snapshot") as table:
         for name in ("base_emissions", "reduction_target", "issued", "held"):
             table.drop_column(name)

@@ -73,12 +73,14 @@ class Movement(Versioned, Base):
             postgresql_where=text("reverses_id IS NOT NULL AND state IN ('proposed', 'executed')"),
         ),
         Index("ix_movement_queue", "state", "proposed_at"),
+        Index("ix_movement_source_id", "source_id", "kind"),
+        Index("ix_movement_target_id", "target_id", "kind"),
     )
     id: Mapped[Key]
     kind: Mapped[MovementKind] = mapped_column(enum_type(MovementKind, "movement_kind"))
     state: Mapped[MovementState] = mapped_column(enum_type(MovementState, "movement_state"))
-    source_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
-    target_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    target_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     unit_class_id: Mapped[int] = mapped_column(ForeignKey("unit_class.id"))
     #: carry-over only: the class the units become
     target_class_id: Mapped[int | None] = mapped_column(ForeignKey("unit_class.id"))

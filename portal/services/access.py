@@ -28,7 +28,7 @@ from portal.models import (
     Verifier,
     VerifierAssignment,
 )
-from portal.permissions import SECRETARIAT, Permission, may
+from portal.permissions import SECRETARIAT, Permission, Role, may
 
 R = TypeVar("R")
 Scope = Callable[[User], Any]
@@ -39,9 +39,16 @@ def check(actor: User | None, permission: Permission) -> User:
 
     A disabled or locked login does nothing more, whatever page it still has open.
     """
-    if actor is None or not actor.usable or not may(actor.role, permission):
+    if actor is None:
         raise NotAllowed
+    check_login(actor.usable, actor.role, permission)
     return actor
+
+
+def check_login(usable: bool, role: Role, permission: Permission) -> None:
+    """The same question about a login whose row is no mapped one."""
+    if not usable or not may(role, permission):
+        raise NotAllowed
 
 
 def _reports(actor: User) -> Any:

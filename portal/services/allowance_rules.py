@@ -73,6 +73,7 @@ class Case:
     today: date
     voluntary: bool = False
     closed: bool = False  # the phase of the units, or the one they would go to, is closed
+    books_disagree: bool = False  # the newest comparison with the second book found a difference
 
     @property
     def available(self) -> int:
@@ -91,6 +92,10 @@ class Case:
 
 
 Rule = Callable[[Case], Problem | None]
+
+
+def _books_agree(case: Case) -> Problem | None:
+    return Problem(Refusal.BOOKS_DISAGREE) if case.books_disagree else None
 
 
 def _source_open(case: Case) -> Problem | None:
@@ -179,6 +184,7 @@ def _no_more_than_needed(case: Case) -> Problem | None:
 
 #: the order in which a page shows them
 RULES: tuple[Rule, ...] = (
+    _books_agree,
     _source_open,
     _source_kind,
     _balance,

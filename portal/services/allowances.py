@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -25,7 +25,6 @@ from portal.models import (
     Holding,
     Movement,
     MovementKind,
-    MovementState,
     Phase,
     PhaseRule,
     UnitClass,
@@ -33,10 +32,10 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, books, ledger, once
+from portal.services import access, ledger, movement_acts, movement_facts, once
 from portal.services.allowance_rules import Case, Side, problems
-from portal.services.figures import figures_of
 from portal.services.mail import MailKind, notify
+from portal.services.movement_facts import Facts, Party
 from portal.services.numbers import parse_account, parse_quantity
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance
@@ -131,7 +130,8 @@ def default_class(session: Session, account: Account) -> UnitClass:
 
 def draft(session: Session, request: Request, *, actor: User) -> Draft:
     """Look at a movement without making it: the figures, and all failing rules at once."""
-    _check_permission(request.kind, actor)
+    _check_kind(request.kind)
+    access.check(actor, _needed(request.kind))
     source = own_account(session, actor)
     unit_class = _unit_class(session, source, request.unit_class_id)
     found: list[Problem] = []
@@ -139,10 +139,10 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
     number = SCHEME_TARGETS.get(request.kind)
     if number is None:
         number = _collect(found, lambda: parse_account(request.account))
-    if len(request.note) > NOTE_LIMIT:
-        found.append(Problem(Refusal.TOO_LONG, "note", {"limit": NOTE_LIMIT}))
     target = session.get(Account, number) if number is not None else None
-    case = _case(session, request, source, target, number, unit_class, quantity)
+    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class.id, None)
+    assert facts is not None  # the class was just read
+    case = _case(request, source, _side(target, number), facts, quantity)
     return Draft(
         kind=request.kind,
         source=source,
@@ -151,7 +151,7 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
         quantity=quantity,
         note=request.note.strip(),
         voluntary=request.voluntary,
-        problems=(*books.problems(session), *found, *problems(case)),
+        problems=(*found, *_judged(request, case)),
         held=case.held,
         available=case.available,
         reserve=case.figures.reserve if case.figures is not None and case._reserved else None,
@@ -160,40 +160,66 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
     )
 
 
+def _judged(request: Request, case: Case) -> list[Problem]:
+    """Every reason against a movement that looks like ``case``: for the preview, and again under lock."""
+    found: list[Problem] = []
+    if len(request.note) > NOTE_LIMIT:
+        found.append(Problem(Refusal.TOO_LONG, "note", {"limit": NOTE_LIMIT}))
+    return found + problems(case)
+
+
 def move(session: Session, request: Request, *, key: str, actor: User) -> Movement:
     """Make a participant's movement: checked again under lock, posted, told.
 
     ``key`` is the form's; the same key with the same content gives the first movement again.
-    Raises ``Refused`` with every failing rule; then nothing changed.
+    Raises ``Refused`` with every failing rule; then nothing changed. Three statements: the accounts
+    with their lock, the figures, and everything that is written.
     """
-    _check_permission(request.kind, actor)
-    source_number = own_account(session, actor).id
-    target_number = SCHEME_TARGETS.get(request.kind) or parse_account(request.account)
-    ledger.lock_accounts(session, source_number, target_number)
-    made = _made_before(session, key, request, actor)
+    _check_kind(request.kind)
+    actor_id = _id_of(session, actor)
+    number = SCHEME_TARGETS.get(request.kind) or parse_account(request.account)
+    if not key or len(key) > 64:
+        raise refuse(Refusal.KEY_REUSED)
+    parties = movement_facts.parties(session, actor_id, number)
+    if parties is None:  # the office, or a login that owns nothing
+        access.check(actor, _needed(request.kind))
+        raise NotFound
+    access.check_login(parties.mover.usable, parties.mover.role, _needed(request.kind))
+    source = parties.source
+    unit_class_id = request.unit_class_id
+    if unit_class_id is None:
+        unit_class_id = default_class(session, session.get_one(Account, source.id)).id
+    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key)
+    if facts is None:
+        raise NotFound
+    made = _made_before(facts, request, actor_id)
     if made is not None:
-        return made
-    plan = draft(session, request, actor=actor)
-    if plan.problems or plan.target is None or plan.quantity is None:
-        raise Refused(*plan.problems)
-    movement = Movement(
+        return session.get_one(Movement, made)
+    found: list[Problem] = []
+    quantity = _collect(found, lambda: parse_quantity(request.quantity))
+    found += _judged(request, _case(request, source, _side(parties.target, number), facts, quantity))
+    if found or parties.target is None or quantity is None:
+        raise Refused(*found)
+    wanted = movement_acts.Wanted(
         kind=request.kind,
-        state=MovementState.PROPOSED,
-        source_id=plan.source.id,
-        target_id=plan.target.id,
-        unit_class_id=plan.unit_class.id,
-        quantity=plan.quantity,
-        note=plan.note or None,
+        unit_class_id=facts.unit_class_id,
+        unit=facts.unit_type.value,
+        quantity=quantity,
+        note=request.note.strip() or None,
         voluntary=request.voluntary,
-        idempotency_key=key,
+        key=key,
         content_hash=_content(request),
-        proposed_by_id=actor.id,
-        proposed_at=clock.now(),
     )
-    session.add(movement)
-    session.flush()
-    execute(session, movement, "execute", actor=actor)
-    return movement
+    return movement_acts.make(session, wanted, parties.mover, source, parties.target)
+
+
+def _id_of(session: Session, actor: User) -> int:
+    """The actor's number, without reading the row again that the first statement reads."""
+    identity = inspect(actor).identity
+    if identity is None:
+        session.flush()
+        return actor.id
+    return int(identity[0])
 
 
 def execute(
@@ -239,11 +265,13 @@ def _tell(session: Session, movement: Movement, code: str, actor: User) -> None:
             notify(session, kind, holder=account.holder, trader=account.trader, actor=actor, **facts)
 
 
-def _check_permission(kind: MovementKind, actor: User) -> None:
-    needed = Permission.ALLOWANCE_RETIRE if kind is MovementKind.RETIRE else Permission.ALLOWANCE_TRANSFER
+def _needed(kind: MovementKind) -> Permission:
+    return Permission.ALLOWANCE_RETIRE if kind is MovementKind.RETIRE else Permission.ALLOWANCE_TRANSFER
+
+
+def _check_kind(kind: MovementKind) -> None:
     if kind not in (MovementKind.TRANSFER, *SCHEME_TARGETS):
         raise refuse(Refusal.NOT_ALLOWED)
-    access.check(actor, needed)
 
 
 def _content(request: Request) -> str:
@@ -262,15 +290,13 @@ def _content(request: Request) -> str:
     )
 
 
-def _made_before(session: Session, key: str, request: Request, actor: User) -> Movement | None:
-    if not key or len(key) > 64:
-        raise refuse(Refusal.KEY_REUSED)
-    made = session.scalars(select(Movement).where(Movement.idempotency_key == key)).one_or_none()
-    if made is None:
+def _made_before(facts: Facts, request: Request, actor_id: int) -> int | None:
+    """The movement this key has made before, if it has; refuses a key used by another or for another."""
+    if facts.earlier is None:
         return None
-    if made.proposed_by_id != actor.id or made.content_hash != _content(request):
+    if (facts.earlier.proposed_by_id, facts.earlier.content_hash) != (actor_id, _content(request)):
         raise refuse(Refusal.KEY_REUSED)
-    return made
+    return facts.earlier.id
 
 
 def _collect(found: list[Problem], read: Callable[[], int]) -> int | None:
@@ -291,39 +317,30 @@ def _unit_class(session: Session, source: Account, unit_class_id: int | None) ->
 
 
 def _case(
-    session: Session,
-    request: Request,
-    source: Account,
-    target: Account | None,
-    target_number: int | None,
-    unit_class: UnitClass,
-    quantity: int | None,
+    request: Request, source: Account | Party, target: Side | None, facts: Facts, quantity: int | None
 ) -> Case:
-    row = session.scalars(
-        select(Holding)
-        .where(Holding.account_id == source.id, Holding.unit_class_id == unit_class.id)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    usable_until, closed = terms_of(session, unit_class)
     return Case(
         kind=request.kind,
         quantity=quantity,
         source=Side(source.code, source.kind, source.state),
-        target=None if target_number is None else _side(target, target_number),
-        unit_type=unit_class.unit_type,
-        unit_name=unit_name(unit_class),
-        own_phase=source.holder is not None and source.holder.phase_id == unit_class.phase_id,
-        held=row.quantity if row is not None else 0,
-        promised=row.promised if row is not None else 0,
-        figures=figures_of(session, source.holder) if source.holder is not None else None,
-        usable_until=usable_until,
+        target=target,
+        unit_type=facts.unit_type,
+        unit_name=UnitName(facts.unit_type.value, facts.phase_number),
+        own_phase=facts.own_phase,
+        held=facts.held,
+        promised=facts.promised,
+        figures=facts.figures,
+        usable_until=facts.usable_until,
         today=clock.today(),
         voluntary=request.voluntary,
-        closed=closed,
+        closed=facts.closed,
+        books_disagree=facts.books_disagree,
     )
 
 
-def _side(account: Account | None, number: int) -> Side:
+def _side(account: Account | Party | None, number: int | None) -> Side | None:
+    if number is None:
+        return None
     if account is None:
         return Side(f"AST-{number}", None, None)
     return Side(account.code, account.kind, account.state)

@@ -8,14 +8,13 @@ found and named.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from portal import clock
 from portal.models import (
@@ -30,8 +29,8 @@ from portal.models import (
     MovementState,
     User,
 )
-
-Side = tuple[int, int, int]  # account, unit class, signed units
+from portal.services import posting
+from portal.services.posting import Side, canonical_bytes
 
 
 def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
@@ -70,34 +69,6 @@ def balance(session: Session, account: int, unit_class: int) -> int:
     return quantity or 0
 
 
-def canonical_bytes(
-    *,
-    number: int,
-    kind: str,
-    movement_id: int,
-    reverses_id: int | None,
-    posted_at: datetime,
-    posted_by_id: int,
-    sides: Iterable[Side],
-    previous_hash: str,
-) -> bytes:
-    """The bytes a transaction is made of; their SHA-256 is its hash."""
-    return json.dumps(
-        {
-            "number": number,
-            "kind": kind,
-            "movement": movement_id,
-            "reverses": reverses_id,
-            "at": posted_at.isoformat(timespec="microseconds"),
-            "by": posted_by_id,
-            "entries": sorted([list(side) for side in sides]),
-            "previous": previous_hash,
-        },
-        separators=(",", ":"),
-        sort_keys=True,
-    ).encode()
-
-
 def sides_of(movement: Movement) -> list[Side]:
     """The signed entries of a movement; a carry-over changes the class through the issuance account."""
     quantity, unit_class = movement.quantity, movement.unit_class_id
@@ -117,47 +88,34 @@ def post(session: Session, movement: Movement, sides: list[Side], *, actor: User
     ``sides`` must sum to zero in each unit class; the accounts must be locked. The database
     refuses (CHECK ``not_below_zero``) a balance below zero, whatever was checked before.
     """
-    _assert_balanced(sides)
-    head = session.scalars(
-        select(LedgerHead).with_for_update().execution_options(populate_existing=True)
-    ).one()
-    number, posted_at = head.last_number + 1, clock.now()
-    canonical = canonical_bytes(
-        number=number,
+    assert_balanced(sides)
+    session.flush()
+    posted = posting.write(
+        session.connection(),
         kind=movement.kind.value,
         movement_id=movement.id,
         reverses_id=movement.reverses_id,
-        posted_at=posted_at,
-        posted_by_id=actor.id,
         sides=sides,
-        previous_hash=head.last_hash,
-    )
-    transaction = LedgerTransaction(
-        id=number,
-        kind=movement.kind,
-        movement_id=movement.id,
-        reverses_id=movement.reverses_id,
-        posted_at=posted_at,
+        posted_at=clock.now(),
         posted_by_id=actor.id,
-        canonical=canonical,
-        previous_hash=head.last_hash,
-        hash=hashlib.sha256(canonical).hexdigest(),
     )
-    session.add(transaction)
-    session.flush()
-    for account, unit_class, quantity in sorted(sides):
-        session.add(
-            LedgerEntry(
-                transaction_id=number, account_id=account, unit_class_id=unit_class, quantity=quantity
-            )
-        )
-        holding(session, account, unit_class, lock=True).quantity += quantity
-    head.last_number, head.last_hash = number, transaction.hash
-    session.flush()
-    return transaction
+    read_again(session, sides)
+    session.expire(movement, ["transaction"])
+    return session.get_one(LedgerTransaction, posted.number)
 
 
-def _assert_balanced(sides: list[Side]) -> None:
+def read_again(session: Session, sides: Iterable[Side]) -> None:
+    """Let the session forget the balances that a posting has moved past it."""
+    keys = [identity_key(Holding, (account, unit_class)) for account, unit_class, _quantity in sides]
+    for key in (*keys, identity_key(LedgerHead, 1)):
+        known = session.identity_map.get(key)
+        if known is not None:
+            session.expire(known)
+
+
+def assert_balanced(sides: Iterable[Side]) -> None:
+    """Raise ``ValueError`` unless the sides sum to zero in each unit class."""
+    sides = list(sides)
     sums: dict[int, int] = defaultdict(int)
     for _account, unit_class, quantity in sides:
         if quantity == 0:
@@ -289,7 +247,7 @@ def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -
     if hashlib.sha256(canonical).hexdigest() != transaction.hash:
         raise _Wrong(f"the hash of {transaction.code} is not that of its content", number)
     try:
-        _assert_balanced(sides)
+        assert_balanced(sides)
     except ValueError as error:
         raise _Wrong(f"{transaction.code}: {error}", number) from error
     for account, unit_class, quantity in sides:

@@ -7,7 +7,6 @@ Who gets what stands in :mod:`portal.services.mail_kinds`.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -32,20 +30,16 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import SECRETARIAT, Role, may
-from portal.services import mail_words
+from portal.services import mail_texts, mail_words
+from portal.services.mail_headers import header, usable_address
 from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
-from portal.settings import ROOT, Settings
+from portal.services.mail_texts import template
+from portal.settings import Settings
 
-__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "template"]
+__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "rows", "template"]
 __all__ += ["usable_address"]
 
-TEMPLATES = ROOT / "templates" / "mail"
 LOCALES = ("ja", "en")
-#: what may stand in a header: no control character, so nobody can write a header of his own
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
-_SUBJECT_LIMIT = 200
-_BLANKS = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True)
@@ -81,24 +75,6 @@ class _To:
     address: str
     locale: str
     user_id: int | None
-
-
-def usable_address(text: str) -> bool:
-    """Whether ``text`` is one plain mail address that can stand in a header and an envelope."""
-    return len(text) <= 200 and _ADDRESS.fullmatch(text) is not None
-
-
-@cache
-def _environment() -> Environment:
-    # plain text: autoescape would write &amp; into company names
-    return Environment(  # noqa: S701
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-
-
-def template(kind: MailKind, locale: str) -> Template:
-    """The texts of ``kind`` in ``locale``: blocks ``subject``, ``event``, ``act`` in a common frame."""
-    return _environment().get_template(f"{kind.value}/{locale}.txt")
 
 
 def notify(
@@ -138,18 +114,30 @@ def notify(
         raise TypeError(f"mail {kind.value}: missing user")
     about = _Object(holder, trader, verifier, user)
     values = _values(about, facts)
-    made = [
-        _queue(session, kind, line, to, {**values[to.locale], **_personal(to)})
-        for to in _readers(
-            _logins(session, line, about, known),
-            line,
-            about,
-            address=(address, address_name),
-            actor=actor,
-            side=facts.get("side"),
-        )
-    ]
+    to_whom = _readers(
+        _logins(session, line, about, known),
+        line,
+        about,
+        address=(address, address_name),
+        actor=actor,
+        side=facts.get("side"),
+    )
+    made = [MailMessage(**_row(kind, line, to, {**values[to.locale], **_personal(to)})) for to in to_whom]
+    session.add_all(made)
     return made
+
+
+def rows(kind: MailKind, logins: Iterable[Any], label: str, **facts: Any) -> list[dict[str, Any]]:
+    """What :func:`notify` would queue, as columns: for who writes them himself, with logins at hand.
+
+    ``label`` names the participant. For kinds that neither the office nor a former address reads.
+    """
+    line, about = KINDS[kind], _Object(None, None, None, None, label)
+    check_facts(kind, set(facts))
+    to_whom = list(_readers(list(logins), line, about, address=(None, None), actor=None, side=None))
+    values = _values(about, facts, {to.locale for to in to_whom})
+    gaps = frozenset({"name", "participant", *facts})
+    return [_row(kind, line, to, {**values[to.locale], **_personal(to)}, gaps) for to in to_whom]
 
 
 @dataclass(frozen=True)
@@ -160,10 +148,13 @@ class _Object:
     trader: Trader | None
     verifier: Verifier | None
     user: User | None
+    named: str | None = None  # its label, where no row was read
 
     @property
     def label(self) -> str:
         """Account number and name of the participant; empty for an affair of the office alone."""
+        if self.named is not None:
+            return self.named
         user = self.user
         holder = self.holder or (user.holder if user else None)
         trader = self.trader or (user.trader if user else None)
@@ -329,7 +320,9 @@ def _former(
     return _To(Reader.ADDRESS, audience.acts, name, where, locale, first.id if first else None)
 
 
-def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _values(
+    about: _Object, facts: dict[str, Any], locales: Iterable[str] = LOCALES
+) -> dict[str, dict[str, Any]]:
     """What the texts may name, in each language; what is not there is ``None``."""
     report, period = facts.get("report"), facts.get("period")
     if isinstance(report, EmissionsReport):
@@ -337,7 +330,7 @@ def _values(about: _Object, facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     until = facts.get("until") or facts.get("expires_at")
     holder_until = until or (mail_words.due(report) if isinstance(report, EmissionsReport) else None)
     result = {}
-    for locale in LOCALES:
+    for locale in locales:
         shown = {name: mail_words.fact(name, value, locale) for name, value in facts.items()}
         values: dict[str, Any] = {**_nothing(), **shown, "participant": about.label, "report": None}
         if period is not None and about.holder is not None:
@@ -362,34 +355,28 @@ def _personal(to: _To) -> dict[str, Any]:
     return {"name": to.name, "reader": to.reader.value, "acts": to.acts}
 
 
-def _queue(session: Session, kind: MailKind, line: Kind, to: _To, values: dict[str, Any]) -> MailMessage:
-    """Write one message into the outbox. An address nobody can use fails at once, and is seen there."""
-    text = template(kind, to.locale)
+def _row(
+    kind: MailKind, line: Kind, to: _To, values: dict[str, Any], gaps: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The columns of one message. An address nobody can use fails at once, and is seen in the outbox."""
     if to.reader in (Reader.HOLDER_A, Reader.HOLDER_B) and to.acts:
         values["until"] = values["holder_until"]
-    subject = "".join(text.blocks["subject"](text.new_context(values)))
+    subject, body = mail_texts.rendered(kind, to.locale, values, gaps)
     usable = usable_address(to.address)
     now = clock.now()
-    message = MailMessage(
-        kind=kind.value,
-        locale=to.locale,
-        recipient=header(to.address),
-        recipient_name=header(to.name),
-        user_id=to.user_id,
-        about_allowances=line.topic is Topic.ALLOWANCES,
-        subject=header(subject),
-        body=_BLANKS.sub("\n\n", text.render(values)).strip() + "\n",
-        message_id=f"<{secrets.token_hex(16)}@{_letterhead.host}>",
-        state=MailState.QUEUED if usable else MailState.FAILED,
-        attempts=0,
-        next_try_at=now,
-        last_error=None if usable else "the address cannot be used",
-        created_at=now,
-    )
-    session.add(message)
-    return message
-
-
-def header(text: str) -> str:
-    """``text`` as it may stand in a header: one line, no control character, at most 200 characters."""
-    return _CONTROL.sub(" ", text).strip()[:_SUBJECT_LIMIT]
+    return {
+        "kind": kind.value,
+        "locale": to.locale,
+        "recipient": header(to.address),
+        "recipient_name": header(to.name),
+        "user_id": to.user_id,
+        "about_allowances": line.topic is Topic.ALLOWANCES,
+        "subject": header(subject),
+        "body": body,
+        "message_id": f"<{secrets.token_hex(16)}@{_letterhead.host}>",
+        "state": MailState.QUEUED if usable else MailState.FAILED,
+        "attempts": 0,
+        "next_try_at": now,
+        "last_error": None if usable else "the address cannot be used",
+        "created_at": now,
+    }

@@ -67,6 +67,19 @@ def clean_reason(reason: str | None, *, needed: bool) -> str | None:
     return text
 
 
+def allowed(workflow: Workflow, state: StrEnum, action: str, role: Role | None) -> Edge:
+    """The table's line for (state, action), if ``role`` may take it; ``None`` is the portal itself.
+
+    For a row that is written in the state it arrives at. Raises ``Refused(WRONG_STATE)`` or ``NotAllowed``.
+    """
+    edge = workflow.edge(state, action)
+    if edge is None:
+        raise refuse(Refusal.WRONG_STATE)
+    if role is not None and not may(role, edge.permission):
+        raise NotAllowed
+    return edge
+
+
 def advance(
     session: Session,
     workflow: Workflow,
@@ -86,11 +99,7 @@ def advance(
     then nothing changed. Returns the line taken; its ``mail`` is the caller's to send.
     """
     expect_version(row, version)
-    edge = workflow.edge(row.state, action)
-    if edge is None:
-        raise refuse(Refusal.WRONG_STATE)
-    if actor is not None and not may(actor.role, edge.permission):
-        raise NotAllowed
+    edge = allowed(workflow, row.state, action, actor.role if actor is not None else None)
     why = clean_reason(reason, needed=edge.reason)
     before = row.state
     row.state = edge.to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.admin.ledger import LedgerView
 from portal.models import (
     Holding,
     LedgerTransaction,
@@ -145,3 +147,19 @@ def test_the_viewer_reads_and_has_no_way_to_act(
     assert "/admin/issue/propose/" not in viewer.get("/admin/issue/").text
     assert viewer.get(f"/admin/issue/propose/?id={market.holder.id}").status_code == 403
     assert viewer.get("/admin/issue/jver/").status_code == 403
+
+
+def test_every_posting_stands_on_one_page_of_the_ledger(
+    app: Flask, session: Session, market: allowances.Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LedgerView, "page_size", 3)
+    with one_transaction(session):
+        allowances.issue(session, market)
+        for _ in range(6):
+            allowances.move(session, market.a, MovementKind.RETIRE, 10)
+    clerk = Clerk(app, session, "approver")
+    seen = [
+        re.findall(r"/admin/ledger/details/\?id=(\d+)", clerk.get(f"/admin/ledger/?page={page}").text)
+        for page in range(3)
+    ]
+    assert [list(dict.fromkeys(page)) for page in seen] == [["7", "6", "5"], ["4", "3", "2"], ["1"]]

@@ -13,12 +13,23 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
-from portal.extensions import downgrade_database, make_engine, schema_revisions, upgrade_database
-from portal.models import Base
+from migrations.posting_triggers import POSTING_GUARDS
+from portal.extensions import (
+    downgrade_database,
+    make_engine,
+    make_session,
+    schema_revisions,
+    upgrade_database,
+)
+from portal.models import Base, MovementKind
+from portal.services import issuance, ledger
+from portal.services.transaction import one_transaction
 from tests import databases
+from tests.factories import allowances
 
 FIRST = "20261123_1_people"
 BEFORE_LEDGER = "20261123_3_reports"
+BEFORE_GUARDS = "20261126_2_reporting"
 APPEND_ONLY = ("event", "ledger_entry", "ledger_transaction", "registration_version", "participant_note")
 #: what keeps the states of accounts, by database
 ACCOUNT_GUARDS = {
@@ -106,7 +117,7 @@ def triggers(engine: Engine) -> set[str]:
 def expected_triggers(engine: Engine) -> set[str]:
     acts = ("no_update", "no_delete") if engine.dialect.name == "sqlite" else ("append_only", "no_truncate")
     growing = {f"{table}_{act}" for table in APPEND_ONLY for act in acts}
-    return growing | set(ACCOUNT_GUARDS[engine.dialect.name])
+    return growing | {*ACCOUNT_GUARDS[engine.dialect.name], *POSTING_GUARDS[engine.dialect.name]}
 
 
 def test_the_program_needs_what_the_migrations_make(engine: Engine) -> None:
@@ -179,3 +190,23 @@ def test_a_migrated_database_refuses_to_forget(engine: Engine, statement: str) -
     with pytest.raises(DatabaseError, match="append_only"):
         run(engine, statement)
     assert rows(engine, "SELECT tag FROM event") == [("user_created",)]
+
+
+def test_postings_outlive_the_way_down_and_up_and_are_guarded_again(bare: Engine) -> None:
+    go(bare, "head")
+    with make_session(bare) as session, one_transaction(session):
+        market = allowances.market(session)
+        allowances.move(session, market.a, MovementKind.RETIRE, 800)
+        issuance.propose_correction(session, 2, "誤り", key="undo", actor=market.officer)
+    kept = "SELECT id, kind, state, quantity FROM movement ORDER BY id"
+    before, chain = rows(bare, kept), rows(bare, "SELECT id, hash FROM ledger_transaction ORDER BY id")
+    go(bare, BEFORE_GUARDS, down=True)
+    assert not triggers(bare) & set(POSTING_GUARDS[bare.dialect.name])
+    assert rows(bare, kept) == before
+    go(bare, "head")
+    assert triggers(bare) == expected_triggers(bare)
+    assert rows(bare, "SELECT id, hash FROM ledger_transaction ORDER BY id") == chain
+    with pytest.raises(DatabaseError, match="movement_decided"):
+        run(bare, "UPDATE movement SET quantity = 1 WHERE state = 'executed'")
+    with make_session(bare) as session:
+        assert ledger.verify(session).ok

@@ -71,13 +71,16 @@ def test_a_balance_below_zero_is_refused_by_the_database_itself(
 
 def _forge(engine: Engine, statement: str) -> None:
     """Do what triggers refuse, as somebody with the keys of the database could."""
+    guarded = ("ledger_entry", "ledger_transaction", "ledger_head", "movement")
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("ALTER TABLE ledger_entry DISABLE TRIGGER USER"))
-            connection.execute(text("ALTER TABLE ledger_transaction DISABLE TRIGGER USER"))
+            for table in guarded:
+                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         else:
-            for table in ("ledger_entry", "ledger_transaction"):
-                connection.execute(text(f"DROP TRIGGER {table}_no_update"))
+            named = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+            for name, table in connection.execute(text(named)).all():
+                if table in guarded:
+                    connection.execute(text(f"DROP TRIGGER {name}"))
         connection.execute(text(statement))
 
 
@@ -109,13 +112,8 @@ def test_a_posting_that_is_not_its_movement_is_named(
     engine: Engine, session: Session, traded: make.Market, change: str
 ) -> None:
     session.rollback()
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                f"UPDATE movement SET {change} WHERE id ="
-                " (SELECT movement_id FROM ledger_transaction WHERE id = 3)"
-            )
-        )
+    posted = "(SELECT movement_id FROM ledger_transaction WHERE id = 3)"
+    _forge(engine, f"UPDATE movement SET {change} WHERE id = {posted}")
     report = ledger.verify(session)
     assert (report.ok, report.transaction_id) == (False, 3)
     assert "T-000003 differs from its movement" in str(report.problem)

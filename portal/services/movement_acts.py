@@ -1,0 +1,108 @@
+"""A participant's movement as it is written: made and executed in one act, with its event and its mails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session, make_transient_to_detached
+
+from portal import clock
+from portal.models import Movement, MovementKind, MovementState
+from portal.services import ledger, mail, posting
+from portal.services.mail import MailKind
+from portal.services.movement_facts import Mover, Party
+from portal.services.transitions import MOVEMENT
+from portal.services.workflow import allowed
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to move; ``unit`` as it is printed."""
+
+    kind: MovementKind
+    unit_class_id: int
+    unit: str
+    quantity: int
+    note: str | None
+    voluntary: bool
+    key: str
+    content_hash: str
+
+
+def make(session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party) -> Movement:
+    """Write the movement, its posting, its event and its mails: the rules are judged, the accounts locked.
+
+    The answer's columns are read when somebody asks for them.
+    """
+    edge = allowed(MOVEMENT, MovementState.PROPOSED, "execute", mover.role)
+    now = clock.now()
+    sides = [
+        (source.id, wanted.unit_class_id, -wanted.quantity),
+        (target.id, wanted.unit_class_id, wanted.quantity),
+    ]
+    ledger.assert_balanced(sides)
+    posted = posting.carry_out(
+        session,
+        posting.Act(
+            movement={
+                "kind": wanted.kind.value,
+                "state": edge.to.value,
+                "source_id": source.id,
+                "target_id": target.id,
+                "unit_class_id": wanted.unit_class_id,
+                "quantity": wanted.quantity,
+                "note": wanted.note,
+                "voluntary": wanted.voluntary,
+                "idempotency_key": wanted.key,
+                "content_hash": wanted.content_hash,
+                "proposed_by_id": mover.id,
+                "proposed_at": now,
+                "decided_by_id": mover.id,
+                "decided_at": now,
+                "version": 1,
+            },
+            sides=sides,
+            event={
+                "at": now,
+                "tag": edge.tag.value,
+                "actor_id": mover.id,
+                "subject_type": Movement.__tablename__,
+                "holder_id": source.holder_id or target.holder_id,
+                "facts": {
+                    "before": MovementState.PROPOSED.value,
+                    "after": edge.to.value,
+                    "kind": wanted.kind.value,
+                    "quantity": wanted.quantity,
+                    "source": source.code,
+                    "target": target.code,
+                },
+            },
+            mails=_mails(wanted, source, target),
+            posted_at=now,
+            posted_by_id=mover.id,
+        ),
+    )
+    ledger.read_again(session, sides)
+    movement = Movement(id=posted.movement_id)
+    make_transient_to_detached(movement)
+    session.add(movement)
+    return movement
+
+
+def _mails(wanted: Wanted, source: Party, target: Party) -> list[dict[str, Any]]:
+    facts = {
+        "movement_kind": wanted.kind.value,
+        "quantity": wanted.quantity,
+        "unit": wanted.unit,
+        "source": source.code,
+        "target": target.code,
+        "source_name": source.name,
+        "target_name": target.name,
+        "ledger_number": posting.NUMBER_COMES,
+    }
+    found: list[dict[str, Any]] = []
+    for kind, party in ((MailKind.MOVEMENT_EXECUTED, source), (MailKind.MOVEMENT_RECEIVED, target)):
+        if party.logins:
+            found += mail.rows(kind, party.logins, party.label, **facts)
+    return found

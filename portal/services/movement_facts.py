@@ -1,0 +1,402 @@
+"""What the rules of a participant's movement look at, read in two statements (domain §5).
+
+The first finds the actor's account and the other one, with whoever is told about them, and locks both
+in the order of their numbers. The second reads the figures; it begins after the lock was had, so that
+it sees what the one before has done. Nothing here is a mapped row: a movement is the portal's busiest
+act, and plain values cost a third.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, Subquery, and_, bindparam, func, or_, select, true, union_all
+from sqlalchemy import case as sql_case
+from sqlalchemy.orm import Session, aliased
+
+from portal.models import (
+    Account,
+    AccountKind,
+    AccountState,
+    BookCheck,
+    EmissionsReport,
+    Holder,
+    Holding,
+    LedgerTransaction,
+    Movement,
+    MovementKind,
+    MovementState,
+    Organisation,
+    Period,
+    Phase,
+    PhaseRule,
+    ReductionTarget,
+    TargetState,
+    Trader,
+    UnitClass,
+    UnitType,
+    User,
+)
+from portal.models.base import BigId
+from portal.permissions import Role
+from portal.services.compiled import compiled
+from portal.services.compliance import Figures, ReserveRule
+
+
+@dataclass(frozen=True)
+class Login:
+    """Somebody who may be told, as :mod:`portal.services.mail` reads a login."""
+
+    id: int
+    login_id: str
+    role: Role
+    name: str
+    email: str | None
+    locale: str
+
+
+@dataclass(frozen=True)
+class Party:
+    """One account of a movement, with its owner's name and the logins that read about it."""
+
+    id: int
+    kind: AccountKind
+    state: AccountState
+    name: str
+    holder_id: int | None
+    trader_id: int | None
+    label: str
+    logins: tuple[Login, ...]
+
+    @property
+    def code(self) -> str:
+        return f"AST-{self.id}"
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Who moves: the login as the database knows it now."""
+
+    id: int
+    role: Role
+    usable: bool
+
+
+@dataclass(frozen=True)
+class Parties:
+    """The mover, the own account and the one it moves to, if there is such an account."""
+
+    mover: Mover
+    source: Party
+    target: Party | None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a key has made before."""
+
+    id: int
+    proposed_by_id: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The figures behind a movement. ``figures`` is ``None`` for an account that is no holder's.
+
+    Whether units were retired late is not among them: no rule of a movement asks.
+    """
+
+    unit_class_id: int
+    unit_type: UnitType
+    phase_id: int | None
+    phase_number: int | None
+    usable_until: date | None
+    #: the units' phase is closed
+    closed: bool
+    #: the newest comparison with the second book found a difference
+    books_disagree: bool
+    own_phase: bool
+    held: int
+    promised: int
+    figures: Figures | None
+    earlier: Earlier | None
+
+
+def parties(session: Session, actor_id: int, target_number: int) -> Parties | None:
+    """The accounts of a movement, locked in number order; ``None`` if the actor owns none.
+
+    ``target_number`` need not exist.
+    """
+    rows = _PARTIES.run(session, {"actor": actor_id, "target": target_number})
+    if not rows:
+        return None
+    first = rows[0]
+    mover = Mover(first.actor_id, Role(first.actor_role), bool(first.active) and first.locked_at is None)
+    found: dict[int, Party] = {}
+    for row in rows:
+        if row.id not in found:
+            logins = tuple(
+                Login(one.user_id, one.login_id, Role(one.role), one.user_name, one.email, one.locale)
+                for one in rows
+                if one.id == row.id and one.user_id is not None
+            )
+            found[row.id] = _party(row, logins)
+    own = [one for one in found.values() if _owns(first, one)]
+    if len(own) != 1:
+        return None
+    return Parties(mover, own[0], found.get(target_number))
+
+
+def _owns(actor: Any, party: Party) -> bool:
+    if actor.actor_holder_id is not None:
+        return bool(party.holder_id == actor.actor_holder_id)
+    return actor.actor_trader_id is not None and bool(party.trader_id == actor.actor_trader_id)
+
+
+def _party(row: Any, logins: tuple[Login, ...]) -> Party:
+    label = "　".join(part for part in (row.company, row.site_name) if part)
+    return Party(
+        id=row.id,
+        kind=AccountKind(row.kind),
+        state=AccountState(row.state),
+        name=row.name,
+        holder_id=row.holder_id,
+        trader_id=row.trader_id,
+        label=f"AST-{row.id}　{label}",
+        logins=logins,
+    )
+
+
+def facts(
+    session: Session, source_id: int, holder_id: int | None, unit_class_id: int, key: str | None
+) -> Facts | None:
+    """The figures of a movement out of ``source_id``; ``None`` if there is no such unit class.
+
+    ``holder_id`` is the source's owner, if it is a holder's. Lock the accounts before, to act on them.
+    """
+    values = {"source": source_id, "holder": holder_id, "unit_class": unit_class_id, "key": key or ""}
+    rows = _FACTS.run(session, values)
+    if not rows:
+        return None
+    row = rows[0]
+    earlier = None
+    if row.earlier_id is not None:
+        earlier = Earlier(row.earlier_id, row.earlier_by_id, row.earlier_hash)
+    return Facts(
+        unit_class_id=row.unit_class_id,
+        unit_type=UnitType(row.unit_type),
+        phase_id=row.phase_id,
+        phase_number=row.phase_number,
+        usable_until=row.usable_until,
+        closed=row.closed_at is not None,
+        books_disagree=row.books_ok is not None and not row.books_ok,
+        own_phase=holder_id is not None and row.own_phase_id == row.phase_id,
+        held=row.held or 0,
+        promised=row.promised or 0,
+        figures=None if holder_id is None else _figures(row),
+        earlier=earlier,
+    )
+
+
+def _figures(row: Any) -> Figures:
+    return Figures(
+        base_emissions=row.base_emissions,
+        reduction_target=row.reduction_target,
+        issued=int(row.issued or 0),
+        target_emissions=row.target_emissions,
+        retired_jaa=int(row.retired_jaa or 0),
+        retired_jver=int(row.retired_jver or 0),
+        held=int(row.held_jaa or 0),
+        promised=int(row.promised_jaa or 0),
+        held_jver=int(row.free_jver or 0),
+        rule=ReserveRule(
+            released_by_compliance=bool(row.released_by_compliance),
+            jver_counts_for_reserve=bool(row.jver_counts_for_reserve),
+            jver_counts_for_compliance=bool(row.jver_counts_for_compliance),
+        ),
+        deadline=row.retirement_deadline,
+    )
+
+
+def _parties() -> Select[*tuple[Any, ...]]:
+    actor, login, owner = aliased(User, name="actor"), aliased(User, name="login"), aliased(Holder)
+    company = aliased(Organisation)
+    return (
+        select(
+            actor.id.label("actor_id"),
+            actor.role.label("actor_role"),
+            actor.active,
+            actor.locked_at,
+            actor.holder_id.label("actor_holder_id"),
+            actor.trader_id.label("actor_trader_id"),
+            Account.id,
+            Account.kind,
+            Account.state,
+            Account.name,
+            Account.holder_id,
+            Account.trader_id,
+            company.name.label("company"),
+            owner.site_name,
+            login.id.label("user_id"),
+            login.login_id,
+            login.role,
+            login.name.label("user_name"),
+            login.email,
+            login.locale,
+        )
+        .select_from(actor)
+        .join(
+            Account,
+            or_(
+                Account.id == bindparam("target", type_=BigId),
+                Account.holder_id == actor.holder_id,
+                Account.trader_id == actor.trader_id,
+            ),
+        )
+        .outerjoin(owner, owner.id == Account.holder_id)
+        .outerjoin(Trader, Trader.id == Account.trader_id)
+        .outerjoin(company, company.id == func.coalesce(owner.representative_id, Trader.organisation_id))
+        .outerjoin(
+            login,
+            and_(
+                or_(login.holder_id == Account.holder_id, login.trader_id == Account.trader_id),
+                login.active,
+                login.email.is_not(None),
+            ),
+        )
+        .where(actor.id == bindparam("actor", type_=BigId))
+        .order_by(Account.id, login.login_id)
+        .with_for_update(of=Account)
+    )
+
+
+def _confirmed(period: Period) -> ScalarSelect[Any]:
+    return (
+        select(EmissionsReport.confirmed_emissions)
+        .where(
+            EmissionsReport.holder_id == bindparam("holder", type_=BigId), EmissionsReport.period == period
+        )
+        .scalar_subquery()
+    )
+
+
+def _own_holdings() -> Subquery:
+    jaa = UnitClass.unit_type == UnitType.JAA
+    own = or_(UnitClass.phase_id == Holder.phase_id, UnitClass.unit_type == UnitType.JVER)
+    return (
+        select(
+            func.sum(sql_case((jaa, Holding.quantity), else_=0)).label("held_jaa"),
+            func.sum(sql_case((jaa, Holding.promised), else_=0)).label("promised_jaa"),
+            func.sum(sql_case((jaa, 0), else_=Holding.quantity - Holding.promised)).label("free_jver"),
+        )
+        .select_from(Holding)
+        .join(UnitClass, UnitClass.id == Holding.unit_class_id)
+        .join(Holder, Holder.id == bindparam("holder", type_=BigId))
+        .where(Holding.account_id == bindparam("source", type_=BigId), own)
+        .subquery("own")
+    )
+
+
+def _either(kind: MovementKind) -> Any:
+    return or_(Movement.kind == kind, Movement.kind == MovementKind.CORRECTION)
+
+
+def _flows() -> Subquery:
+    """What was issued to the account and retired from it; a correction counts back its original."""
+    source = bindparam("source", type_=BigId)
+    executed = Movement.state == MovementState.EXECUTED
+    columns = (Movement.kind, Movement.unit_class_id, Movement.reverses_id)
+    moved = union_all(
+        select(*columns, (-Movement.quantity).label("quantity")).where(
+            Movement.source_id == source,
+            _either(MovementKind.RETIRE),
+            executed,
+        ),
+        select(*columns, Movement.quantity).where(
+            Movement.target_id == source,
+            _either(MovementKind.ISSUE),
+            executed,
+        ),
+    ).subquery("moved")
+    original = aliased(LedgerTransaction)
+    kind = func.coalesce(original.kind, moved.c.kind)
+    jaa = UnitClass.unit_type == UnitType.JAA
+
+    def total(of: MovementKind, is_jaa: bool, sign: int) -> Any:
+        meant = and_(kind == of, jaa if is_jaa else ~jaa)
+        return func.sum(sql_case((meant, sign * moved.c.quantity), else_=0))
+
+    return (
+        select(
+            total(MovementKind.ISSUE, True, 1).label("issued"),
+            total(MovementKind.RETIRE, True, -1).label("retired_jaa"),
+            total(MovementKind.RETIRE, False, -1).label("retired_jver"),
+        )
+        .select_from(moved)
+        .join(UnitClass, UnitClass.id == moved.c.unit_class_id)
+        .join(Holder, Holder.id == bindparam("holder", type_=BigId))
+        .outerjoin(original, original.id == moved.c.reverses_id)
+        .where(or_(UnitClass.phase_id == Holder.phase_id, UnitClass.unit_type == UnitType.JVER))
+        .subquery("flow")
+    )
+
+
+def _facts() -> Select[*tuple[Any, ...]]:
+    holder, source = bindparam("holder", type_=BigId), bindparam("source", type_=BigId)
+    own_rule, class_rule = aliased(PhaseRule, name="own_rule"), aliased(PhaseRule, name="class_rule")
+    earlier = aliased(Movement, name="earlier")
+    own, flow = _own_holdings(), _flows()
+    target = (
+        select(ReductionTarget.quantity)
+        .where(
+            ReductionTarget.holder_id == holder,
+            ReductionTarget.state == TargetState.CONFIRMED,
+            ReductionTarget.superseded_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+    return (
+        select(
+            UnitClass.id.label("unit_class_id"),
+            UnitClass.unit_type,
+            UnitClass.phase_id,
+            Phase.number.label("phase_number"),
+            class_rule.banking_until.label("usable_until"),
+            Phase.closed_at,
+            select(BookCheck.ok).order_by(BookCheck.id.desc()).limit(1).scalar_subquery().label("books_ok"),
+            Holder.phase_id.label("own_phase_id"),
+            Holding.quantity.label("held"),
+            Holding.promised,
+            own_rule.reserve_released_by_compliance.label("released_by_compliance"),
+            own_rule.jver_counts_for_reserve,
+            own_rule.jver_counts_for_compliance,
+            own_rule.retirement_deadline,
+            _confirmed(Period.BASE).label("base_emissions"),
+            _confirmed(Period.TARGET).label("target_emissions"),
+            target.label("reduction_target"),
+            *own.c,
+            *flow.c,
+            earlier.id.label("earlier_id"),
+            earlier.proposed_by_id.label("earlier_by_id"),
+            earlier.content_hash.label("earlier_hash"),
+        )
+        .select_from(UnitClass)
+        .outerjoin(Phase, Phase.id == UnitClass.phase_id)
+        .outerjoin(
+            class_rule,
+            and_(class_rule.phase_id == UnitClass.phase_id, class_rule.superseded_at.is_(None)),
+        )
+        .outerjoin(Holding, and_(Holding.unit_class_id == UnitClass.id, Holding.account_id == source))
+        .outerjoin(Holder, Holder.id == holder)
+        .outerjoin(own_rule, and_(own_rule.phase_id == Holder.phase_id, own_rule.superseded_at.is_(None)))
+        .outerjoin(own, true())
+        .outerjoin(flow, true())
+        .outerjoin(earlier, earlier.idempotency_key == bindparam("key"))
+        .where(UnitClass.id == bindparam("unit_class", type_=BigId))
+    )
+
+
+_PARTIES, _FACTS = compiled(_parties()), compiled(_facts())
