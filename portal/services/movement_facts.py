@@ -114,10 +114,8 @@ class Facts:
     phase_id: int | None
     phase_number: int | None
     usable_until: date | None
-    #: the units' phase is closed
-    closed: bool
-    #: the newest comparison with the second book found a difference
-    books_disagree: bool
+    closed: bool  # the units' phase
+    books_disagree: bool  # in the newest comparison
     own_phase: bool
     held: int
     promised: int

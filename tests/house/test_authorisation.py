@@ -391,8 +391,7 @@ def test_somebody_elses_row_does_not_exist(world: World, role: Role, path: str) 
 
 
 def test_an_address_that_is_not_there_looks_like_one_that_is_shut(world: World) -> None:
-    for role in Role:
-        assert world.ask(role, "GET", "/no-such-page").status_code == 404
+    assert {world.ask(role, "GET", "/no-such-page").status_code for role in Role} == {404}
 
 
 def test_a_page_that_names_no_permission_is_shut_to_everybody(world: World) -> None:
