@@ -32,10 +32,11 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, ledger, movement_acts, movement_facts, once
+from portal.services import access, ledger, movement_acts, movement_facts, movement_parties, once
 from portal.services.allowance_rules import Case, Side, problems
 from portal.services.mail import MailKind, notify
-from portal.services.movement_facts import Facts, Party
+from portal.services.movement_facts import Facts
+from portal.services.movement_parties import Party
 from portal.services.numbers import parse_account, parse_quantity
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance
@@ -180,7 +181,7 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     number = SCHEME_TARGETS.get(request.kind) or parse_account(request.account)
     if not key or len(key) > 64:
         raise refuse(Refusal.KEY_REUSED)
-    parties = movement_facts.parties(session, actor_id, number)
+    parties = movement_parties.parties(session, actor_id, number)
     if parties is None:  # the office, or a login that owns nothing
         access.check(actor, _needed(request.kind))
         raise NotFound

@@ -11,7 +11,7 @@ from portal import clock
 from portal.models import Movement, MovementKind, MovementState
 from portal.services import ledger, mail, posting
 from portal.services.mail import MailKind
-from portal.services.movement_facts import Mover, Party
+from portal.services.movement_parties import Mover, Party
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import allowed
 

@@ -1,9 +1,8 @@
-"""What the rules of a participant's movement look at, read in two statements (domain §5).
+"""The figures that the rules of a participant's movement look at, read in one statement (domain §5).
 
-The first finds the actor's account and the other one, with whoever is told about them, and locks both
-in the order of their numbers. The second reads the figures; it begins after the lock was had, so that
-it sees what the one before has done. Nothing here is a mapped row: a movement is the portal's busiest
-act, and plain values cost a third.
+It begins after the accounts were locked (:mod:`portal.services.movement_parties`), so that it sees what
+the movement before has done. Nothing here is a mapped row: a movement is the portal's busiest act, and
+plain values cost a third.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session, aliased
 
 from portal.models import (
-    Account,
-    AccountKind,
-    AccountState,
     BookCheck,
     EmissionsReport,
     Holder,
@@ -28,69 +24,17 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
-    Organisation,
     Period,
     Phase,
     PhaseRule,
     ReductionTarget,
     TargetState,
-    Trader,
     UnitClass,
     UnitType,
-    User,
 )
 from portal.models.base import BigId
-from portal.permissions import Role
 from portal.services.compiled import compiled
 from portal.services.compliance import Figures, ReserveRule
-
-
-@dataclass(frozen=True)
-class Login:
-    """Somebody who may be told, as :mod:`portal.services.mail` reads a login."""
-
-    id: int
-    login_id: str
-    role: Role
-    name: str
-    email: str | None
-    locale: str
-
-
-@dataclass(frozen=True)
-class Party:
-    """One account of a movement, with its owner's name and the logins that read about it."""
-
-    id: int
-    kind: AccountKind
-    state: AccountState
-    name: str
-    holder_id: int | None
-    trader_id: int | None
-    label: str
-    logins: tuple[Login, ...]
-
-    @property
-    def code(self) -> str:
-        return f"AST-{self.id}"
-
-
-@dataclass(frozen=True)
-class Mover:
-    """Who moves: the login as the database knows it now."""
-
-    id: int
-    role: Role
-    usable: bool
-
-
-@dataclass(frozen=True)
-class Parties:
-    """The mover, the own account and the one it moves to, if there is such an account."""
-
-    mover: Mover
-    source: Party
-    target: Party | None
 
 
 @dataclass(frozen=True)
@@ -121,51 +65,6 @@ class Facts:
     promised: int
     figures: Figures | None
     earlier: Earlier | None
-
-
-def parties(session: Session, actor_id: int, target_number: int) -> Parties | None:
-    """The accounts of a movement, locked in number order; ``None`` if the actor owns none.
-
-    ``target_number`` need not exist.
-    """
-    rows = _PARTIES.run(session, {"actor": actor_id, "target": target_number})
-    if not rows:
-        return None
-    first = rows[0]
-    mover = Mover(first.actor_id, Role(first.actor_role), bool(first.active) and first.locked_at is None)
-    found: dict[int, Party] = {}
-    for row in rows:
-        if row.id not in found:
-            logins = tuple(
-                Login(one.user_id, one.login_id, Role(one.role), one.user_name, one.email, one.locale)
-                for one in rows
-                if one.id == row.id and one.user_id is not None
-            )
-            found[row.id] = _party(row, logins)
-    own = [one for one in found.values() if _owns(first, one)]
-    if len(own) != 1:
-        return None
-    return Parties(mover, own[0], found.get(target_number))
-
-
-def _owns(actor: Any, party: Party) -> bool:
-    if actor.actor_holder_id is not None:
-        return bool(party.holder_id == actor.actor_holder_id)
-    return actor.actor_trader_id is not None and bool(party.trader_id == actor.actor_trader_id)
-
-
-def _party(row: Any, logins: tuple[Login, ...]) -> Party:
-    label = "　".join(part for part in (row.company, row.site_name) if part)
-    return Party(
-        id=row.id,
-        kind=AccountKind(row.kind),
-        state=AccountState(row.state),
-        name=row.name,
-        holder_id=row.holder_id,
-        trader_id=row.trader_id,
-        label=f"AST-{row.id}　{label}",
-        logins=logins,
-    )
 
 
 def facts(
@@ -219,58 +118,6 @@ def _figures(row: Any) -> Figures:
     )
 
 
-def _parties() -> Select[*tuple[Any, ...]]:
-    actor, login, owner = aliased(User, name="actor"), aliased(User, name="login"), aliased(Holder)
-    company = aliased(Organisation)
-    return (
-        select(
-            actor.id.label("actor_id"),
-            actor.role.label("actor_role"),
-            actor.active,
-            actor.locked_at,
-            actor.holder_id.label("actor_holder_id"),
-            actor.trader_id.label("actor_trader_id"),
-            Account.id,
-            Account.kind,
-            Account.state,
-            Account.name,
-            Account.holder_id,
-            Account.trader_id,
-            company.name.label("company"),
-            owner.site_name,
-            login.id.label("user_id"),
-            login.login_id,
-            login.role,
-            login.name.label("user_name"),
-            login.email,
-            login.locale,
-        )
-        .select_from(actor)
-        .join(
-            Account,
-            or_(
-                Account.id == bindparam("target", type_=BigId),
-                Account.holder_id == actor.holder_id,
-                Account.trader_id == actor.trader_id,
-            ),
-        )
-        .outerjoin(owner, owner.id == Account.holder_id)
-        .outerjoin(Trader, Trader.id == Account.trader_id)
-        .outerjoin(company, company.id == func.coalesce(owner.representative_id, Trader.organisation_id))
-        .outerjoin(
-            login,
-            and_(
-                or_(login.holder_id == Account.holder_id, login.trader_id == Account.trader_id),
-                login.active,
-                login.email.is_not(None),
-            ),
-        )
-        .where(actor.id == bindparam("actor", type_=BigId))
-        .order_by(Account.id, login.login_id)
-        .with_for_update(of=Account)
-    )
-
-
 def _confirmed(period: Period) -> ScalarSelect[Any]:
     return (
         select(EmissionsReport.confirmed_emissions)
@@ -279,6 +126,11 @@ def _confirmed(period: Period) -> ScalarSelect[Any]:
         )
         .scalar_subquery()
     )
+
+
+def _books_ok() -> ScalarSelect[Any]:
+    newest = select(func.max(BookCheck.id)).scalar_subquery()
+    return select(BookCheck.ok).where(BookCheck.id == newest).scalar_subquery()
 
 
 def _own_holdings() -> Subquery:
@@ -364,7 +216,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
             Phase.number.label("phase_number"),
             class_rule.banking_until.label("usable_until"),
             Phase.closed_at,
-            select(BookCheck.ok).order_by(BookCheck.id.desc()).limit(1).scalar_subquery().label("books_ok"),
+            _books_ok().label("books_ok"),
             Holder.phase_id.label("own_phase_id"),
             Holding.quantity.label("held"),
             Holding.promised,
@@ -397,4 +249,4 @@ def _facts() -> Select[*tuple[Any, ...]]:
     )
 
 
-_PARTIES, _FACTS = compiled(_parties()), compiled(_facts())
+_FACTS = compiled(_facts())

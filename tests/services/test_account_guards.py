@@ -18,7 +18,7 @@ from portal.errors import Refusal
 from portal.extensions import make_session
 from portal.models import Account, AccountAction, AccountState, Holding, Movement, MovementKind, MovementState
 from portal.models import User as Login
-from portal.services import account_life, allowances, issuance, ledger, movement_facts
+from portal.services import account_life, allowances, issuance, ledger, movement_parties
 from portal.services.compiled import Prepared
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
@@ -182,11 +182,11 @@ def test_the_guard_holds_when_the_program_forgets_its_lock(
         return {number: session.get_one(Account, number) for number in set(numbers)}
 
     monkeypatch.setattr(ledger, "lock_accounts", plain)
-    real = movement_facts._PARTIES
+    real = movement_parties._PARTIES
     unlocked = Prepared(
         real.columns, lambda dialect: real.text_for(dialect).replace(" FOR UPDATE OF account", "")
     )
-    monkeypatch.setattr(movement_facts, "_PARTIES", unlocked)
+    monkeypatch.setattr(movement_parties, "_PARTIES", unlocked)
     answers: list[object] = [None, None]
     start = threading.Barrier(2)
 

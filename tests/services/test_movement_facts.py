@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from portal.models import Holder, Holding, MailMessage, MovementKind, Period, ReportState
-from portal.services import compiled, issuance, ledger, mail, movement_facts, posting
+from portal.services import compiled, issuance, ledger, mail, movement_facts, movement_parties, posting
 from portal.services.figures import figures_of
 from portal.services.mail import MailKind
 from portal.services.transaction import one_transaction
@@ -54,15 +54,15 @@ def test_the_figures_under_lock_are_those_of_the_pages(session: Session, market:
 
 def test_the_parties_are_the_own_account_and_the_other(session: Session, market: make.Market) -> None:
     trader = market.trader.account
-    found = movement_facts.parties(session, market.a.id, trader.id)
+    found = movement_parties.parties(session, market.a.id, trader.id)
     assert found is not None and found.target is not None
     assert (found.source.id, found.target.id) == (market.holder.account.id, trader.id)
     assert [login.login_id for login in found.target.logins] == [market.t.login_id]
     assert found.source.label == f"{market.holder.account.code}　{market.holder.label}"
     assert found.mover.usable
-    nowhere = movement_facts.parties(session, market.a.id, 999_999)
+    nowhere = movement_parties.parties(session, market.a.id, 999_999)
     assert nowhere is not None and nowhere.target is None
-    assert movement_facts.parties(session, market.officer.id, trader.id) is None
+    assert movement_parties.parties(session, market.officer.id, trader.id) is None
 
 
 def test_a_movement_is_three_statements(
