@@ -87,6 +87,11 @@ def _concern_word(_view: Any, _context: Any, model: EmissionsReport, _name: str)
     return str(CONCERNS[found]) if found is not None else None
 
 
+def _days(count: int | None) -> int | None:
+    """So many days, if it is so many at all: the other column has them then."""
+    return count if count is not None and count >= 0 else None
+
+
 class LateReportView(KeySearch, SecretariatView):
     """期限に遅れる報告書."""
 
@@ -103,13 +108,14 @@ class LateReportView(KeySearch, SecretariatView):
         "concern",
         "day",
         "left",
+        "over",
         "verifier",
     )
     column_searchable_list = ("holder.search_key",)
     #: without a wish of the reader: by the day that counts, the longest past first
     column_default_sort = ("id", False)
     column_sortable_list: Any = ()
-    column_figures = frozenset({"emissions", "left"})
+    column_figures = frozenset({"emissions", "left", "over"})
     column_labels: Any = {
         "holder.account.code": _l("目標保有者"),
         "holder": _l("代表事業者・事業所"),
@@ -119,7 +125,8 @@ class LateReportView(KeySearch, SecretariatView):
         "emissions": _l("報告された排出量"),
         "concern": _l("遅れ"),
         "day": _l("期限"),
-        "left": _l("残りの日数（超過は負）"),
+        "left": _l("残りの日数"),
+        "over": _l("超過した日数"),
         "verifier": _l("検証機関"),
     }
     column_formatters: Any = {
@@ -138,7 +145,8 @@ class LateReportView(KeySearch, SecretariatView):
         "state": lambda _v, _c, m, _n: label(m.state),
         "concern": _concern_word,
         "day": lambda _v, _c, m, _n: _standing(m).day,
-        "left": lambda _v, _c, m, _n: _standing(m).days_left,
+        "left": lambda _v, _c, m, _n: _days(_standing(m).days_left),
+        "over": lambda _v, _c, m, _n: _days(-(_standing(m).days_left or 0)),
         "verifier": lambda v, c, m, n: _verifier(v, c, m, n),
     }
     column_filters: Any = (

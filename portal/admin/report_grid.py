@@ -202,7 +202,7 @@ class ReportGridView(KeySearch, SecretariatView):
         "phase.number": _l("期"),
         **_PERIODS,
         **{
-            f"{period}_{part}": _l("%(period)s　%(part)s", period=words, part=head)
+            f"{period}_{part}": _l("%(period)s：%(part)s", period=words, part=head)
             for period, words in _PERIODS.items()
             for part, head in _PARTS
         },

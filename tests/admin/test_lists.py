@@ -47,6 +47,7 @@ from tests import databases
 from tests.admin.desk import Clerk
 from tests.conftest import PASSWORD_SALT, SECRET_KEY
 from tests.factories import allowances, numbers, registration, reports
+from tests.factories.waiting_rows import waiting_rows
 
 TAGS = re.compile(r"<[^>]+>")
 ROW = re.compile(r'<tr>\s*(?:<td><input[^>]*></td>\s*)?<th scope="row">(.*?)</th>', re.DOTALL)
@@ -142,6 +143,7 @@ def _desk_rows(session: Session, market: allowances.Market, officer: User) -> No
     letter_printing.start(session, [letter], sealed.public_of(sealed.new_private_key()), actor=officer)
     book = imports.blank_workbook(session, ImportKind.APPLICATIONS, actor=officer)
     imports.upload(session, ImportKind.APPLICATIONS, "申請.xlsx", book, actor=officer, limit_mb=10)
+    waiting_rows(session, market, officer)
 
 
 @pytest.fixture(autouse=True)
