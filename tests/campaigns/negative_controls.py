@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,17 +17,21 @@ import pytest
 
 from portal import clock
 from portal.errors import Refusal
-from portal.models import LedgerHead, MovementKind
+from portal.models import LedgerHead
 from portal.services import (
     allowance_rules,
     allowances,
     books,
     four_eyes,
     issuance,
+    issue_rules,
     ledger,
+    movement_parties,
+    posting,
     second_book,
     workflow,
 )
+from portal.services.compiled import Prepared
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 MACHINE = "the ledger's machine"
@@ -77,7 +81,7 @@ def _promise_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def _key_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(allowances, "_made_before", lambda session, key, request, actor: None)
+    patch.setattr(allowances, "_made_before", lambda facts, request, actor_id: None)
 
 
 def _content_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -140,17 +144,18 @@ def _head_behind(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_sided(patch: pytest.MonkeyPatch) -> None:
-    sides_of = ledger.sides_of
-    patch.setattr(ledger, "_assert_balanced", lambda sides: None)
+    carry_out = posting.carry_out
     patch.setattr(
-        ledger,
-        "sides_of",
-        lambda movement: sides_of(movement)[: 1 if movement.kind is MovementKind.CANCEL else 2],
+        posting,
+        "carry_out",
+        lambda session, act: carry_out(
+            session, replace(act, sides=act.sides[:1]) if act.movement["kind"] == "cancel" else act
+        ),
     )
 
 
 def _issued_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(issuance, "_issue_exists", lambda session, holder_id: False)
+    patch.setattr(issue_rules, "RULES", tuple(rule for rule in issue_rules.RULES if rule.__name__ != "_once"))
 
 
 def _reserve_unseen(patch: pytest.MonkeyPatch) -> None:
@@ -176,6 +181,11 @@ def _no_account_lock(patch: pytest.MonkeyPatch) -> None:
         return {number: session.get(ledger.Account, number) for number in numbers}
 
     patch.setattr(ledger, "lock_accounts", unlocked)
+    real = movement_parties._PARTIES
+    unlocking = Prepared(
+        real.columns, lambda dialect: real.text_for(dialect).replace(" FOR UPDATE OF account", "")
+    )
+    patch.setattr(movement_parties, "_PARTIES", unlocking)
 
 
 _SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first_difference_that_is_named"
