@@ -233,7 +233,7 @@ class PublicationView(SecretariatView):
     def _facts(self, row: Publication) -> list[tuple[Any, Any]]:
         facts = [
             (_("表"), name_of(row)),
-            (_("目標保有者"), _("%(n)s者", n=number(len(row.content["rows"])))),
+            (_("目標保有者"), number(len(row.content["rows"]))),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
         ]
