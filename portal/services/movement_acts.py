@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm.util import identity_key
 
 from portal import clock
 from portal.models import Movement, MovementKind, MovementState
@@ -84,7 +85,17 @@ def make(session: Session, wanted: Wanted, mover: Mover, source: Party, target: 
         ),
     )
     ledger.read_again(session, sides)
-    movement = Movement(id=posted.movement_id)
+    return _read_later(session, posted.movement_id)
+
+
+def _read_later(session: Session, movement_id: int) -> Movement:
+    """The movement without reading it: its columns come when somebody asks for them."""
+    known = session.identity_map.get(identity_key(Movement, movement_id))
+    if known is not None:
+        # what a rolled-back try left: SQLite gives its number again
+        session.expire(known)
+        return known
+    movement = Movement(id=movement_id)
     make_transient_to_detached(movement)
     session.add(movement)
     return movement

@@ -105,7 +105,15 @@ DO: dict[str, Do] = {
         s, r.id, "差し替えたい", actor=who, **more
     ),
     "register_verification": lambda s, r, who, given, more: verification.register_verification(
-        s, r.id, "検証.pdf", make.PDF, given, r.emissions, make.work(given), actor=who, **more
+        s,
+        r.id,
+        "検証.pdf",
+        make.PDF,
+        given,
+        r.emissions,
+        replace(make.work(given), confirmed=True),
+        actor=who,
+        **more,
     ),
     "grant_send_back": lambda s, r, who, _, more: verification.grant_send_back(s, r.id, actor=who, **more),
     "decline_send_back": lambda s, r, who, _, more: verification.decline_send_back(

@@ -19,7 +19,7 @@ from portal.services.allowances import Request
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as make
 from tests.factories.registration import PASSWORD
-from tests.participant.visitor import Visitor, values
+from tests.participant.visitor import Visitor, asked, values
 
 MANY = 50
 Act = Callable[[Session], Movement]
@@ -115,9 +115,7 @@ def test_fifty_browsers_that_send_one_confirmation_get_one_receipt(app: Flask, s
         made = make.market(session)
         login_id, account = made.a.login_id, made.trader.account.code
     reader = Visitor(app, login_id)
-    page = reader.send(
-        reader.get("/allowances/transfer"), "/allowances/transfer", quantity="1500", account=account
-    )
+    page = asked(reader, "transfer", quantity="1500", account=account)
     form = {**values(page, "/allowances/transfer/confirm"), "password": PASSWORD}
 
     def press(_place: int) -> str:
