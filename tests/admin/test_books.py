@@ -31,8 +31,10 @@ def test_the_books_are_compared_by_a_press_and_a_disagreement_stands_on_the_home
     assert "台帳と第二の帳簿は一致しています" in page and "照合しています" not in page
     assert "一致しました" in clerk.get("/admin/").text
 
-    with forgery.unguarded(database_url).begin() as connection:
+    forger = forgery.unguarded(database_url)
+    with forger.begin() as connection:
         connection.execute(text("UPDATE ledger_head SET last_hash = 'x'"))
+    forger.dispose()
     clerk.post("/admin/book_check/compare/", form)
     session.rollback()
     jobs.run_one(lambda: make_session(engine))
