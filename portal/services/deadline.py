@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -51,10 +52,10 @@ def freeze_compliance(work: Work) -> dict[str, Any]:
     frozen = 0
     with work.open_session() as session:
         for due in run(session, lambda: _passed(session)):
-            ids = run(session, lambda one=due: _not_frozen(session, one))  # type: ignore[misc]
+            ids = run(session, partial(_not_frozen, session, due))
             for begin in range(0, len(ids), AT_ONCE):
                 some = ids[begin : begin + AT_ONCE]
-                frozen += run(session, lambda one=due, part=some: _freeze(session, one, part))  # type: ignore[misc]
+                frozen += run(session, partial(_freeze, session, due, some))
     return {"frozen": frozen}
 
 

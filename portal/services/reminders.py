@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -91,10 +92,10 @@ def remind(work: Work) -> dict[str, Any]:
     with work.open_session() as session:
         deadlines = run(session, lambda: list(near(_rules(session), today)))
         for deadline in deadlines:
-            ids = run(session, lambda one=deadline: _waiting(session, one))  # type: ignore[misc]
+            ids = run(session, partial(_waiting, session, deadline))
             for begin in range(0, len(ids), AT_ONCE):
                 part = ids[begin : begin + AT_ONCE]
-                told += run(session, lambda one=deadline, some=part: _remind(session, one, some, today))  # type: ignore[misc]
+                told += run(session, partial(_remind, session, deadline, part, today))
     return {"told": told}
 
 

@@ -6,7 +6,6 @@ with applications). It stays with the report while the verifier has it, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -16,7 +15,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
-from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     Document,
     EmissionsReport,
@@ -28,17 +26,15 @@ from portal.models import (
     User,
     VerificationReport,
 )
-from portal.permissions import ROLE_PERMISSIONS, SECRETARIAT, Permission
-from portal.services import access, audit, workflow
+from portal.permissions import Permission
 from portal.services.audit import EventTag
+from portal.services.in_charge import Desk
 from portal.services.queues import GUIDES, REPORTS_HERE, QueueKind
 from portal.services.report_rules import current_verification, rule_of, window
 from portal.services.report_views import base_emissions
 from portal.services.spreadsheets.arithmetic import reported
 from portal.services.spreadsheets.form_types import FormReading
 
-#: who may be in charge: roles that may review
-CLERKS = tuple(sorted(role for role in SECRETARIAT if Permission.REPORT_REVIEW in ROLE_PERMISSIONS[role]))
 #: how many fetched files a report's page tells of
 FETCHES = 50
 #: a change against the base year beyond this is pointed out (issue: over 10 %)
@@ -62,93 +58,19 @@ class Load:
     reports: int
 
 
-def clerks(session: Session) -> list[User]:
-    """The colleagues who may be in charge, by login."""
-    query = select(User).where(User.role.in_(CLERKS), User.active.is_(True)).order_by(User.login_id)
-    return list(session.scalars(query))
+_DESK = Desk(
+    EmissionsReport,
+    REPORTS_HERE,
+    Permission.REPORT_REVIEW,
+    EventTag.REPORT_CLERK_CHOSEN,
+    lambda report: report.holder_id,
+)
+clerks, take, assign = _DESK.clerks, _DESK.take, _DESK.assign
 
 
 def loads(session: Session) -> list[Load]:
-    """The same with what each has on the desk; two queries."""
-    counted: dict[int | None, int] = {
-        clerk_id: count
-        for clerk_id, count in session.execute(
-            select(EmissionsReport.clerk_id, func.count())
-            .where(EmissionsReport.state.in_(REPORTS_HERE), EmissionsReport.clerk_id.is_not(None))
-            .group_by(EmissionsReport.clerk_id)
-        )
-    }
-    return [Load(one, counted.get(one.id, 0)) for one in clerks(session)]
-
-
-def take(session: Session, report_id: int, *, actor: User, version: int | None = None) -> EmissionsReport:
-    """The actor takes a waiting report that nobody has. Pressed twice it does nothing more.
-
-    Raises ``Refused`` with CLERK_ALREADY, naming the colleague who was faster, or WRONG_STATE.
-    """
-    access.check(actor, Permission.REPORT_REVIEW)
-    row = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
-    if row.state not in REPORTS_HERE:
-        raise refuse(Refusal.WRONG_STATE)
-    if row.clerk_id == actor.id:
-        return row
-    if row.clerk is not None:
-        raise refuse(Refusal.CLERK_ALREADY, name=row.clerk.name)
-    workflow.expect_version(row, version)
-    _give(session, row, actor, actor)
-    return row
-
-
-def assign(
-    session: Session,
-    reports: Sequence[int],
-    clerk_id: int | None,
-    *,
-    actor: User,
-    versions: Mapping[int, int] | None = None,
-) -> int:
-    """Put a colleague in charge of waiting reports (``None``: nobody), all of them or none.
-
-    ``versions`` are those the page showed, by report; one that was changed since is ``Stale``. What the
-    colleague has already is left alone. Answers how many changed hands. Raises ``Refused`` with
-    WRONG_STATE, or CHOICE_UNKNOWN at ``clerk`` for somebody who may not be in charge.
-    """
-    access.check(actor, Permission.REPORT_REVIEW)
-    clerk = _clerk(session, clerk_id)
-    changed = 0
-    for report_id in sorted(set(reports)):
-        row = access.get_visible(session, EmissionsReport, report_id, actor, lock=True)
-        if row.clerk_id == clerk_id:
-            continue
-        if row.state not in REPORTS_HERE:
-            raise refuse(Refusal.WRONG_STATE)
-        workflow.expect_version(row, versions.get(report_id, 0) if versions is not None else None)
-        _give(session, row, clerk, actor)
-        changed += 1
-    return changed
-
-
-def _clerk(session: Session, clerk_id: int | None) -> User | None:
-    if clerk_id is None:
-        return None
-    clerk = session.get(User, clerk_id)
-    if clerk is None or not clerk.usable or clerk.role not in CLERKS:
-        raise Refused(Problem(Refusal.CHOICE_UNKNOWN, "clerk"))
-    return clerk
-
-
-def _give(session: Session, row: EmissionsReport, clerk: User | None, actor: User) -> None:
-    before = row.clerk.name if row.clerk is not None else None
-    row.clerk = clerk
-    audit.record(
-        session,
-        EventTag.REPORT_CLERK_CHOSEN,
-        row,
-        actor=actor,
-        holder_id=row.holder_id,
-        before=before,
-        after=clerk.name if clerk is not None else None,
-    )
+    """The colleagues with what each has on the desk; two queries."""
+    return [Load(clerk, count) for clerk, count in _DESK.loads(session)]
 
 
 # ---- how long it waits, and until when
