@@ -28,6 +28,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services.audit import EventTag
+from portal.services.comparison import LIMIT
 from portal.services.in_charge import Desk
 from portal.services.queues import GUIDES, REPORTS_HERE, QueueKind
 from portal.services.report_rules import current_verification, rule_of, window
@@ -37,8 +38,6 @@ from portal.services.spreadsheets.form_types import FormReading
 
 #: how many fetched files a report's page tells of
 FETCHES = 50
-#: a change against the base year beyond this is pointed out (issue: over 10 %)
-NOTABLE = Fraction(1, 10)
 
 _GUIDE_OF = {
     ReportState.APPROVAL_REQUESTED: QueueKind.APPROVAL_REQUESTS,
@@ -129,7 +128,7 @@ class Figures:
     @property
     def notable(self) -> bool:
         """Whether the change is larger than a reviewer should pass by."""
-        return self.change is not None and abs(self.change) > NOTABLE
+        return self.change is not None and abs(self.change) > LIMIT
 
     @property
     def tenths(self) -> int | None:
