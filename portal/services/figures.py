@@ -157,19 +157,20 @@ def _moved(ids: list[int]) -> Subquery:
     accounts = select(Account.id).where(Account.holder_id.in_(ids)).scalar_subquery()
     columns = (Movement.id.label("movement_id"), Movement.kind, Movement.unit_class_id, Movement.reverses_id)
     executed = Movement.state == MovementState.EXECUTED
+    sides = (
+        (Movement.source_id, -Movement.quantity, MovementKind.RETIRE),
+        (Movement.source_id, -Movement.quantity, MovementKind.CORRECTION),
+        (Movement.target_id, Movement.quantity, MovementKind.ISSUE),
+        (Movement.target_id, Movement.quantity, MovementKind.CORRECTION),
+    )
+    # one part a kind: only equalities surely lead through the index past an account's transfers
     return union_all(
-        select(
-            *columns, Movement.source_id.label("account_id"), (-Movement.quantity).label("quantity")
-        ).where(
-            Movement.source_id.in_(accounts),
-            Movement.kind.in_([MovementKind.RETIRE, MovementKind.CORRECTION]),
-            executed,
-        ),
-        select(*columns, Movement.target_id, Movement.quantity).where(
-            Movement.target_id.in_(accounts),
-            Movement.kind.in_([MovementKind.ISSUE, MovementKind.CORRECTION]),
-            executed,
-        ),
+        *(
+            select(*columns, side.label("account_id"), signed.label("quantity")).where(
+                side.in_(accounts), Movement.kind == kind, executed
+            )
+            for side, signed, kind in sides
+        )
     ).subquery("moved")
 
 

@@ -150,26 +150,22 @@ def _own_holdings() -> Subquery:
     )
 
 
-def _either(kind: MovementKind) -> Any:
-    return or_(Movement.kind == kind, Movement.kind == MovementKind.CORRECTION)
-
-
 def _flows() -> Subquery:
     """What was issued to the account and retired from it; a correction counts back its original."""
     source = bindparam("source", type_=BigId)
     executed = Movement.state == MovementState.EXECUTED
     columns = (Movement.kind, Movement.unit_class_id, Movement.reverses_id)
+    # one part a kind: only two equalities surely lead through the index past an account's transfers
     moved = union_all(
-        select(*columns, (-Movement.quantity).label("quantity")).where(
-            Movement.source_id == source,
-            _either(MovementKind.RETIRE),
-            executed,
-        ),
-        select(*columns, Movement.quantity).where(
-            Movement.target_id == source,
-            _either(MovementKind.ISSUE),
-            executed,
-        ),
+        *(
+            select(*columns, signed.label("quantity")).where(side == source, Movement.kind == kind, executed)
+            for side, signed, kind in (
+                (Movement.source_id, -Movement.quantity, MovementKind.RETIRE),
+                (Movement.source_id, -Movement.quantity, MovementKind.CORRECTION),
+                (Movement.target_id, Movement.quantity, MovementKind.ISSUE),
+                (Movement.target_id, Movement.quantity, MovementKind.CORRECTION),
+            )
+        )
     ).subquery("moved")
     original = aliased(LedgerTransaction)
     kind = func.coalesce(original.kind, moved.c.kind)
