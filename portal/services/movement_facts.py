@@ -119,11 +119,10 @@ def _figures(row: Any) -> Figures:
 
 
 def _confirmed(period: Period) -> ScalarSelect[Any]:
+    report = aliased(EmissionsReport, name="r")
     return (
-        select(EmissionsReport.confirmed_emissions)
-        .where(
-            EmissionsReport.holder_id == bindparam("holder", type_=BigId), EmissionsReport.period == period
-        )
+        select(report.confirmed_emissions)
+        .where(report.holder_id == bindparam("holder", type_=BigId), report.period == period)
         .scalar_subquery()
     )
 
@@ -134,8 +133,9 @@ def _books_ok() -> ScalarSelect[Any]:
 
 
 def _own_holdings() -> Subquery:
-    jaa = UnitClass.unit_type == UnitType.JAA
-    own = or_(UnitClass.phase_id == Holder.phase_id, UnitClass.unit_type == UnitType.JVER)
+    of = aliased(UnitClass, name="c")
+    jaa = of.unit_type == UnitType.JAA
+    own = or_(of.phase_id == Holder.phase_id, of.unit_type == UnitType.JVER)
     return (
         select(
             func.sum(sql_case((jaa, Holding.quantity), else_=0)).label("held_jaa"),
@@ -143,7 +143,7 @@ def _own_holdings() -> Subquery:
             func.sum(sql_case((jaa, 0), else_=Holding.quantity - Holding.promised)).label("free_jver"),
         )
         .select_from(Holding)
-        .join(UnitClass, UnitClass.id == Holding.unit_class_id)
+        .join(of, of.id == Holding.unit_class_id)
         .join(Holder, Holder.id == bindparam("holder", type_=BigId))
         .where(Holding.account_id == bindparam("source", type_=BigId), own)
         .subquery("own")
@@ -153,26 +153,27 @@ def _own_holdings() -> Subquery:
 def _flows() -> Subquery:
     """What was issued to the account and retired from it; a correction counts back its original."""
     source = bindparam("source", type_=BigId)
-    executed = Movement.state == MovementState.EXECUTED
-    columns = (Movement.kind, Movement.unit_class_id, Movement.reverses_id)
+    one = aliased(Movement, name="m")
+    executed = one.state == MovementState.EXECUTED
+    columns = (one.kind, one.unit_class_id, one.reverses_id)
     # one part a kind: only two equalities surely lead through the index past an account's transfers
     moved = union_all(
         *(
-            select(*columns, signed.label("quantity")).where(side == source, Movement.kind == kind, executed)
+            select(*columns, signed.label("quantity")).where(side == source, one.kind == kind, executed)
             for side, signed, kind in (
-                (Movement.source_id, -Movement.quantity, MovementKind.RETIRE),
-                (Movement.source_id, -Movement.quantity, MovementKind.CORRECTION),
-                (Movement.target_id, Movement.quantity, MovementKind.ISSUE),
-                (Movement.target_id, Movement.quantity, MovementKind.CORRECTION),
+                (one.source_id, -one.quantity, MovementKind.RETIRE),
+                (one.source_id, -one.quantity, MovementKind.CORRECTION),
+                (one.target_id, one.quantity, MovementKind.ISSUE),
+                (one.target_id, one.quantity, MovementKind.CORRECTION),
             )
         )
     ).subquery("moved")
-    original = aliased(LedgerTransaction)
+    original, of = aliased(LedgerTransaction, name="original"), aliased(UnitClass, name="c")
     kind = func.coalesce(original.kind, moved.c.kind)
-    jaa = UnitClass.unit_type == UnitType.JAA
+    jaa = of.unit_type == UnitType.JAA
 
-    def total(of: MovementKind, is_jaa: bool, sign: int) -> Any:
-        meant = and_(kind == of, jaa if is_jaa else ~jaa)
+    def total(meant_kind: MovementKind, is_jaa: bool, sign: int) -> Any:
+        meant = and_(kind == meant_kind, jaa if is_jaa else ~jaa)
         return func.sum(sql_case((meant, sign * moved.c.quantity), else_=0))
 
     return (
@@ -182,10 +183,10 @@ def _flows() -> Subquery:
             total(MovementKind.RETIRE, False, -1).label("retired_jver"),
         )
         .select_from(moved)
-        .join(UnitClass, UnitClass.id == moved.c.unit_class_id)
+        .join(of, of.id == moved.c.unit_class_id)
         .join(Holder, Holder.id == bindparam("holder", type_=BigId))
         .outerjoin(original, original.id == moved.c.reverses_id)
-        .where(or_(UnitClass.phase_id == Holder.phase_id, UnitClass.unit_type == UnitType.JVER))
+        .where(or_(of.phase_id == Holder.phase_id, of.unit_type == UnitType.JVER))
         .subquery("flow")
     )
 
