@@ -190,6 +190,10 @@ def status() -> int:
     return 422 if request.method == "POST" else 200
 
 
+#: T-000110, folded
+_LEDGER_NUMBER = re.compile(r"t([0-9]{6,15})")
+
+
 def folded(search: str) -> str:
     """What was typed into a search box, as the search columns keep it: kana, width and hyphens folded."""
     words = [search_key(word) for word in search.replace("\u3000", " ").split()]
@@ -204,3 +208,20 @@ class KeySearch:
     def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
         above: Any = super()
         return above._apply_search(query, count_query, joins, count_joins, folded(search))
+
+
+class LedgerSearch(KeySearch):
+    """The same for lists of what is in the ledger: T-000110 finds its row, beside words and accounts."""
+
+    def posted_as(self, numbers: list[int]) -> Any:
+        """The condition that a row was posted under one of these ledger numbers."""
+        raise NotImplementedError
+
+    def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
+        words = folded(search).split()
+        numbers = {word: int(found[1]) for word in words if (found := _LEDGER_NUMBER.fullmatch(word))}
+        if numbers:
+            condition = self.posted_as(list(numbers.values()))
+            query, count_query = query.filter(condition), count_query.filter(condition)
+        rest = " ".join(word for word in words if word not in numbers)
+        return super()._apply_search(query, count_query, joins, count_joins, rest)

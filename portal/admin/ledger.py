@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
+from portal.admin.acts import KeyForm, LedgerSearch, Needed, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
@@ -75,7 +75,7 @@ def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> An
     return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
 
 
-class LedgerView(SecretariatView):
+class LedgerView(LedgerSearch, SecretariatView):
     """台帳."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
@@ -96,14 +96,14 @@ class LedgerView(SecretariatView):
     column_sortable_list = ("id",)
     column_figures = frozenset({"movement.quantity"})
     column_labels: Any = {
-        "id": _l("台帳番号"),
+        "id": _l("取引番号"),
         "posted_at": _l("日時"),
         "kind": _l("種類"),
         "movement.source": _l("移動元"),
         "movement.target": _l("移動先"),
         "movement.quantity": _l("数量"),
         "movement.unit_class": _l("排出枠"),
-        "hash": _l("ハッシュ値"),
+        "hash": _l("記録の照合値"),
     }
     column_formatters = {
         "id": _code,
@@ -126,7 +126,7 @@ class LedgerView(SecretariatView):
         FromDayFilter(LedgerTransaction.posted_at, _l("日付（から）")),
         ToDayFilter(LedgerTransaction.posted_at, _l("日付（まで）")),
     )
-    search_help = _l("口座番号、口座名・会社名（漢字・かな）で探せます。")
+    search_help = _l("取引番号、口座番号、口座名・会社名（漢字・かな）で探せます。")
     list_template = "admin/ledger/list.html"
     details_template = "admin/ledger/details.html"
 
@@ -141,6 +141,9 @@ class LedgerView(SecretariatView):
                 movement.joinedload(Movement.unit_class).joinedload(UnitClass.phase),
             )
         )
+
+    def posted_as(self, numbers: list[int]) -> Any:
+        return LedgerTransaction.id.in_(numbers)
 
     def _apply_pagination(self, query: Any, page: int | None, page_size: int | None) -> Any:
         """A later page's numbers first, then its rows: to pass over half a million joined ones takes long."""

@@ -8,10 +8,11 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.acts import KeySearch
+from portal.admin.acts import LedgerSearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
@@ -129,7 +130,7 @@ PROPOSALS = Proposals(
 )
 
 
-class MovementView(KeySearch, ProposalView):
+class MovementView(LedgerSearch, ProposalView):
     """移動の確認."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
@@ -173,7 +174,7 @@ class MovementView(KeySearch, ProposalView):
         FromDayFilter(Movement.proposed_at, _l("起案（から）")),
         ToDayFilter(Movement.proposed_at, _l("起案（まで）")),
     )
-    search_help = _l("口座番号、口座名・会社名（漢字・かな）で探せます。")
+    search_help = _l("取引番号、口座番号、口座名・会社名（漢字・かな）で探せます。")
     details_template = "admin/movement/details.html"
 
     def get_query(self) -> Any:
@@ -189,6 +190,10 @@ class MovementView(KeySearch, ProposalView):
                 joinedload(Movement.transaction),
             )
         )
+
+    def posted_as(self, numbers: list[int]) -> Any:
+        posted = select(LedgerTransaction.movement_id).where(LedgerTransaction.id.in_(numbers))
+        return Movement.id.in_(posted)
 
     # ---- one movement
 

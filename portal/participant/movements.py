@@ -18,15 +18,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
-from portal import clock
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
+from portal.participant.retirement_days import deadline_over, last_day
 from portal.permissions import Permission
-from portal.services import account_lookup, allowances, once, positions, statements
+from portal.services import account_lookup, allowances, once, positions
 from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.web import actor, carry_out, done, requires, texts
@@ -50,6 +50,7 @@ class MovementForm(PageForm):
     note = StringField(_l("メモ"), description=_l("ご自身の履歴にだけ残ります。100字まで"))
     voluntary = BooleanField(_l("必要量を超えて償却する"))
     key = HiddenField()
+    late = HiddenField()  # of the confirmation: it said that the deadline is over
 
 
 class ConfirmForm(MovementForm):
@@ -82,6 +83,7 @@ def _request(act: Act, form: MovementForm) -> allowances.Request:
         unit_class_id=int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 16 else None,
         note=str(form.note.data or "").strip(),
         voluntary=bool(form.voluntary.data),
+        late=bool(form.late.data),
     )
 
 
@@ -107,14 +109,6 @@ def _look(act: Act, form: MovementForm) -> Draft:
     form.unit.choices = _choices(act, plan)
     form.unit.data = str(plan.unit_class.id)
     return plan
-
-
-def _deadline_over(act: Act, plan: Draft) -> date | None:
-    """The deadline, if this is a retirement after it: possible, but it meets no target."""
-    if act.kind is not MovementKind.RETIRE:
-        return None
-    deadline = statements.retirement_deadline(db_session(), plan.source)
-    return deadline if deadline is not None and clock.today() > deadline else None
 
 
 def _asked_too_often(act: Act, form: MovementForm) -> Problem | None:
@@ -147,7 +141,7 @@ def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) ->
         missing=plan.missing if act.kind is MovementKind.RETIRE else None,
         show_voluntary=act.kind is MovementKind.RETIRE and (more or bool(form.voluntary.data)),
         sure=not plan.problems,
-        late=_deadline_over(act, plan),
+        late=deadline_over(plan),
     )
     form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
     form.unit.label.text = str(act.units)
@@ -174,7 +168,8 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
         amount=amount,
         unit=unit,
         unit_name=unit_name(plan.unit_class),
-        late=_deadline_over(act, plan),
+        late=deadline_over(plan),
+        last_day=last_day(plan),
     )
     return page, status
 
@@ -301,6 +296,8 @@ def _confirm(act: Act) -> Any:
     except PortalError as error:
         plan = _look(act, form)
         _put(form, error.problems)
+        if not plan.problems and error.refusal is Refusal.RETIREMENT_NOW_LATE:
+            return _show_confirm(act, form, plan, 422)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
         return _show_input(act, form, plan, 422)
     # whoever goes back to the question finds its receipt

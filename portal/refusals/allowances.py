@@ -167,6 +167,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この期間の移動は{most}件を超えています。期間を短くしてください。",
         "There are more than {most} movements in this span. Choose a shorter one.",
     ),
+    Refusal.RETIREMENT_NOW_LATE: (
+        "この画面を開いているあいだに、償却期限の{deadline}を過ぎました。もう一度ご確認ください。",
+        "While this page lay open the retirement deadline, {deadline}, has passed. Please check again.",
+    ),
     Refusal.ISSUE_IN_BATCH: (
         "この発行は一括発行の一部です。一括発行の画面で、まとめて確定するか、取り下げてください。",
         "This issue is part of an issue to a whole phase. Confirm or withdraw it there, all together.",

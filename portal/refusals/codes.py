@@ -194,3 +194,4 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    RETIREMENT_NOW_LATE = auto()

@@ -65,6 +65,7 @@ class Request:
     unit_class_id: int | None = None  # None: the holder's own JAA
     note: str = ""
     voluntary: bool = False
+    late: bool | None = None  # whether the page said that the deadline is over; None: it did not look
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,9 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     found: list[Problem] = []
     quantity = _collect(found, lambda: parse_quantity(request.quantity))
     found += _judged(request, _case(request, source, _side(parties.target, number), facts, quantity))
+    deadline = _late(request.kind, facts)
+    if deadline is not None and request.late is False:
+        found.append(Problem(Refusal.RETIREMENT_NOW_LATE, None, {"deadline": deadline}))
     if found or parties.target is None or quantity is None:
         raise Refused(*found)
     wanted = movement_acts.Wanted(
@@ -210,8 +214,17 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
         voluntary=request.voluntary,
         key=key,
         content_hash=_content(request),
+        late=deadline is not None,
     )
     return movement_acts.make(session, wanted, parties.mover, source, parties.target)
+
+
+def _late(kind: MovementKind, facts: Facts) -> date | None:
+    """The deadline that a retirement now would miss; what misses it meets no target (domain §5)."""
+    deadline = facts.figures.deadline if facts.figures is not None else None
+    if kind is not MovementKind.RETIRE or deadline is None or clock.today() <= deadline:
+        return None
+    return deadline
 
 
 def _id_of(session: Session, actor: User) -> int:

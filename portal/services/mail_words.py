@@ -28,6 +28,8 @@ _MOVEMENTS: dict[MovementKind, tuple[str, str]] = {
     MovementKind.CARRY_OVER: ("バンキング", "Banking"),
     MovementKind.CORRECTION: ("訂正", "Correction"),
 }
+#: a movement's kind when it comes too late for the target (domain §5)
+RETIRED_LATE = ("償却（期限後）", "Retirement (after the deadline)")
 _OPINIONS: dict[Opinion, tuple[str, str]] = {
     Opinion.UNQUALIFIED: ("無限定適正", "unqualified"),
     Opinion.QUALIFIED: ("限定付適正", "qualified"),
@@ -79,7 +81,7 @@ def fact(name: str, value: Any, locale: str) -> Any:
     """One fact as the reader's language writes it; whole numbers get thousands separators."""
     if value is None:
         return None
-    if name == "movement_kind":
+    if name == "movement_kind" and not isinstance(value, tuple):
         return _of(_MOVEMENTS[MovementKind(value)], locale)
     if name == "opinion":
         return _of(_OPINIONS[Opinion(value)], locale)

@@ -10,7 +10,7 @@ from sqlalchemy.orm.util import identity_key
 
 from portal import clock
 from portal.models import Movement, MovementKind, MovementState
-from portal.services import ledger, mail, posting
+from portal.services import ledger, mail, mail_words, posting
 from portal.services.mail import MailKind
 from portal.services.movement_parties import Mover, Party
 from portal.services.transitions import MOVEMENT
@@ -29,6 +29,7 @@ class Wanted:
     voluntary: bool
     key: str
     content_hash: str
+    late: bool = False  # a retirement after its deadline
 
 
 def make(session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party) -> Movement:
@@ -103,7 +104,7 @@ def _read_later(session: Session, movement_id: int) -> Movement:
 
 def _mails(wanted: Wanted, source: Party, target: Party) -> list[dict[str, Any]]:
     facts = {
-        "movement_kind": wanted.kind.value,
+        "movement_kind": mail_words.RETIRED_LATE if wanted.late else wanted.kind.value,
         "quantity": wanted.quantity,
         "unit": wanted.unit,
         "source": source.code,
