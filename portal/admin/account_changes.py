@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.account_words import CONFIRM, DONE, LEADS_TO, means, says
+from portal.admin.account_words import CONFIRM, DONE, LEADS_TO, left_behind, means, says
 from portal.admin.acts import KeySearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
@@ -100,11 +100,12 @@ class AccountChangeView(KeySearch, ProposalView):
 
     def confirmation(self, row: AccountChange) -> Confirmation:
         closing = row.action is AccountAction.CLOSE
+        left = left_behind(account_life.standing_of(db_session(), row.account).left) if closing else []
         return Confirmation(
             CONFIRM[row.action],
             says(row.account, row.action),
             CONFIRM[row.action],
-            makes=[means(row.action), _("口座の持ち主に、理由を添えてメールでお知らせします。")],
+            makes=[means(row.action), *left, _("口座の持ち主に、理由を添えてメールでお知らせします。")],
             warn=(
                 _("閉鎖すると、元に戻せません。"),
                 _("口座番号が、ほかの口座に使われることもありません。"),

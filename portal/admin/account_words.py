@@ -7,8 +7,10 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.errors import Amount
 from portal.models import Account, AccountAction, AccountState
 from portal.services.account_life import Ability
+from portal.web_text import locale_name
 
 #: the button of each step
 PROPOSE: dict[AccountAction, Any] = {
@@ -64,3 +66,11 @@ def means(action: AccountAction) -> str:
     if action is AccountAction.RESUME:
         return _("移転・償却・取消・オフセットが、またできるようになります。")
     return _("排出枠を受け取ることも動かすこともできなくなります。ログインIDは、閲覧のために残ります。")
+
+
+def left_behind(left: tuple[Amount, ...]) -> list[str]:
+    """What stays in an account that is closed, because it cannot move any more; nothing if nothing does."""
+    if not left:
+        return []
+    units = _("、").join(one.shown(locale_name()) for one in left)
+    return [_("口座に残る%(units)sは、もう動かせないため、そのまま残ります。", units=units)]

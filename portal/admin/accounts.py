@@ -16,7 +16,7 @@ from wtforms import HiddenField
 
 from portal.admin import formats
 from portal.admin.account_changes import PROPOSALS
-from portal.admin.account_words import ABILITIES, LEADS_TO, PROPOSE, means, says
+from portal.admin.account_words import ABILITIES, LEADS_TO, PROPOSE, left_behind, means, says
 from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -234,6 +234,8 @@ class AccountView(KeySearch, SecretariatView):
             return redirect(self.get_url(".details_view", id=row_id))
         row = self.get_one(row_id)
         back = self.get_url(".details_view", id=row.id)
+        closing = action is AccountAction.CLOSE
+        left = left_behind(account_life.standing_of(db_session(), row).left) if closing else []
         question = Question(
             PROPOSE[action],
             [(self.name, self.get_url(".index_view")), (row.code, back)],
@@ -246,7 +248,7 @@ class AccountView(KeySearch, SecretariatView):
                 (_("いまの状態"), badge(row.state)),
                 (_("変更後の状態"), badge(LEADS_TO[action])),
             ],
-            makes=[means(action), _("確定には、起案した人とは別の承認者の確認が必要です。")],
+            makes=[means(action), *left, _("確定には、起案した人とは別の承認者の確認が必要です。")],
         )
         return ask(self, form, question)
 

@@ -24,8 +24,9 @@ from portal.extensions import db_session
 from portal.models import BankingApplication, DecisionState, Holder, UnitClass
 from portal.permissions import Permission
 from portal.services import banking, banking_case
+from portal.services.figures import figures_of
 from portal.web import actor, texts
-from portal.web_text import label, moment, number, unit_name
+from portal.web_text import label, moment, number, phase_name, unit_name
 
 _ASKS = ("GET", "POST")
 
@@ -121,6 +122,7 @@ class BankingView(KeySearch, WaitingFirst):
             "code": banking.code_of(model),
             "window": window,
             "figures": self._figures(model) if model.state is DecisionState.APPLIED else [],
+            "short": _short(model) if model.state is DecisionState.APPLIED else None,
             "against": texts(banking.proposal_problems(db_session(), model)) if self._free(model) else [],
         }
 
@@ -129,6 +131,7 @@ class BankingView(KeySearch, WaitingFirst):
         promised = model.quantity if model.movement_id is not None else 0
         case = banking_case.case_of(db_session(), model.holder, model.quantity, own_promise=promised)
         assert case.figures is not None
+        missing = case.figures.missing
         return [
             (_("申請された量"), model.quantity),
             (_("口座の残高"), case.held),
@@ -136,6 +139,7 @@ class BankingView(KeySearch, WaitingFirst):
             (_("コミットメントリザーブ量"), case.figures.reserve),
             (_("バンキングできる量"), case.movable),
             (_("償却済量"), case.figures.retired),
+            *([(_("目標の遵守にまだ必要な量"), missing)] if missing is not None else []),
         ]
 
     def _free(self, model: BankingApplication) -> bool:
@@ -211,7 +215,8 @@ class BankingView(KeySearch, WaitingFirst):
             after=unit_name(row.target_class),
         )
         makes = [_("別の承認者が確認するまで、この量は口座にありますが、動かせません。")]
-        return ask(self, form, self._question(row, _("バンキングを起案する"), say, makes=makes))
+        question = self._question(row, _("バンキングを起案する"), say, makes=makes, warn=_short(row))
+        return ask(self, form, question)
 
     @page("/decline/", Permission.BANKING_DECIDE, methods=_ASKS)
     def decline(self) -> Any:
@@ -236,6 +241,20 @@ class BankingView(KeySearch, WaitingFirst):
             return redirect(self.get_url(".details_view", id=row_id))
         say = _("このバンキングを行わず、理由を申請者にメールで知らせます。")
         return ask(self, form, self._question(self._row(), _("不承認にする"), say, danger=True))
+
+
+def _short(row: BankingApplication) -> tuple[Any, Any] | None:
+    """What warns of an application whose holder has not retired enough; nothing else hinders it."""
+    missing = figures_of(db_session(), row.holder).missing
+    if not missing:
+        return None
+    return (
+        _("この目標保有者は、目標の遵守にあと%(n)s t-CO2の償却が必要です", n=number(missing)),
+        _(
+            "バンキングした排出枠は、%(phase)sの償却には使えなくなります。",
+            phase=phase_name(row.holder.phase.number),
+        ),
+    )
 
 
 def views() -> list[Any]:

@@ -37,7 +37,9 @@ class CorrectionForm(KeyForm):
     """Why a posting is wrong."""
 
     reason = TextAreaField(
-        _l("訂正の理由"), validators=[Needed()], description=_l("台帳と記録に、このまま残ります。")
+        _l("訂正の理由"),
+        validators=[Needed()],
+        description=_l("記録に残り、両方の口座の持ち主へのメールにも、このまま載ります。"),
     )
 
 

@@ -98,6 +98,8 @@ def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
     case = banking_case.of_movement(db_session(), movement)
     assert case.figures is not None and movement.target_class is not None
 
+    missing = case.figures.missing
+
     def jaa(units: int) -> str:
         return _("%(n)s JAA", n=number(units))
 
@@ -109,6 +111,11 @@ def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
         (_("口座の残高"), jaa(case.held)),
         (_("コミットメントリザーブ量"), jaa(case.figures.reserve)),
         (_("バンキングできる量"), jaa(case.movable)),
+        *(
+            [(_("目標の遵守にまだ必要な量"), _("%(n)s t-CO2", n=number(missing)))]
+            if missing is not None
+            else []
+        ),
     ]
 
 
@@ -252,7 +259,7 @@ class MovementView(LedgerSearch, ProposalView):
 
     def confirmed_told(self, row: Movement) -> Any:
         code = row.transaction.code if row.transaction is not None else ""
-        return _("%(amount)sの移動を実行しました。台帳番号は%(code)sです。", amount=amount(row), code=code)
+        return _("%(amount)sの移動を実行しました。取引番号は%(code)sです。", amount=amount(row), code=code)
 
 
 def views() -> list[Any]:

@@ -12,11 +12,11 @@ from flask_babel import gettext as _
 from portal import clock
 from portal.errors import Refused
 from portal.extensions import db_session
-from portal.participant import pages, paper_words
+from portal.participant import correction_words, pages, paper_words
 from portal.participant.allowances import kind_words, other_words, typed_day
 from portal.permissions import Permission
 from portal.services import account_statement as statements
-from portal.services import papers
+from portal.services import corrections, papers
 from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Statement
 from portal.services.allowances import own_account
 from portal.services.exports import XLSX, csv_file, xlsx_file
@@ -84,6 +84,7 @@ def account_statement_file(file: str) -> Any:
         _("増減"),
         _("残高"),
         _("メモ"),
+        _("訂正"),
     ]
     if file == "xlsx":
         book, _size = xlsx_file(titles, _rows(made), _("取引明細書"), figures=(6, 7))
@@ -94,9 +95,10 @@ def account_statement_file(file: str) -> Any:
 
 def _rows(made: Statement) -> Iterator[list[Any]]:
     """Class by class: what stood at the beginning, every line, what is left."""
+    corrected = corrections.corrected(db_session(), made.account)
     for one in made.classes:
         unit = unit_name(one.unit_class)
-        yield [unit, made.since, "", _("はじめの残高"), "", "", None, one.opening, ""]
+        yield [unit, made.since, "", _("はじめの残高"), "", "", None, one.opening, "", ""]
         for line in one.lines:
             yield [
                 unit,
@@ -108,5 +110,6 @@ def _rows(made: Statement) -> Iterator[list[Any]]:
                 line.quantity,
                 line.balance,
                 line.note,
+                correction_words.of_line(line, corrected),
             ]
-        yield [unit, made.until, "", _("終わりの残高"), "", "", None, one.closing, ""]
+        yield [unit, made.until, "", _("終わりの残高"), "", "", None, one.closing, "", ""]

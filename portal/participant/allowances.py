@@ -13,10 +13,10 @@ from flask_babel import gettext as _
 from portal import clock
 from portal.extensions import db_session
 from portal.models import Account, AccountKind, MovementKind
-from portal.participant import pages, pictures
+from portal.participant import correction_words, pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.permissions import Permission
-from portal.services import positions, statements
+from portal.services import corrections, positions, statements
 from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
@@ -198,6 +198,9 @@ def balance() -> Any:
         most=statements.COUNTED_ON_A_PAGE,
         kind_words=kind_words,
         other_words=other_words,
+        correction_words=correction_words.of_line,
+        corrected=corrections.corrected(session, account),
+        waiting=correction_words.waiting_of(account),
         kept=kept,
         newer=_page(kept, after=past.newer),
         older=_page(kept, before=past.older),
@@ -232,6 +235,7 @@ def history_file(file: str) -> Any:
         _("増減"),
         _("残高"),
         _("メモ"),
+        _("訂正"),
     ]
     rows = _rows(account)
     if file == "xlsx":
@@ -242,6 +246,7 @@ def history_file(file: str) -> Any:
 
 
 def _rows(account: Account) -> Iterator[list[Any]]:
+    corrected = corrections.corrected(db_session(), account)
     for line in statements.all_lines(db_session(), account, _filters()):
         yield [
             line.at,
@@ -253,4 +258,5 @@ def _rows(account: Account) -> Iterator[list[Any]]:
             line.quantity,
             line.balance,
             line.note,
+            correction_words.of_line(line, corrected),
         ]

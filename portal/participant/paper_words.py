@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import g
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal import clock
 from portal.models import Account, AccountKind
+from portal.extensions import db_session
+from portal.participant import correction_words
 from portal.participant.allowances import kind_words, other_words
+from portal.services import corrections
 from portal.services.account_statement import ClassStatement, Statement
 from portal.services.papers import Paper, PaperTable
 from portal.services.receipts import Receipt
+from portal.services.statements import Line
 from portal.web_text import day, label, locale_name, moment, number, signed, unit_name
 
 
@@ -55,6 +61,8 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
     ]
     if posted.reverses_id:
         facts.append((_("訂正した取引"), f"T-{posted.reverses_id:06d}"))
+    if slip.reason:
+        facts.append((_("訂正の理由"), slip.reason))
     if slip.by:
         facts.append((_("手続きした人"), slip.by))
     if slip.note:
@@ -64,6 +72,8 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
             "この記録は、あとから書き換えられません。誤りがあるときは、事務局が反対の取引を記録して訂正します。"
         )
     ]
+    if slip.corrected_by:
+        notes.insert(0, correction_words.was_corrected(slip.corrected_by))
     if slip.late:
         notes.insert(0, _("償却期限のあとの償却です。期限までの目標遵守にはなりません。"))
     return Paper(
@@ -85,6 +95,7 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
 def of_statement(made: Statement) -> Paper:
     """A statement of account; heads repeat and pages are numbered."""
     account = made.account
+    corrected = corrections.corrected(db_session(), account)
     return Paper(
         title=_("取引明細書"),
         language=locale_name(),
@@ -97,18 +108,21 @@ def of_statement(made: Statement) -> Paper:
             (_("期間"), _("%(since)sから%(until)sまで", since=day(made.since), until=day(made.until))),
             (_("件数"), ngettext("%(n)s件", "%(n)s件", made.count, n=number(made.count))),
         ),
-        tables=tuple(_table(made, one) for one in made.classes),
+        tables=tuple(_table(made, one, corrected) for one in made.classes),
         footer=f"{account.code}　{account_words(account)}　{day(made.since)} – {day(made.until)}",
     )
 
 
-def _table(made: Statement, one: ClassStatement) -> PaperTable:
+def _table(made: Statement, one: ClassStatement, corrected: Mapping[int, str]) -> PaperTable:
+    def more(line: Line) -> str:
+        return "".join(f"\n{text}" for text in (line.note, correction_words.of_line(line, corrected)) if text)
+
     lines = [
         (
             moment(line.at),
             line.code,
             kind_words(line),
-            f"{line.other_code} {other_words(line)}" + (f"\n{line.note}" if line.note else ""),
+            f"{line.other_code} {other_words(line)}{more(line)}",
             signed(line.quantity),
             number(line.balance),
         )

@@ -9,7 +9,7 @@ from flask import render_template, send_file
 from flask_babel import gettext as _
 
 from portal.extensions import db_session
-from portal.participant import pages, paper_words
+from portal.participant import correction_words, pages, paper_words
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
 from portal.services import allowances, papers, receipts
@@ -38,6 +38,7 @@ def receipt(code: str) -> Any:
         slip=slip,
         title=title,
         account_words=paper_words.account_words,
+        correction_words=correction_words,
         moves=may_give(slip.account.state),
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),

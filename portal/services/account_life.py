@@ -3,7 +3,8 @@
 What each state forbids (safety 5; *decided* where the domain is silent):
 
 * suspended: nothing leaves the account; it still receives transfers, issues and corrections;
-* closed, for good: nothing leaves and nothing enters; it is left out of the directory.
+* closed, for good: nothing leaves and nothing enters; it is left out of the directory. What cannot move
+  any more (its phase closed, or the window over) hinders no closing and stays where it is.
 
 Whatever the state, its owner's logins go on reading balance, history and reports and applying for
 changes of contact data, and the office goes on writing letters (*decided*: an account is not a login).
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -32,6 +33,8 @@ from portal.models import (
     Holding,
     Movement,
     MovementState,
+    Phase,
+    PhaseRule,
     ProposalState,
     UnitClass,
     User,
@@ -103,7 +106,8 @@ class Standing:
 
     kind: AccountKind
     state: AccountState
-    units: tuple[Amount, ...] = ()
+    units: tuple[Amount, ...] = ()  # that may still move
+    left: tuple[Amount, ...] = ()  # that cannot move any more: their phase's window is over, or it is closed
     movements: int = 0  # proposed: out of it or into it, issues among them
     banking: int = 0  # applications that wait
     change_open: bool = False
@@ -132,15 +136,8 @@ def refusals_for(standing: Standing, action: AccountAction) -> list[Problem]:
 
 
 def standing_of(session: Session, account: Account, *, but: int | None = None) -> Standing:
-    """How an account stands now; ``but`` is a proposal that does not stand in its own way."""
-    held = session.scalars(
-        select(Holding)
-        .join(Holding.unit_class)
-        .where(Holding.account_id == account.id, Holding.quantity != 0)
-        .options(joinedload(Holding.unit_class).joinedload(UnitClass.phase))
-        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
-        .execution_options(populate_existing=True)
-    )
+    """How an account stands now, as the rules of its life see it; ``but`` is a proposal that does not stand in its own way."""
+    movable, left = _units(session, account)
     movements = select(func.count()).where(
         or_(Movement.source_id == account.id, Movement.target_id == account.id),
         Movement.state == MovementState.PROPOSED,
@@ -152,11 +149,31 @@ def standing_of(session: Session, account: Account, *, but: int | None = None) -
     return Standing(
         kind=account.kind,
         state=account.state,
-        units=tuple(Amount(row.quantity, unit_name(row.unit_class)) for row in held),
+        units=movable,
+        left=left,
         movements=session.scalar(movements) or 0,
         banking=(session.scalar(banking) or 0) if account.holder_id is not None else 0,
         change_open=change is not None and change.id != but,
     )
+
+
+def _units(session: Session, account: Account) -> tuple[tuple[Amount, ...], tuple[Amount, ...]]:
+    """What the account holds, class by class: (may still move, cannot any more)."""
+    rows = session.execute(
+        select(Holding, PhaseRule.banking_until, Phase.closed_at)
+        .join(Holding.unit_class)
+        .outerjoin(Phase, Phase.id == UnitClass.phase_id)
+        .outerjoin(PhaseRule, and_(PhaseRule.phase_id == Phase.id, PhaseRule.superseded_at.is_(None)))
+        .where(Holding.account_id == account.id, Holding.quantity != 0)
+        .options(joinedload(Holding.unit_class).joinedload(UnitClass.phase))
+        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
+        .execution_options(populate_existing=True)
+    ).all()
+    found: tuple[list[Amount], list[Amount]] = ([], [])
+    for row, until, closed_at in rows:
+        over = closed_at is not None or (until is not None and clock.today() > until)
+        found[over].append(Amount(row.quantity, unit_name(row.unit_class)))
+    return tuple(found[False]), tuple(found[True])
 
 
 def open_change(session: Session, account_id: int) -> AccountChange | None:

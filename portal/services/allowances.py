@@ -32,7 +32,15 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, ledger, movement_acts, movement_facts, movement_parties, once
+from portal.services import (
+    access,
+    ledger,
+    mail_words,
+    movement_acts,
+    movement_facts,
+    movement_parties,
+    once,
+)
 from portal.services.allowance_rules import Case, Side, problems
 from portal.services.mail import MailKind, notify
 from portal.services.movement_facts import Facts
@@ -50,7 +58,7 @@ NOTE_LIMIT = 100
 
 
 def unit_name(unit_class: UnitClass) -> UnitName:
-    """What refusals call the units: 第2期 JAA in Japanese, Phase 2 JAA in English, or jVER."""
+    """What refusals and mails call the units: 第2期 JAA in Japanese, Phase 2 JAA in English, or jVER."""
     phase = unit_class.phase
     return UnitName(unit_class.unit_type.value, phase.number if phase is not None else None)
 
@@ -200,7 +208,7 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     found: list[Problem] = []
     quantity = _collect(found, lambda: parse_quantity(request.quantity))
     found += _judged(request, _case(request, source, _side(parties.target, number), facts, quantity))
-    deadline = _late(request.kind, facts)
+    deadline = facts.missed_deadline(request.kind, clock.today())
     if deadline is not None and request.late is False:
         found.append(Problem(Refusal.RETIREMENT_NOW_LATE, None, {"deadline": deadline}))
     if found or parties.target is None or quantity is None:
@@ -209,6 +217,7 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
         kind=request.kind,
         unit_class_id=facts.unit_class_id,
         unit=facts.unit_type.value,
+        unit_class=mail_words.units(UnitName(facts.unit_type.value, facts.phase_number)),
         quantity=quantity,
         note=request.note.strip() or None,
         voluntary=request.voluntary,
@@ -217,14 +226,6 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
         late=deadline is not None,
     )
     return movement_acts.make(session, wanted, parties.mover, source, parties.target)
-
-
-def _late(kind: MovementKind, facts: Facts) -> date | None:
-    """The deadline that a retirement now would miss; what misses it meets no target (domain §5)."""
-    deadline = facts.figures.deadline if facts.figures is not None else None
-    if kind is not MovementKind.RETIRE or deadline is None or clock.today() <= deadline:
-        return None
-    return deadline
 
 
 def _id_of(session: Session, actor: User) -> int:
@@ -261,16 +262,22 @@ def execute(
 
 
 def _tell(session: Session, movement: Movement, code: str, actor: User) -> None:
+    after = movement.target_class
     facts: dict[str, Any] = {
         "movement_kind": movement.kind.value,
         "quantity": movement.quantity,
         "unit": movement.unit_class.unit_type.value,
+        "unit_class": mail_words.units(
+            unit_name(movement.unit_class), unit_name(after) if after is not None else None
+        ),
         "source": movement.source.code,
         "target": movement.target.code,
         "source_name": movement.source.name,
         "target_name": movement.target.name,
         "ledger_number": code,
     }
+    if movement.reverses_id is not None:
+        facts |= {"corrects": f"T-{movement.reverses_id:06d}", "reason": movement.reason}
     for kind, account in (
         (MailKind.MOVEMENT_EXECUTED, movement.source),
         (MailKind.MOVEMENT_RECEIVED, movement.target),

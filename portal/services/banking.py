@@ -67,6 +67,7 @@ class Draft:
     promised: int
     movable: int
     reserve: int
+    missing: int | None  # still to retire for the target; it warns, it refuses nothing
     open: BankingApplication | None
     problems: tuple[Problem, ...]
 
@@ -111,6 +112,7 @@ def draft(session: Session, quantity: str, *, actor: User) -> Draft:
         promised=case.promised,
         movable=case.movable,
         reserve=figures.reserve,
+        missing=figures.missing,
         open=waiting,
         problems=(*found, *problems(case)),
     )

@@ -32,6 +32,7 @@ from portal.services import (
     four_eyes,
     issue_cases,
     ledger,
+    mail_words,
     once,
 )
 from portal.services.allowance_rules import may_give, may_take, problems
@@ -303,13 +304,15 @@ def propose_movement(
         kind=movement.kind.value,
         quantity=movement.quantity,
     )
+    units = session.get_one(UnitClass, movement.unit_class_id)
     notify(
         session,
         MailKind.MOVEMENT_TO_CONFIRM,
         actor=actor,
         movement_kind=movement.kind.value,
         quantity=movement.quantity,
-        unit=session.get_one(UnitClass, movement.unit_class_id).unit_type.value,
+        unit=units.unit_type.value,
+        unit_class=mail_words.units(unit_name(units)),
         source=f"AST-{movement.source_id}",
         target=f"AST-{movement.target_id}",
         expires_at=movement.expires_at,

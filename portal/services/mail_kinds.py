@@ -161,7 +161,7 @@ REPORT_FACTS = frozenset(
 )
 MOVEMENT_FACTS = frozenset({"movement_kind", "quantity", "unit", "source", "target"})
 MOVEMENT_OPTIONAL = frozenset(
-    {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until"}
+    {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until", "unit_class", "corrects"}
 )
 CONTACT_FACTS = frozenset(
     {"reason", "contact_name", "changes", "application_id", "application_number", "outcome", "phase"}

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from portal import clock
+from portal.errors import UnitName
 from portal.models import EmissionsReport, Holder, MovementKind, Opinion, Period, Phase
 
 _WEEKDAYS = "月火水木金土日"
@@ -40,6 +41,12 @@ _OPINIONS: dict[Opinion, tuple[str, str]] = {
 
 def _of(pair: tuple[str, str], locale: str) -> str:
     return pair[1] if locale == "en" else pair[0]
+
+
+def units(before: UnitName, after: UnitName | None = None) -> tuple[str, str]:
+    """Which units move, with their phase; a carry-over makes others of them."""
+    names = [one for one in (before, after) if one is not None]
+    return " → ".join(one.shown("ja") for one in names), " → ".join(one.shown("en") for one in names)
 
 
 def day(value: date | datetime, locale: str) -> str:

@@ -24,6 +24,7 @@ class Wanted:
     kind: MovementKind
     unit_class_id: int
     unit: str
+    unit_class: tuple[str, str]  # with its phase, as mails name it
     quantity: int
     note: str | None
     voluntary: bool
@@ -107,6 +108,7 @@ def _mails(wanted: Wanted, source: Party, target: Party) -> list[dict[str, Any]]
         "movement_kind": mail_words.RETIRED_LATE if wanted.late else wanted.kind.value,
         "quantity": wanted.quantity,
         "unit": wanted.unit,
+        "unit_class": wanted.unit_class,
         "source": source.code,
         "target": target.code,
         "source_name": source.name,

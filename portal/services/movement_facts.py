@@ -66,6 +66,11 @@ class Facts:
     figures: Figures | None
     earlier: Earlier | None
 
+    def missed_deadline(self, kind: MovementKind, today: date) -> date | None:
+        """The deadline that a retirement of ``today`` misses: it meets no target any more (domain §5)."""
+        deadline = self.figures.deadline if self.figures is not None else None
+        return deadline if kind is MovementKind.RETIRE and deadline is not None and today > deadline else None
+
 
 def facts(
     session: Session, source_id: int, holder_id: int | None, unit_class_id: int, key: str | None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.errors import NotFound
 from portal.models import Account, LedgerEntry, LedgerTransaction, Movement, UnitClass, User
-from portal.services import access
+from portal.services import access, corrections
 from portal.services.statements import lines_by_id
 
 _RECEIPT = re.compile(r"T-([0-9]{6,15})")
@@ -30,6 +30,9 @@ class Receipt:
     note: str | None
     by: str | None
     late: bool = False
+    #: the ledger number of what corrects it; why it corrects another
+    corrected_by: str | None = None
+    reason: str | None = None
 
 
 def receipt(session: Session, account: Account, code: str, *, actor: User) -> Receipt:
@@ -64,4 +67,6 @@ def receipt(session: Session, account: Account, code: str, *, actor: User) -> Re
         note=movement.note if movement.source_id == account.id else None,
         by=movement.proposed_by.name if mine else None,
         late=line.late,
+        corrected_by=corrections.corrected(session, account).get(transaction.id),
+        reason=movement.reason if transaction.reverses_id is not None else None,
     )

@@ -68,7 +68,7 @@ def test_an_issue_is_base_minus_target_and_needs_two_people(
         '第2期の<span class="as-nb">8,500 JAA</span>を発行します' in said
         and "8,500 JAAの移動を確定する" in said
     )
-    assert "台帳番号はT-000001です" in second.send(confirm).text
+    assert "取引番号はT-000001です" in second.send(confirm).text
     assert held(session, account, UnitType.JAA) == 8_500
     assert "発行を起案できる目標保有者はいません" in first.get("/admin/issue/").text
 
@@ -163,3 +163,34 @@ def test_every_posting_stands_on_one_page_of_the_ledger(
         for page in range(3)
     ]
     assert [list(dict.fromkeys(page)) for page in seen] == [["7", "6", "5"], ["4", "3", "2"], ["1"]]
+
+
+def test_the_ledger_and_the_movements_are_found_by_what_their_own_rows_show(
+    app: Flask, session: Session
+) -> None:
+    office(session)
+    with one_transaction(session):
+        made = allowances.market(session)
+        code = made.trader.account.code
+        allowances.move(session, made.a, MovementKind.TRANSFER, 5, code)
+        name = made.holder.account.name
+    clerk = Clerk(app, session, "officer")
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in code)
+    for url in ("/admin/ledger/", "/admin/movement/"):
+        for words, found in (
+            (code, {"T-000002"}),
+            (wide, {"T-000002"}),
+            (code.replace("-", "").lower(), {"T-000002"}),
+            (f"{name} {code}", {"T-000002"}),
+            ("T-000001", {"T-000001"}),
+            ("Ｔ－０００００２", {"T-000002"}),
+            (f"T-000002 {code}", {"T-000002"}),
+            (f"T-000001 {code}", set()),
+            ("T-999999", set()),
+        ):
+            page = clerk.get(f"{url}?search={words}").text
+            if url == "/admin/ledger/":
+                shown = set(re.findall(r'as-code">(T-\d{6})<', page))
+                assert shown == found, (words, shown)
+            else:
+                assert ("<tbody" in page) == bool(found), words

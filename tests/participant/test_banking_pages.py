@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.models import BankingApplication, DecisionState, MovementKind, Period, ReportState
 from portal.services import banking, issuance
 from portal.services.transaction import one_transaction
+from tests.admin.desk import Clerk, office
 from tests.factories import allowances as trade
 from tests.factories import registration, reports
 from tests.factories.registration import PASSWORD
@@ -131,3 +132,23 @@ def test_nobody_else_finds_the_application_or_the_pages(
         reader = Visitor(app, login)
         assert {reader.get(f"{HERE}{end}").status_code for end in ("", f"/{number}", "/confirm")} == {404}
         assert HERE not in reader.get("/allowances").text
+
+
+def test_who_has_not_retired_enough_is_told_so_and_so_is_who_decides(app: Flask, session: Session) -> None:
+    office(session)
+    with one_transaction(session):
+        made = trade.market(session)
+        reports.bring(session, made.scheme, ReportState.APPROVED, Period.TARGET, 6_000)
+        trade.move(session, made.a, MovementKind.RETIRE, 5_000)
+        registration.phase(session, 3)
+        login = made.a.login_id
+    trade.at("2015-12-10 10:00")
+    warned = "あと1,000 t-CO2の償却が必要です"
+    reader = Visitor(app, login)
+    page = reader.get(HERE)
+    question = reader.send(page, HERE, quantity="100")
+    assert warned in words(page) and warned in words(question)
+    assert reader.send(question, f"{HERE}/confirm", password=PASSWORD).status_code == 302, "it is no refusal"
+    clerk = Clerk(app, session, "officer")
+    for url in ("details", "propose"):
+        assert warned in clerk.get(f"/admin/banking/{url}/?id=1").text

@@ -324,3 +324,31 @@ def test_the_logins_of_a_closed_account_go_on_reading(session: Session, market: 
     assert [user.usable for user in logins] == [True, True]
     with pytest.raises(NotAllowed):
         account_life.propose(session, market.holder.account.id, SUSPEND, "x", actor=market.a)
+
+
+@pytest.mark.parametrize(("wall", "held_back"), [("2016-01-31 23:59", True), ("2016-02-01 00:00", False)])
+def test_units_that_cannot_move_any_more_keep_no_account_open(
+    session: Session, market: make.Market, wall: str, held_back: bool
+) -> None:
+    account = market.trader.account
+    make.move(session, market.a, MovementKind.TRANSFER, 5, account.code)
+    make.at(wall)
+    standing = account_life.standing_of(session, account)
+    assert [one.quantity for one in (standing.units if held_back else standing.left)] == [5]
+    close = lambda: make.take(session, market, account, CLOSE)  # noqa: E731
+    if held_back:
+        assert refused(close) == [Refusal.ACCOUNT_NOT_EMPTY]
+        return
+    close()
+    session.flush()
+    assert account.state is CLOSED
+
+
+def test_jver_know_no_end_and_keep_an_account_open(session: Session, market: make.Market) -> None:
+    made = issuance.propose_jver(
+        session, market.trader.account.code, 7, "第1号", key="j", actor=market.officer
+    )
+    issuance.confirm(session, made.id, version=made.version, actor=market.approver)
+    make.at("2016-04-10 10:00")
+    close = lambda: make.take(session, market, market.trader.account, CLOSE)  # noqa: E731
+    assert refused(close) == [Refusal.ACCOUNT_NOT_EMPTY]

@@ -115,7 +115,7 @@ def test_what_is_written_at_once_is_what_is_written_row_by_row(
             mail.body.replace(number, "T-")
             for mail in session.scalars(select(MailMessage).order_by(MailMessage.id.desc()).limit(2))
         ]
-        assert all("記帳番号　T-" in body for body in texts), texts
+        assert all("取引番号　T-" in body for body in texts), texts
         return {
             **{table: _rows(session, table, count, own) for table, count in tables.items()},
             "texts": texts,
