@@ -1,4 +1,4 @@
-"""What pages and files say of corrections: that a movement was corrected, what corrects it, what still waits."""
+"""What pages and files say of corrections: what was corrected, what corrects it, what still waits."""
 
 from __future__ import annotations
 

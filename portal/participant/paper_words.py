@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal import clock
-from portal.models import Account, AccountKind
 from portal.extensions import db_session
+from portal.models import Account, AccountKind
 from portal.participant import correction_words
 from portal.participant.allowances import kind_words, other_words
 from portal.services import corrections

@@ -136,7 +136,7 @@ def refusals_for(standing: Standing, action: AccountAction) -> list[Problem]:
 
 
 def standing_of(session: Session, account: Account, *, but: int | None = None) -> Standing:
-    """How an account stands now, as the rules of its life see it; ``but`` is a proposal that does not stand in its own way."""
+    """How an account stands now; ``but`` is a proposal that does not stand in its own way."""
     movable, left = _units(session, account)
     movements = select(func.count()).where(
         or_(Movement.source_id == account.id, Movement.target_id == account.id),

@@ -1,4 +1,4 @@
-"""What the owner of an account is told of corrections: those that wait, and what was corrected (domain §5)."""
+"""What the owner of an account is told of corrections: those that wait, what was corrected (domain §5)."""
 
 from __future__ import annotations
 

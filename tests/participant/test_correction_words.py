@@ -1,4 +1,4 @@
-"""Owners read what a correction is about: while it waits, in their mails, on receipts, histories and files."""
+"""Owners read what a correction is about: while it waits, in mails, on receipts, in histories and files."""
 
 from __future__ import annotations
 

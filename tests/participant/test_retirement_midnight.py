@@ -1,4 +1,4 @@
-"""A retirement whose confirmation lay open over the deadline asks again: what it promised is no longer true."""
+"""A retirement whose confirmation lay open over the deadline asks again: its promise is no longer true."""
 
 from __future__ import annotations
 
