@@ -21,7 +21,7 @@ from portal.services import deadline, phases, positions, statements, timeline
 from portal.services.allowances import own_account
 from portal.services.compliance import Compliance, status
 from portal.services.figures import figures_of
-from portal.services.statements import Filters
+from portal.services.line_search import Filters
 from portal.web import actor, requires
 
 _LATEST = 5
