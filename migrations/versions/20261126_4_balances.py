@@ -72,6 +72,8 @@ def upgrade() -> None:
         )
     op.create_index("ix_ledger_transaction_posted_at", "ledger_transaction", ["posted_at", "id"])
     op.create_index("ix_ledger_entry_unit_class_id", "ledger_entry", ["unit_class_id", "transaction_id"])
+    told = sa.text("tag <> 'movement_executed'")
+    op.create_index("ix_event_told", "event", ["holder_id", "id"], sqlite_where=told, postgresql_where=told)
 
 
 def _index_sides(*sides: list[str]) -> None:
@@ -83,6 +85,7 @@ def _index_sides(*sides: list[str]) -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_event_told", table_name="event")
     op.drop_index("ix_ledger_entry_unit_class_id", table_name="ledger_entry")
     op.drop_index("ix_ledger_transaction_posted_at", table_name="ledger_transaction")
     for column in reversed(_FEW):
