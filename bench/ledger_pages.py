@@ -204,7 +204,7 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
     middle, early = places(engine, seat)
     with engine.begin() as connection:
         publication = connection.scalars(select(Publication.id)).first()
-        phase = connection.scalars(select(Phase.id).order_by(Phase.id)).first()
+        phase = connection.scalars(select(Phase.number).order_by(Phase.id)).first()
     span = "/allowances/statement{}?from={}&to={}"
     return {
         "home of the holder": ("a", "/"),
@@ -238,7 +238,7 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
         "issuing": ("office", "/admin/issue/"),
         "issuing a whole phase": ("office", f"/admin/issue_batch/propose/?phase={phase}"),
         "a proposed publication": ("office", f"/admin/publication/details/?id={publication}"),
-        "the compliance board": ("office", "/admin/compliance_board/"),
+        "the compliance board": ("office", "/admin/outlook/"),
     }
 
 
