@@ -43,6 +43,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import account_life, statements
 from portal.services.figures import figures_of
+from portal.services.line_search import Filters
 from portal.services.once import new_key
 from portal.web import actor, texts
 from portal.web_text import badge, label
@@ -58,6 +59,12 @@ class ProposeForm(ReasonForm):
 
 def _code(_view: Any, _context: Any, model: Account, _name: str) -> Any:
     return Markup('<span class="as-code">{}</span>').format(model.code)
+
+
+def _neighbour(name: str) -> int | None:
+    """The entry that the page of the history begins or ends at; anything else shows the newest."""
+    wanted = request.args.get(name, "")
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 16 else None
 
 
 def owner_of(account: Account) -> str:
@@ -128,8 +135,6 @@ class AccountView(KeySearch, SecretariatView):
             .options(joinedload(Holding.unit_class).joinedload(UnitClass.phase))
             .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
         ).all()
-        wanted = request.args.get("page", "1")
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 1
         waiting = session.scalars(
             select(Movement)
             .where(
@@ -161,7 +166,9 @@ class AccountView(KeySearch, SecretariatView):
             "means": means,
             "owner": owner_of(model),
             "holdings": holdings,
-            "history_page": statements.history(session, model, statements.Filters(), number),
+            "past": statements.look_back(
+                session, model, Filters(), before=_neighbour("before"), after=_neighbour("after")
+            ),
             "waiting": waiting,
             "figures": figures_of(session, model.holder) if model.holder is not None else None,
         }

@@ -73,8 +73,20 @@ class Movement(Versioned, Base):
             postgresql_where=text("reverses_id IS NOT NULL AND state IN ('proposed', 'executed')"),
         ),
         Index("ix_movement_queue", "state", "proposed_at"),
-        Index("ix_movement_source_id", "source_id", "kind"),
-        Index("ix_movement_target_id", "target_id", "kind"),
+        Index("ix_movement_source_id", "source_id", "kind", "target_id"),
+        Index("ix_movement_target_id", "target_id", "kind", "source_id"),
+        Index("ix_movement_unit_class_id", "unit_class_id", "kind"),
+        Index("ix_movement_proposed_at", "proposed_at"),
+        # plain but for what is empty: SQLite does not find a partial index whose condition has a parameter
+        *(
+            Index(
+                f"ix_movement_{column}",
+                column,
+                sqlite_where=text(f"{column} IS NOT NULL"),
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("holder_id", "reverses_id", "target_class_id")
+        ),
     )
     id: Mapped[Key]
     kind: Mapped[MovementKind] = mapped_column(enum_type(MovementKind, "movement_kind"))

@@ -20,8 +20,9 @@ from portal.services import positions, statements
 from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.line_search import Filters
 from portal.services.positions import Position, Unusable
-from portal.services.statements import Filters, Line
+from portal.services.statements import Line
 from portal.web import actor, requires
 from portal.web_text import day, label, number, unit_name
 

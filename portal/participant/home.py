@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,8 @@ from portal.services import deadline, phases, positions, statements, timeline
 from portal.services.allowances import own_account
 from portal.services.compliance import Compliance, status
 from portal.services.figures import figures_of
-from portal.services.statements import Filters
+from portal.services.line_search import Filters
+from portal.services.timeline import Cut
 from portal.web import actor, requires
 
 _LATEST = 5
@@ -58,8 +60,7 @@ def _report(holder: Holder, period: Period) -> EmissionsReport | None:
 
 
 def _latest(user: User, phase: Phase | None) -> Any:
-    happenings, _total = timeline.own_events(db_session(), user, size=_LATEST)
-    return told(happenings, phase)
+    return told(timeline.own_events(db_session(), user, size=_LATEST).happenings, phase)
 
 
 def _holder_home(user: User, holder: Holder) -> Any:
@@ -117,7 +118,7 @@ def _trader_home(user: User) -> Any:
         account=account,
         notice=notice_of(account),
         balances=positions.balances(session, account, today),
-        history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS),
+        history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS, count=False),
         kind_words=kind_words,
         other_words=other_words,
         today=today,
@@ -131,17 +132,24 @@ def events() -> Any:
     user, session = actor(), db_session()
     if not may(user.role, Permission.REPORT_OWN_VIEW) and not may(user.role, Permission.ALLOWANCE_OWN_VIEW):
         abort(404)
-    page = max(1, min(request.args.get("page", 1, type=int), 10_000))
-    happenings, total = timeline.own_events(session, user, page=page)
+    found = timeline.own_events(session, user, before=_cut("before"), after=_cut("after"))
     phase = user.holder.phase if user.holder is not None else None
-    size = timeline.PER_PAGE
     return render_template(
         "participant/homes/events.html",
-        events=told(happenings, phase),
-        page=page,
-        pages_count=max(1, -(-total // size)),
-        total=total,
-        first=(page - 1) * size + 1,
-        last=(page - 1) * size + len(happenings),
-        page_url=lambda n: url_for("participant.events", page=n),
+        events=told(found.happenings, phase),
+        newer=_address(after=found.newer),
+        older=_address(before=found.older),
     )
+
+
+def _cut(name: str) -> Cut | None:
+    """Where a page of the events begins or ends; anything else shows the newest."""
+    match = re.fullmatch(r"([0-9]{1,16})-([0-9]{1,16})", request.args.get(name, ""), re.ASCII)
+    return Cut(int(match[1]), int(match[2])) if match is not None else None
+
+
+def _address(**cut: Cut | None) -> str:
+    """The address of the neighbouring page of the events; nothing if there is none."""
+    ((name, place),) = cut.items()
+    wanted: dict[str, Any] = {name: f"{place.event}-{place.entry}"} if place is not None else {}
+    return url_for("participant.events", **wanted) if wanted else ""

@@ -16,7 +16,6 @@ from portal.models import (
     EmissionsReport,
     Holder,
     Holding,
-    LedgerEntry,
     LedgerTransaction,
     Movement,
     MovementKind,
@@ -29,6 +28,7 @@ from portal.models import (
     UnitType,
 )
 from portal.services.compliance import Figures, ReserveRule
+from portal.services.ledger_days import edge_at, held_before
 
 
 def figures_of(session: Session, holder: Holder) -> Figures:
@@ -180,16 +180,15 @@ def _own_units() -> ColumnElement[bool]:
 
 
 def _held_at(session: Session, ids: list[int], at: datetime) -> dict[tuple[int, UnitType], tuple[int, int]]:
-    """(held, 0) of the same units, summed from what was posted before ``at``."""
+    """(held, 0) of the same units, as the last entries before ``at`` tell."""
+    stood = held_before(edge_at(session, at), Holding.account_id, Holding.unit_class_id)
     rows = session.execute(
-        select(Holder.id, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
-        .select_from(LedgerEntry)
-        .join(Account, Account.id == LedgerEntry.account_id)
+        select(Holder.id, UnitClass.unit_type, stood)
+        .select_from(Holding)
+        .join(Account, Account.id == Holding.account_id)
         .join(Holder, Holder.id == Account.holder_id)
-        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(Holder.id.in_(ids), _own_units(), LedgerTransaction.posted_at < at)
-        .group_by(Holder.id, UnitClass.unit_type)
+        .join(UnitClass, UnitClass.id == Holding.unit_class_id)
+        .where(Holder.id.in_(ids), _own_units())
     )
     held: dict[tuple[int, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
     for holder_id, unit_type, quantity in rows:

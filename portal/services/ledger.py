@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -155,8 +156,9 @@ class _Wrong(Exception):
 def verify(session: Session) -> LedgerReport:
     """Recompute the chain, every posting's sum and every balance, in ledger order.
 
-    Each posting is also held against the movement it was made for, and each promise against the
-    proposals that wait. Reads in portions; stops at the first wrong entry and names it.
+    Each entry is held against what it says the account holds afterwards, each posting against the movement
+    it was made for, each promise against the proposals that wait. Reads in portions; stops at the first
+    wrong entry and names it.
     """
     seen = _Seen()
     try:
@@ -183,6 +185,20 @@ class _Seen:
     entries: int = 0
     last_hash: str = ""
     balances: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    last_entry: int = 0
+    latest_at: datetime | None = None
+    behind: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """One entry as it is stored."""
+
+    id: int
+    account: int
+    unit_class: int
+    quantity: int
+    after: int
 
 
 def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
@@ -197,16 +213,23 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
         if not batch:
             break
         sides: dict[int, list[Side]] = defaultdict(list)
+        entries: dict[int, list[_Told]] = defaultdict(list)
         rows = session.execute(
             select(
                 LedgerEntry.transaction_id,
+                LedgerEntry.id,
                 LedgerEntry.account_id,
                 LedgerEntry.unit_class_id,
                 LedgerEntry.quantity,
-            ).where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
+                LedgerEntry.balance_after,
+            )
+            .where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
+            .order_by(LedgerEntry.id)
         )
-        for number, account, unit_class, quantity in rows:
-            sides[number].append((account, unit_class, quantity))
+        for number, *stored in rows:
+            told = _Told(*stored)
+            entries[number].append(told)
+            sides[number].append((told.account, told.unit_class, told.quantity))
         movements = {
             movement.id: movement
             for movement in session.scalars(
@@ -219,11 +242,14 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
         for transaction in batch:
             _check_one(transaction, sides[transaction.id], seen)
             _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
+            _check_order(transaction, entries[transaction.id], seen)
         last = batch[-1].id
         session.expunge_all()
     head = session.scalars(select(LedgerHead)).one()
     if (head.last_number, head.last_hash) != (seen.transactions, seen.last_hash):
         raise _Wrong("the head of the chain does not name the last transaction", head.last_number)
+    if head.latest_at != seen.latest_at or timedelta(seconds=head.behind) < seen.behind:
+        raise _Wrong("the head of the chain does not bound the moments of the postings", head.last_number)
 
 
 def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -> None:
@@ -256,6 +282,25 @@ def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -
             raise _Wrong(f"{transaction.code} takes AST-{account} below zero", number)
     seen.transactions, seen.last_hash = number, transaction.hash
     seen.entries += len(sides)
+
+
+def _check_order(transaction: LedgerTransaction, entries: list[_Told], seen: _Seen) -> None:
+    """What readers find by index: the balance after each entry, rising ids, the head's bound of moments."""
+    for one in entries:
+        if one.after != seen.balances[(one.account, one.unit_class)]:
+            raise _Wrong(
+                f"{transaction.code} says that AST-{one.account} holds {one.after} of unit class"
+                f" {one.unit_class} after it, the entries sum to"
+                f" {seen.balances[(one.account, one.unit_class)]}",
+                transaction.id,
+            )
+        if one.id <= seen.last_entry:
+            raise _Wrong(
+                f"the entries of {transaction.code} are not in the order of the ledger", transaction.id
+            )
+        seen.last_entry = one.id
+    seen.latest_at = max(seen.latest_at or transaction.posted_at, transaction.posted_at)
+    seen.behind = max(seen.behind, seen.latest_at - transaction.posted_at)
 
 
 def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement: Movement | None) -> None:

@@ -1,6 +1,6 @@
 """What an account holds, class by class: held, promised, to be kept, movable, and why not (domain §5).
 
-Quantities are whole units. The present comes from the balances; a past day is counted back from them.
+Quantities are whole units. The present comes from the balances, a past day from its last entry.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -17,8 +18,8 @@ from portal.models import (
     Account,
     Holder,
     Holding,
-    LedgerEntry,
     LedgerTransaction,
+    Movement,
     MovementKind,
     Phase,
     PhaseRule,
@@ -27,6 +28,7 @@ from portal.models import (
 from portal.services.allowance_rules import may_give
 from portal.services.compliance import Figures
 from portal.services.figures import figures_for, figures_of
+from portal.services.ledger_days import edge_at, held_before
 
 
 class Unusable(StrEnum):
@@ -131,26 +133,17 @@ def balances(session: Session, account: Account, day: date) -> list[ClassBalance
 
     Every class it ever held is there, with 0 if need be.
     """
+    held: Any = Holding.quantity
+    if day < clock.today():
+        held = held_before(edge_at(session, clock.end_of_day(day)), Holding.account_id, Holding.unit_class_id)
     rows = session.execute(
-        select(UnitClass, Holding.quantity)
+        select(UnitClass, held)
         .join(Holding, Holding.unit_class_id == UnitClass.id)
         .where(Holding.account_id == account.id)
         .options(joinedload(UnitClass.phase))
         .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
     ).all()
-    later = _moved_after(session, account, day) if day < clock.today() else {}
-    return [ClassBalance(one, quantity - later.get(one.id, 0)) for one, quantity in rows]
-
-
-def _moved_after(session: Session, account: Account, day: date) -> dict[int, int]:
-    """What came in and went out after ``day``, by unit class."""
-    rows = session.execute(
-        select(LedgerEntry.unit_class_id, func.sum(LedgerEntry.quantity))
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(LedgerEntry.account_id == account.id, LedgerTransaction.posted_at >= clock.end_of_day(day))
-        .group_by(LedgerEntry.unit_class_id)
-    )
-    return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
+    return [ClassBalance(one, int(quantity)) for one, quantity in rows]
 
 
 def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
@@ -165,9 +158,10 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
 
 def issued_at(session: Session, account: Account) -> datetime | None:
     """When the account got its issue of JAA, if it did."""
-    return session.scalars(
+    return session.scalar(
         select(LedgerTransaction.posted_at)
-        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .where(LedgerEntry.account_id == account.id, LedgerTransaction.kind == MovementKind.ISSUE)
+        .join(Movement, Movement.id == LedgerTransaction.movement_id)
+        .where(Movement.target_id == account.id, Movement.kind == MovementKind.ISSUE)
         .order_by(LedgerTransaction.id)
-    ).first()
+        .limit(1)
+    )
