@@ -67,6 +67,7 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
             kind=MovementKind.ISSUE,
             state=MovementState.PROPOSED,
             holder_id=holder_id,
+            attempt=case.attempt,
             source_id=ISSUANCE_ACCOUNT,
             target_id=holder.account.id,
             unit_class_id=unit_class.id,

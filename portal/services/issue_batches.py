@@ -54,6 +54,8 @@ class BatchLine:
     target: int | None
     quantity: int | None
     problems: tuple[Problem, ...]
+    #: which issue of the holder it is: one more for each that was corrected
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,14 @@ class Table:
 
 def _judged(lines: Iterable[IssueLine]) -> list[BatchLine]:
     return [
-        BatchLine(one.holder, one.case.base, one.case.target, one.case.due, tuple(issue_problems(one.case)))
+        BatchLine(
+            one.holder,
+            one.case.base,
+            one.case.target,
+            one.case.due,
+            tuple(issue_problems(one.case)),
+            one.case.attempt,
+        )
         for one in lines
     ]
 
@@ -170,6 +179,7 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
             kind=MovementKind.ISSUE,
             state=MovementState.PROPOSED,
             holder_id=line.holder.id,
+            attempt=line.attempt,
             source_id=ISSUANCE_ACCOUNT,
             target_id=line.holder.account.id,
             unit_class_id=terms.unit_class.id,

@@ -26,8 +26,10 @@ class IssueCase:
     #: first day on which the phase's allowances may be issued
     opens: date
     today: date
-    #: another issue to this holder is proposed or executed
+    #: another issue to this holder stands: it is proposed, or executed and not corrected
     exists: bool = False
+    #: which issue of the holder it would be: one more for each that was corrected
+    attempt: int = 1
     #: what the proposal says; ``None``: nothing is proposed yet
     quantity: int | None = None
     #: the most the phase may have, and what is issued or proposed without this one
