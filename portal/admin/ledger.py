@@ -254,6 +254,11 @@ class LedgerView(SecretariatView):
             makes=[
                 _("元の記録は消さずに、逆の記録を加えます。"),
                 _("確認されるまで、この数量はほかの移動に使えません。"),
+                *(
+                    [_("確定すると、この目標保有者への発行を、もう一度起案できます。")]
+                    if row.kind is MovementKind.ISSUE
+                    else []
+                ),
             ],
             danger=True,
             against=(_("訂正は起案できません"), against) if against else None,

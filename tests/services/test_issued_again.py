@@ -208,7 +208,7 @@ def test_a_proposal_does_not_become_another_attempt(session: Session, cohort: ma
     correct(session, cohort)
     made = propose(session, cohort)
     with pytest.raises(DatabaseError, match="attempt_kept"), one_transaction(session):
-        made.attempt = 1
+        made.attempt = 5
         session.flush()
 
 

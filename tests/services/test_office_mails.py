@@ -68,7 +68,9 @@ def test_a_colleague_is_told_of_a_new_role(session: Session, scheme: People) -> 
     assert "「事務局 承認者」に変わりました" in text and "office03" in text and "異動" in text
 
 
-def test_who_would_confirm_or_propose_is_told_that_a_proposal_is_taken_back(session: Session, scheme: People) -> None:
+def test_who_would_confirm_or_propose_is_told_that_a_proposal_is_taken_back(
+    session: Session, scheme: People
+) -> None:
     target = targets.propose_target(session, scheme.holder.id, 1500, actor=scheme.officer)
     targets.withdraw_target(session, target.id, actor=scheme.officer)
     opening = phase_proposals.propose_phase(

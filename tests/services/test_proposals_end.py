@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.extensions import make_session
 from portal.models import IssueBatchState, Job, MailMessage, Movement, MovementState
 from portal.permissions import Role
-from portal.services import banking, issuance, issue_batches, jobs
+from portal.services import banking, issuance, issue_batch_jobs, issue_batches, jobs
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration
@@ -62,7 +62,7 @@ def test_whatever_lapses_is_told_and_each_has_a_transaction_of_its_own(
             session, cohort.phase.id, {cohort.second.id: 40}, key="b", actor=cohort.officer
         )
         trade.at("2014-04-22 12:00")
-        for kind in ("expire_proposals", "expire_issue_batches"):
+        for kind in ("expire_proposals", issue_batch_jobs.EXPIRE):
             jobs.enqueue(session, kind, {}, once_key=kind)
     session.rollback()
     while jobs.run_one(lambda: make_session(engine)) is not None:
