@@ -18,6 +18,7 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
+    Phase,
     UnitClass,
     UnitType,
 )
@@ -42,7 +43,7 @@ def correction_case(
 ) -> CorrectionCase:
     """The case of posting ``original`` back; ``own``: the proposal that waits, its promise left out.
 
-    Four queries. For an act its accounts should be locked.
+    Five queries at most. For an act its accounts should be locked.
     """
     wrong = original.movement
     others = select(Movement.id).where(
@@ -57,7 +58,6 @@ def correction_case(
         )
     ).one_or_none()
     held, promised = (row.quantity, row.promised) if row is not None else (0, 0)
-    _until, closed = terms_of(session, wrong.unit_class)
     return CorrectionCase(
         kind=original.kind,
         exists=session.scalars(others.limit(1)).first() is not None,
@@ -67,8 +67,17 @@ def correction_case(
         quantity=wrong.quantity,
         held=held,
         promised=promised - (own.quantity if own is not None else 0),
-        closed=closed,
+        closed=_closed(session, wrong),
     )
+
+
+def _closed(session: Session, wrong: Movement) -> bool:
+    """Whether the phase of the units is closed, or the one in whose totals a retirement counts (jVER)."""
+    _until, closed = terms_of(session, wrong.unit_class)
+    holder = wrong.source.holder
+    if closed or wrong.kind is not MovementKind.RETIRE or holder is None:
+        return closed
+    return session.scalar(select(Phase.closed_at).where(Phase.id == holder.phase_id)) is not None
 
 
 @dataclass(frozen=True)
