@@ -87,12 +87,12 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
         ((R.JVER_BOUND, PROPOSED),),
     ),
     (
-        "Banking (`portal/services/banking.py`)",
+        "Banking, in this order; what the account must allow follows (`portal/services/banking_rules.py`)",
         (
             (R.BANKING_CLOSED, "preview, application"),
             (R.BANKING_NO_NEXT, "preview, application"),
             (R.BANKING_OPEN, "preview, application"),
-            (R.BANKING_PENDING, "withdrawal, decision"),
+            (R.BANKING_PENDING, "preview, withdrawal, decision"),
         ),
     ),
     (
