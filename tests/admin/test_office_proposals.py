@@ -124,6 +124,7 @@ def test_a_proposal_long_after_the_login_asks_for_the_password(
     }
     url, typed = urls[act]
     clerk = Clerk(app, session, "officer")
+    assert 'name="password"' not in clerk.get(url).text  # just logged in
     waiting = select(func.count()).where(Movement.state == MovementState.PROPOSED)
     clock.set_time(clock.now() + timedelta(minutes=15))
     refused = clerk.send(url, dict(typed))
