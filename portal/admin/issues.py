@@ -90,18 +90,24 @@ class IssuePage(SecretariatPage):
     def _question(self, holder: Holder, case: IssueCase, *, told: bool) -> Question:
         """``told``: the form that came back says why not already."""
         back = str(self.get_url(".index"))
-        shown = _("%(n)s JAA", n=number(case.due) if case.due is not None else "—")
+        known = case.due is not None
+        shown = _("%(n)s JAA", n=number(case.due)) if known else "—"
+        names = {
+            "account": holder.account.code,
+            "name": holder.account.name,
+            "phase": phase_name(holder.phase.number),
+        }
         found = [] if told else texts(issue_problems(case))
         return Question(
-            _("発行の起案"),
+            _("発行を起案する"),
             [(self.name, back)],
             _(
                 "%(account)s（%(name)s）に、%(phase)sの%(amount)sを発行する起案をします。",
-                account=holder.account.code,
-                name=holder.account.name,
-                phase=phase_name(holder.phase.number),
                 amount=shown,
-            ),
+                **names,
+            )
+            if known
+            else _("%(account)s（%(name)s）への、%(phase)sの排出枠の発行です。", **names),
             _("%(amount)sの発行を起案する", amount=shown),
             back,
             facts=[
