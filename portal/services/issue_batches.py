@@ -39,7 +39,7 @@ from portal.services import (
     workflow,
 )
 from portal.services.allowances import expiry
-from portal.services.audit import EventTag, record
+from portal.services.audit import EventTag, record, record_all
 from portal.services.issue_cases import IssueLine, PhaseTerms
 from portal.services.issue_rules import issue_problems, most
 from portal.services.mail import MailKind, notify
@@ -197,17 +197,13 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
     ]
     session.add_all(movements)
     session.flush()
-    for movement in movements:
-        record(
-            session,
-            EventTag.MOVEMENT_PROPOSED,
-            movement,
-            actor=actor,
-            holder_id=movement.holder_id,
-            kind=movement.kind.value,
-            quantity=movement.quantity,
-            batch=batch.id,
-        )
+    record_all(
+        session,
+        EventTag.MOVEMENT_PROPOSED,
+        [(one, {"kind": one.kind.value, "quantity": one.quantity, "batch": batch.id}) for one in movements],
+        actor=actor,
+        holders=lambda one: one.holder_id,
+    )
     _announce(session, batch, terms.phase.number, actor)
     return batch
 
