@@ -178,6 +178,8 @@ class Question:
     #: (head, sentence) to be read before the button is pressed
     warn: tuple[Any, Any] | None = None
     danger: bool = False
+    #: (head, every failing rule in sentences): then there is nothing to press
+    against: tuple[Any, Sequence[str]] | None = None
 
 
 def ask(view: Any, form: Any, question: Question) -> tuple[str, int]:

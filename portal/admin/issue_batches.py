@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, Question, read_versions, status, submitted, written_versions
+from portal.admin.acts import ProvenKeyForm, Question, read_versions, status, submitted, written_versions
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -40,7 +40,7 @@ PROPOSALS = Proposals(
 )
 
 
-class BatchForm(KeyForm):
+class BatchForm(ProvenKeyForm):
     """The chosen holders, and what the page showed of each: the boxes stand in the table itself."""
 
     shown = HiddenField()
@@ -167,12 +167,14 @@ class IssueBatchView(ProposalView):
         if phase is None:
             raise NotFound
         phase_id, form = phase.id, BatchForm()
-        made = submitted(
-            form,
-            lambda: issue_batches.propose(
+
+        def work() -> IssueBatch:
+            form.prove()
+            return issue_batches.propose(
                 db_session(), phase_id, form.quantities(), key=form["key"].data or "", actor=actor()
-            ),
-        )
+            )
+
+        made = submitted(form, work)
         if made is not None:
             flash(_("起案しました。別の承認者が一覧を確かめると、発行されます。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))

@@ -217,6 +217,7 @@ class MovementView(KeySearch, ProposalView):
             (_("移動元"), f"{row.source.code}　{row.source.name}"),
             (_("移動先"), f"{row.target.code}　{row.target.name}"),
             (_("排出枠と数量"), units(row)),
+            *([(_("前の発行"), _("訂正されています。"))] if row.attempt > 1 else []),
         ]
 
     def confirmation(self, row: Movement) -> Confirmation:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.account import Account, UnitClass
@@ -61,6 +61,7 @@ class Movement(Versioned, Base):
         Index(
             "uq_movement_issue_once",
             "holder_id",
+            "attempt",
             unique=True,
             sqlite_where=text("kind = 'issue' AND state IN ('proposed', 'executed')"),
             postgresql_where=text("kind = 'issue' AND state IN ('proposed', 'executed')"),
@@ -98,6 +99,8 @@ class Movement(Versioned, Base):
     target_class_id: Mapped[int | None] = mapped_column(ForeignKey("unit_class.id"))
     quantity: Mapped[Quantity]
     holder_id: Mapped[int | None] = mapped_column(ForeignKey("holder.id"))
+    #: which issue of its holder: one more for each that was corrected (other kinds: 1)
+    attempt: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     reverses_id: Mapped[int | None] = mapped_column(
         ForeignKey("ledger_transaction.id", use_alter=True, name="fk_movement_reverses_id")
     )

@@ -86,8 +86,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "This movement is already corrected, or its correction is proposed.",
     ),
     Refusal.REVERSAL_UNITS_GONE: (
-        "{account}に、戻すだけの排出枠が残っていません。",
-        "The account {account} no longer holds the units to give back.",
+        "{account}の動かせる残高は{available} {unit}です。戻すには{missing} {unit}足りません。",
+        "The available balance of {account} is {available} {unit}: {missing} {unit} short for the way back.",
     ),
     Refusal.REVERSAL_OF_REVERSAL: (
         "訂正の移動は、さらに訂正できません。",
@@ -170,5 +170,13 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.ISSUE_IN_BATCH: (
         "この発行は一括発行の一部です。一括発行の画面で、まとめて確定するか、取り下げてください。",
         "This issue is part of an issue to a whole phase. Confirm or withdraw it there, all together.",
+    ),
+    Refusal.REVERSAL_OF_CARRY_OVER: (
+        "バンキングの移動は、訂正できません。",
+        "A carry-over cannot be corrected.",
+    ),
+    Refusal.JVER_BOUND: (
+        "jVERは、合わせて{most}まで発行できます。発行済みと起案中は合わせて{issued}で、残りは{left}です。",
+        "At most {most} jVER may be issued in all; {issued} are issued or proposed, so {left} are left.",
     ),
 }

@@ -194,3 +194,5 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    REVERSAL_OF_CARRY_OVER = auto()
+    JVER_BOUND = auto()

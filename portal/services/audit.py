@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
 from typing import Any
 
@@ -216,9 +216,17 @@ def record(
 
 
 def record_all(
-    session: Session, tag: EventTag, subjects: Iterable[tuple[Any, dict[str, Any]]], *, actor: User | None
+    session: Session,
+    tag: EventTag,
+    subjects: Iterable[tuple[Any, dict[str, Any]]],
+    *,
+    actor: User | None,
+    holders: Callable[[Any], int | None] = lambda _subject: None,
 ) -> None:
-    """Write one event about each of many rows, given with its facts: as :func:`record`, in one go."""
+    """Write one event about each of many rows, given with its facts: as :func:`record`, in one go.
+
+    ``holders`` says whose affair a row is.
+    """
     session.flush()
     at = clock.now()
     rows = [
@@ -228,6 +236,7 @@ def record_all(
             "actor_id": actor.id if actor is not None else None,
             "subject_type": type(subject).__tablename__,
             "subject_id": subject.id,
+            "holder_id": holders(subject),
             "facts": facts,
         }
         for subject, facts in subjects

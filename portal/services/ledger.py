@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,7 +31,10 @@ from portal.models import (
     User,
 )
 from portal.services import posting
-from portal.services.posting import Side, canonical_bytes
+from portal.services.posting import Posted, Side, canonical_bytes
+
+#: where a session keeps which accounts its transaction has locked
+_LOCKED = "accounts locked"
 
 
 def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
@@ -43,7 +46,19 @@ def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
         .with_for_update(of=Account)
         .execution_options(populate_existing=True)
     )
-    return {account.id: account for account in session.scalars(query)}
+    found = {account.id: account for account in session.scalars(query)}
+    _held_here(session).update(found)
+    return found
+
+
+def _held_here(session: Session) -> set[int]:
+    """The accounts that were locked in the present transaction."""
+    began = session.get_transaction()
+    known = session.info.get(_LOCKED)
+    if known is None or known[0] is not began:
+        known = session.info[_LOCKED] = (began, set())
+    held: set[int] = known[1]
+    return held
 
 
 def holding(session: Session, account: int, unit_class: int, *, lock: bool = False) -> Holding:
@@ -86,10 +101,12 @@ def sides_of(movement: Movement) -> list[Side]:
 def post(session: Session, movement: Movement, sides: list[Side], *, actor: User) -> LedgerTransaction:
     """Write one transaction and move the balances with it.
 
-    ``sides`` must sum to zero in each unit class; the accounts must be locked. The database
+    ``sides`` must sum to zero in each unit class; all their accounts must have been locked together
+    (``lock_accounts``), or two postings could wait for each other: ``RuntimeError``. The database
     refuses (CHECK ``not_below_zero``) a balance below zero, whatever was checked before.
     """
     assert_balanced(sides)
+    assert_locked(session, sides)
     session.flush()
     posted = posting.write(
         session.connection(),
@@ -105,6 +122,36 @@ def post(session: Session, movement: Movement, sides: list[Side], *, actor: User
     return session.get_one(LedgerTransaction, posted.number)
 
 
+def post_many(session: Session, movements: Sequence[Movement], *, actor: User) -> list[Posted]:
+    """Post many movements one after the other, as :func:`post` does one; in the order given.
+
+    To be called last: from the first posting on the head of the chain is held, and everybody's
+    postings wait until the transaction ends.
+    """
+    sides = [sides_of(movement) for movement in movements]
+    for one in sides:
+        assert_balanced(one)
+        assert_locked(session, one)
+    session.flush()
+    connection, now = session.connection(), clock.now()
+    posted = [
+        posting.write(
+            connection,
+            kind=movement.kind.value,
+            movement_id=movement.id,
+            reverses_id=movement.reverses_id,
+            sides=own,
+            posted_at=now,
+            posted_by_id=actor.id,
+        )
+        for movement, own in zip(movements, sides, strict=True)
+    ]
+    read_again(session, (side for own in sides for side in own))
+    for movement in movements:
+        session.expire(movement, ["transaction"])
+    return posted
+
+
 def read_again(session: Session, sides: Iterable[Side]) -> None:
     """Let the session forget the balances that a posting has moved past it."""
     keys = [identity_key(Holding, (account, unit_class)) for account, unit_class, _quantity in sides]
@@ -112,6 +159,13 @@ def read_again(session: Session, sides: Iterable[Side]) -> None:
         known = session.identity_map.get(key)
         if known is not None:
             session.expire(known)
+
+
+def assert_locked(session: Session, sides: Iterable[Side]) -> None:
+    """Raise ``RuntimeError`` unless this transaction has locked the account of every side."""
+    missing = sorted({account for account, _class, _quantity in sides} - _held_here(session))
+    if missing:
+        raise RuntimeError(f"a posting touches accounts that were not locked: {missing}")
 
 
 def assert_balanced(sides: Iterable[Side]) -> None:

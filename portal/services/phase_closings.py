@@ -258,9 +258,18 @@ def confirm_problems(session: Session, row: PhaseClosing, actor: User) -> list[P
 
 
 def _hold_units(session: Session, unit_class: UnitClass) -> None:
-    """Lock every account that has the units: whoever moves them comes before, or finds the phase closed."""
-    numbers = session.scalars(select(Holding.account_id).where(Holding.unit_class_id == unit_class.id))
-    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, *numbers)
+    """Lock every account that has the units: whoever moves them comes before, or finds the phase closed.
+
+    Whoever came before may have brought them to an account that had none: looked at again until none is new.
+    """
+    locked = {ISSUANCE_ACCOUNT}
+    while True:
+        holding = select(Holding.account_id).where(Holding.unit_class_id == unit_class.id)
+        found = {ISSUANCE_ACCOUNT, *session.scalars(holding)}
+        ledger.lock_accounts(session, *found)
+        if found <= locked:
+            return
+        locked |= found
 
 
 def confirm(session: Session, closing_id: int, *, actor: User, version: int | None = None) -> PhaseClosing:

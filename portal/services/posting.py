@@ -194,17 +194,22 @@ def one_by_one(session: Session, act: Act) -> Posted:
         posted_by_id=act.posted_by_id,
     )
     connection.execute(_EVENT, {**act.event, "subject_id": movement_id})
-    if act.mails:
-        told = [
-            {
-                **mail,
-                "subject": mail["subject"].replace(NUMBER_COMES, posted.code),
-                "body": mail["body"].replace(NUMBER_COMES, posted.code),
-            }
-            for mail in act.mails
-        ]
-        connection.execute(_MAIL, told)
+    queue_mails(connection, ((mail, posted.code) for mail in act.mails))
     return posted
+
+
+def queue_mails(connection: Connection, mails: Iterable[tuple[Mapping[str, Any], str]]) -> None:
+    """Queue mails that were written before the ledger number was known, each with its number."""
+    told = [
+        {
+            **mail,
+            "subject": mail["subject"].replace(NUMBER_COMES, code),
+            "body": mail["body"].replace(NUMBER_COMES, code),
+        }
+        for mail, code in mails
+    ]
+    if told:
+        connection.execute(_MAIL, told)
 
 
 def _at_once(session: Session, act: Act) -> Posted:

@@ -78,10 +78,7 @@ class LedgerMachine(Driven):
         self.step(fault)
         account = list(self.cast.holders)[pick % len(self.cast.holders)]
         facts, maker = self.cast.holders[account], self.cast.proposers[by % len(self.cast.proposers)]
-        legal = not any(
-            one.kind is MovementKind.ISSUE and one.target == account and one.state in ("proposed", "executed")
-            for one in self.model.proposals.values()
-        )
+        legal = not self.issued(account)
         key = self.key()
         made = self.done(
             lambda: issuance.propose_issue(
@@ -93,6 +90,17 @@ class LedgerMachine(Driven):
         if made is not None:
             due = facts.base - facts.target
             self.propose(made, MovementKind.ISSUE, ISSUANCE, account, JAA, due, maker)
+
+    def issued(self, account: int) -> bool:
+        """Whether an issue to the account stands: one more proposed or executed than were corrected."""
+        stand = 0
+        for one in self.model.proposals.values():
+            if one.kind is MovementKind.ISSUE and one.target == account:
+                stand += one.state in ("proposed", "executed")
+            elif one.kind is MovementKind.CORRECTION and one.reverses is not None and one.source == account:
+                wrong = self.model.postings[one.reverses]
+                stand -= one.state == "executed" and wrong.kind is MovementKind.ISSUE
+        return stand > 0
 
     @rule(pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 0, MOST + 1]), fault=FAULTS)
     def propose_jver(self, pick: int, by: int, quantity: int, fault: str | None) -> None:

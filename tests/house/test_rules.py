@@ -39,9 +39,9 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
             (R.BALANCE_SHORT, f"{ALL}; {PROPOSED} (banking)"),
             (R.RESERVE, f"{ALL}; {PROPOSED} (banking)"),
             (R.RETIRE_MORE_THAN_NEEDED, ALL),
-            (R.ACCOUNT_UNKNOWN, f"{ALL}; {MADE} (jVER)"),
+            (R.ACCOUNT_UNKNOWN, f"{ALL}; {PROPOSED} (jVER)"),
             (R.ACCOUNT_SAME, ALL),
-            (R.TARGET_KIND, f"{ALL}; {MADE} (jVER)"),
+            (R.TARGET_KIND, f"{ALL}; {PROPOSED} (jVER)"),
             (R.TARGET_CLOSED, f"{ALL}; {PROPOSED}"),
             (R.PHASE_CLOSED, f"{ALL}; {PROPOSED}"),
             (R.UNIT_NOT_USABLE, ALL),
@@ -73,20 +73,26 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
         ),
     ),
     (
-        "Correction (`portal/services/issuance.py`)",
+        "Correction, in this order; the states of the accounts and `PHASE_CLOSED` come before the last"
+        " (`portal/services/correction_rules.py`)",
         (
-            (R.REVERSAL_OF_REVERSAL, MADE),
-            (R.REVERSED_ALREADY, MADE),
-            (R.REVERSAL_UNITS_GONE, MADE),
+            (R.REVERSAL_OF_REVERSAL, PROPOSED),
+            (R.REVERSAL_OF_CARRY_OVER, PROPOSED),
+            (R.REVERSED_ALREADY, PROPOSED),
+            (R.REVERSAL_UNITS_GONE, PROPOSED),
         ),
     ),
     (
-        "Banking (`portal/services/banking.py`)",
+        "jVER issue; the account and what was typed come first (`portal/services/jver_rules.py`)",
+        ((R.JVER_BOUND, PROPOSED),),
+    ),
+    (
+        "Banking, in this order; what the account must allow follows (`portal/services/banking_rules.py`)",
         (
             (R.BANKING_CLOSED, "preview, application"),
             (R.BANKING_NO_NEXT, "preview, application"),
             (R.BANKING_OPEN, "preview, application"),
-            (R.BANKING_PENDING, "withdrawal, decision"),
+            (R.BANKING_PENDING, "preview, withdrawal, decision"),
         ),
     ),
     (

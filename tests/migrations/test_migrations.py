@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from migrations.issue_triggers import ISSUE_GUARDS
 from migrations.posting_triggers import POSTING_GUARDS
 from portal.extensions import (
     downgrade_database,
@@ -117,7 +118,8 @@ def triggers(engine: Engine) -> set[str]:
 def expected_triggers(engine: Engine) -> set[str]:
     acts = ("no_update", "no_delete") if engine.dialect.name == "sqlite" else ("append_only", "no_truncate")
     growing = {f"{table}_{act}" for table in APPEND_ONLY for act in acts}
-    return growing | {*ACCOUNT_GUARDS[engine.dialect.name], *POSTING_GUARDS[engine.dialect.name]}
+    kind = engine.dialect.name
+    return growing | {*ACCOUNT_GUARDS[kind], *POSTING_GUARDS[kind], *ISSUE_GUARDS[kind]}
 
 
 def test_the_program_needs_what_the_migrations_make(engine: Engine) -> None:

@@ -67,6 +67,12 @@ class World:
             self.session, movement.transaction.id, "誤り", key=key(), actor=self.market.officer
         )
 
+    def jver(self, quantity: int, account: str = "") -> Movement:
+        code = account or self.market.trader.account.code
+        return issuance.propose_jver(
+            self.session, code, quantity, "申請のとおり", key=key(), actor=self.market.officer
+        )
+
     def confirm(self, movement: Movement, actor: User | None = None) -> Movement:
         return issuance.confirm(
             self.session, movement.id, version=movement.version, actor=actor or self.market.approver

@@ -171,7 +171,7 @@ def test_units_of_a_closed_phase_never_move_again(session: Session, market: Mark
         correct = lambda n=number: issuance.propose_correction(  # noqa: E731
             session, n, "誤り", key=secrets.token_hex(8), actor=market.officer
         )
-        assert refused(correct, session) == [Refusal.PHASE_CLOSED]
+        assert Refusal.PHASE_CLOSED in refused(correct, session)
     assert ledger.balance(session, market.holder.account.id, 1) == held
 
 

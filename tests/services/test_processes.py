@@ -1,6 +1,6 @@
 """Processes of their own on one database: every total adds up, the reserve holds, killed commits are whole.
 
-Short runs; the long ones are ``python -m bench.bank`` and ``python -m bench.killed``.
+Short runs; the long ones are ``python -m bench.ledger_campaign``.
 """
 
 from __future__ import annotations

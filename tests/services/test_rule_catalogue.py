@@ -13,6 +13,7 @@ import pytest
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
 from portal.models import (
+    MAX_QUANTITY,
     AccountAction,
     MovementKind,
 )
@@ -193,6 +194,17 @@ case(
     then(TO_TRADER, lambda w: w.correct(w.confirm(w.correct(w.newest())))),
     then(TO_TRADER, lambda w: w.confirm(w.correct(w.newest()))),
 )
+case(
+    R.REVERSAL_OF_CARRY_OVER,
+    then(lambda w: w.next_phase(), lambda w: w.correct(w.confirm(w.carry_over()))),
+    then(lambda w: w.next_phase(), lambda w: w.confirm(w.carry_over())),
+)
+# ---- jVER
+case(
+    R.JVER_BOUND,
+    then(lambda w: w.confirm(w.jver(MAX_QUANTITY)), lambda w: w.jver(1)),
+    then(lambda w: w.confirm(w.jver(MAX_QUANTITY - 1)), lambda w: w.confirm(w.jver(1))),
+)
 # ---- banking
 case(
     R.BANKING_CLOSED,
@@ -322,3 +334,41 @@ def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World
         R.UNIT_NOT_USABLE,
     ]
     assert plan.problems[1].figures == {"available": 8_500, "missing": 500, "unit": "JAA"}
+
+
+def test_all_that_is_wrong_with_a_jver_issue_is_said_at_once_in_the_order_of_the_page(world: World) -> None:
+    def refused(account: str, quantity: str, reason: str) -> list[tuple[Refusal, str | None]]:
+        with pytest.raises(PortalError) as raised:
+            issuance.propose_jver(
+                world.session, account, quantity, reason, key=key(), actor=world.market.officer
+            )
+        return [(one.refusal, one.field) for one in raised.value.problems]
+
+    last = [(R.REASON_NEEDED, "reason")]
+    assert refused("AST-999999", "0", "") == [
+        (R.ACCOUNT_UNKNOWN, "account"),
+        (R.QUANTITY_POSITIVE, "quantity"),
+        *last,
+    ]
+    assert refused("12-AB", "1.5", " ") == [
+        (R.ACCOUNT_NUMBER_SHAPE, "account"),
+        (R.QUANTITY_SHAPE, "quantity"),
+        *last,
+    ]
+    world.jver(MAX_QUANTITY)
+    assert refused("AST-2", "1", "") == [(R.TARGET_KIND, "account"), (R.JVER_BOUND, "quantity"), *last]
+
+
+def test_all_that_is_wrong_with_a_correction_is_said_at_once_with_its_figures(world: World) -> None:
+    sent = world.move("1500")
+    trade.move(world.session, world.market.t, MovementKind.TRANSFER, 300, world.market.holder.account.code)
+    trade.take(world.session, world.market, world.market.trader.account, AccountAction.SUSPEND)
+    assert sent.transaction is not None
+    with pytest.raises(PortalError) as raised:
+        issuance.propose_correction(
+            world.session, sent.transaction.id, " ", key=key(), actor=world.market.officer
+        )
+    found = raised.value.problems
+    assert [one.refusal for one in found] == [R.SOURCE_NOT_OPEN, R.REVERSAL_UNITS_GONE, R.REASON_NEEDED]
+    code = world.market.trader.account.code
+    assert found[1].text("ja") == f"{code}の動かせる残高は1,200 JAAです。戻すには300 JAA足りません。"
