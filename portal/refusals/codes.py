@@ -194,3 +194,5 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    UNIT_WINDOW_OVER = auto()
+    RETIRE_AFTER_CLOSING = auto()
