@@ -21,9 +21,10 @@ from portal.admin.forms import VersionField
 from portal.admin.offered import not_offered
 from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
-from portal.models import BankingApplication, DecisionState, Holder, UnitClass
+from portal.models import BankingApplication, DecisionState, Holder, MovementKind, UnitClass
 from portal.permissions import Permission
 from portal.services import banking, banking_case
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, moment, number, unit_name
 
@@ -189,6 +190,7 @@ class BankingView(KeySearch, WaitingFirst):
         if (away := not_offered(self, row)) is not None:
             return away
         row_id, form = row.id, ProposeForm(data={"version": row.version})
+        attempt = Attempt(BankingApplication, row_id, MovementKind.CARRY_OVER.value, str(row.quantity))
         made = submitted(
             form,
             lambda: banking.propose(
@@ -198,6 +200,7 @@ class BankingView(KeySearch, WaitingFirst):
                 key=form["key"].data or "",
                 actor=actor(),
             ),
+            attempt=attempt,
         )
         if made is not None:
             flash(_("起案しました。別の承認者が確認すると、バンキングされます。"), "good")

@@ -14,11 +14,12 @@ from portal.admin.door import SecretariatPage, page
 from portal.admin.forms import show_problems
 from portal.errors import PortalError, Refusal, refuse
 from portal.extensions import db_session
-from portal.models import Account, Movement
+from portal.models import ISSUANCE_ACCOUNT, Account, Holder, Movement, MovementKind
 from portal.permissions import Permission
 from portal.services import issuance
 from portal.services.numbers import parse_account
 from portal.services.queues import Issuable, issuable
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import number, phase_name
 
@@ -77,6 +78,7 @@ class IssuePage(SecretariatPage):
             lambda: issuance.propose_issue(
                 db_session(), holder_id, key=form["key"].data or "", actor=actor()
             ),
+            attempt=Attempt(Holder, holder_id, MovementKind.ISSUE.value),
         )
         if made is not None:
             return self._proposed(made)
@@ -152,6 +154,13 @@ class IssuePage(SecretariatPage):
                 form["reason"].data or "",
                 key=form["key"].data or "",
                 actor=actor(),
+            ),
+            attempt=Attempt(
+                Account,
+                ISSUANCE_ACCOUNT,
+                MovementKind.ISSUE_JVER.value,
+                str(form["quantity"].data or ""),
+                str(form["account"].data or ""),
             ),
         )
 

@@ -29,6 +29,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import boards, issuance
+from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import label, moment, number, unit_name
 
@@ -211,6 +212,7 @@ class LedgerView(SecretariatView):
         """Propose the mirror image of a wrong posting."""
         row: LedgerTransaction = self.get_one(request.args.get("id", ""))
         form, row_id = CorrectionForm(), row.id
+        attempt = Attempt(Movement, row.movement_id, MovementKind.CORRECTION.value)
         made = submitted(
             form,
             lambda: issuance.propose_correction(
@@ -220,6 +222,7 @@ class LedgerView(SecretariatView):
                 key=form["key"].data or "",
                 actor=actor(),
             ),
+            attempt=attempt,
         )
         if made is not None:
             flash(_("訂正を起案しました。別の承認者が確認すると、台帳に記録されます。"), "good")
