@@ -21,10 +21,11 @@ from portal.admin.filters import ChoiceFilter, HolderPhaseFilter
 from portal.admin.offered import not_offered
 from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
-from portal.models import BankingApplication, DecisionState, Holder, Movement, UnitClass
+from portal.models import BankingApplication, DecisionState, Holder, Movement, MovementKind, UnitClass
 from portal.permissions import Permission
 from portal.services import banking, banking_case
 from portal.services.once import new_key
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, moment, number, unit_name
 
@@ -190,6 +191,7 @@ class BankingView(KeySearch, WaitingFirst):
         if (away := not_offered(self, row)) is not None:
             return away
         row_id, form = row.id, ProposeForm(data={"version": row.version})
+        attempt = Attempt(BankingApplication, row_id, MovementKind.CARRY_OVER.value, str(row.quantity))
 
         def work() -> Movement:
             form.prove()
@@ -201,7 +203,7 @@ class BankingView(KeySearch, WaitingFirst):
                 actor=actor(),
             )
 
-        made = submitted(form, work)
+        made = submitted(form, work, attempt=attempt)
         if made is not None:
             flash(_("起案しました。別の承認者が確認すると、バンキングされます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))

@@ -21,10 +21,11 @@ from portal.admin.filters import ChoiceFilter
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.errors import NotFound
 from portal.extensions import db_session
-from portal.models import Holder, IssueBatch, IssueBatchState, JobState, Movement
+from portal.models import Holder, IssueBatch, IssueBatchState, JobState, Movement, MovementKind, Phase
 from portal.permissions import Permission
 from portal.services import boards, issue_batch_jobs, issue_batches
 from portal.services.issue_batches import Table
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, number, phase_name
 
@@ -174,7 +175,7 @@ class IssueBatchView(ProposalView):
                 db_session(), phase_id, form.quantities(), key=form["key"].data or "", actor=actor()
             )
 
-        made = submitted(form, work)
+        made = submitted(form, work, attempt=Attempt(Phase, phase_id, MovementKind.ISSUE.value))
         if made is not None:
             flash(_("起案しました。別の承認者が一覧を確かめると、発行されます。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
@@ -245,6 +246,9 @@ class IssueBatchView(ProposalView):
             why=lambda line: texts(line.problems),
         )
         return html, status()
+
+    def attempt(self, row: IssueBatch) -> Attempt:
+        return Attempt(IssueBatch, row.id, MovementKind.ISSUE.value, str(row.total))
 
     def service_confirm(self, row_id: int, version: int) -> Any:
         return issue_batch_jobs.confirm(db_session(), row_id, version=version, actor=actor())

@@ -14,11 +14,12 @@ from portal.admin.door import SecretariatPage, page
 from portal.admin.forms import show_problems
 from portal.errors import Refused
 from portal.extensions import db_session
-from portal.models import Account, Holder, Movement
+from portal.models import ISSUANCE_ACCOUNT, Account, Holder, Movement, MovementKind
 from portal.permissions import Permission
 from portal.services import issuance, office_cases
 from portal.services.issue_rules import IssueCase, issue_problems
 from portal.services.queues import issuable
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import number, phase_name
 
@@ -81,7 +82,7 @@ class IssuePage(SecretariatPage):
             form.prove()
             return issuance.propose_issue(db_session(), holder_id, key=form["key"].data or "", actor=actor())
 
-        made = submitted(form, work)
+        made = submitted(form, work, attempt=Attempt(Holder, holder_id, MovementKind.ISSUE.value))
         if made is not None:
             return self._proposed(made)
         holder, case = issuance.issue_case(db_session(), holder_id, actor=actor())
@@ -159,7 +160,9 @@ class IssuePage(SecretariatPage):
                 db_session(), *_typed(form), key=form["key"].data or "", actor=actor()
             )
 
-        return submitted(form, work)
+        account, quantity, _reason = _typed(form)
+        kind = MovementKind.ISSUE_JVER.value
+        return submitted(form, work, attempt=Attempt(Account, ISSUANCE_ACCOUNT, kind, quantity, account))
 
     def _looked_up(self, form: JverForm) -> Account | None:
         """The account behind the typed number, to be compared with the application.

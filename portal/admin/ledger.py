@@ -31,6 +31,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import boards, issuance, office_cases
 from portal.services.correction_rules import correction_problems
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, moment, number, unit_name
 
@@ -213,6 +214,7 @@ class LedgerView(SecretariatView):
         """Propose the mirror image of a wrong posting."""
         row: LedgerTransaction = self.get_one(request.args.get("id", ""))
         form, row_id = CorrectionForm(), row.id
+        attempt = Attempt(Movement, row.movement_id, MovementKind.CORRECTION.value)
 
         def work() -> Movement:
             form.prove()
@@ -224,7 +226,7 @@ class LedgerView(SecretariatView):
                 actor=actor(),
             )
 
-        made = submitted(form, work)
+        made = submitted(form, work, attempt=attempt)
         if made is not None:
             flash(_("訂正を起案しました。別の承認者が確認すると、台帳に記録されます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))

@@ -27,6 +27,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import banking_case, issuance
+from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import label, number, phase_name, unit_name
 
@@ -242,6 +243,9 @@ class MovementView(KeySearch, ProposalView):
 
     def service_confirm(self, row_id: int, version: int) -> Any:
         return issuance.confirm(db_session(), row_id, version=version, actor=actor())
+
+    def attempt(self, row: Movement) -> Attempt:
+        return Attempt(Movement, row.id, row.kind.value, str(row.quantity))
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         return issuance.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())

@@ -16,7 +16,7 @@ from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
-from portal.participant.standing import compliance_standing, deadlines, report_standing
+from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
 from portal.permissions import Permission, Role, may
 from portal.services import deadline, phases, positions, statements, timeline
 from portal.services.allowances import own_account
@@ -25,6 +25,7 @@ from portal.services.figures import figures_of
 from portal.services.line_search import Filters
 from portal.services.timeline import Cut
 from portal.web import actor, requires
+from portal.web_positions import why_not_words
 
 _LATEST = 5
 _LATEST_MOVEMENTS = 10
@@ -67,6 +68,9 @@ def _holder_home(user: User, holder: Holder) -> Any:
     session, today = db_session(), clock.today()
     figures, rule = figures_of(session, holder), phases.rule_in_force(session, holder.phase)
     state = status(figures, clock.now())
+    held = positions.positions(session, holder.account, figures, today)
+    own, offer = positions.own_jaa(holder.account, held), offer_of(holder.account, held)
+    movable = own.movable if own is not None else 0
     chart, summary = pictures.of_holder(figures)
     frozen = deadline.frozen_of(session, holder.id)
     missing = figures.missing or 0
@@ -75,9 +79,11 @@ def _holder_home(user: User, holder: Holder) -> Any:
         holder=holder,
         notice=notice_of(holder.account),
         figures=figures,
-        standing=compliance_standing(holder, figures, state, rule, today),
+        movable=movable,
+        stuck=why_not_words(own) if own is not None else "",
+        standing=compliance_standing(holder, figures, state, rule, today, offer),
         state=state,
-        outlook=outlooks.asked(figures),
+        outlook=outlooks.asked(figures, offer.why),
         frozen=frozen,
         frozen_day=clock.in_tokyo(frozen.deadline_at - timedelta(seconds=1)).date() if frozen else None,
         frozen_state=Compliance(frozen.status) if frozen is not None else None,
@@ -88,10 +94,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
         summary=summary,
         today=today,
         # moving out what may move would leave too little to retire
-        careful=bool(
-            missing and figures.movable and figures.held - figures.movable < missing <= figures.held
-        ),
-        deadlines=deadlines(holder, rule, today, state, figures),
+        careful=bool(missing and movable and figures.held - movable < missing <= figures.held),
+        deadlines=deadlines(holder, rule, today, state, figures, offer),
         events=_latest(user, holder.phase),
     )
 
@@ -105,7 +109,7 @@ def _reports_home(user: User, holder: Holder) -> Any:
         standing=report_standing(holder, rule, today),
         reports=[r for p in Period if (r := _report(holder, p)) is not None],
         today=today,
-        deadlines=deadlines(holder, rule, today, None, None),
+        deadlines=deadlines(holder, rule, today),
         events=_latest(user, holder.phase),
     )
 
@@ -113,11 +117,14 @@ def _reports_home(user: User, holder: Holder) -> Any:
 def _trader_home(user: User) -> Any:
     session, today = db_session(), clock.today()
     account = own_account(session, user)
+    held = positions.positions(session, account, None, today)
     return render_template(
         "participant/homes/trader.html",
         account=account,
         notice=notice_of(account),
-        balances=positions.balances(session, account, today),
+        held=held,
+        moves=any(one.movable for one in held),
+        why_not_words=why_not_words,
         history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS, count=False),
         kind_words=kind_words,
         other_words=other_words,

@@ -49,8 +49,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
     ),
     Refusal.UNIT_NOT_USABLE: (
-        "{unit_class}は、この手続きに使えません。",
-        "{unit_class} cannot be used for this.",
+        "{unit_class}は、ほかの期の排出枠のため、償却に使えません。",
+        "{unit_class} belongs to another phase and cannot be retired here.",
     ),
     Refusal.NOT_APPROVED: (
         "基準年度の排出量がまだ承認されていません。",
@@ -178,5 +178,13 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.JVER_BOUND: (
         "jVERは、合わせて{most}まで発行できます。発行済みと起案中は合わせて{issued}で、残りは{left}です。",
         "At most {most} jVER may be issued in all; {issued} are issued or proposed, so {left} are left.",
+    ),
+    Refusal.UNIT_WINDOW_OVER: (
+        "{unit_class}を使える期間は、{until}で終わりました。",
+        "{unit_class} could be used until {until}.",
+    ),
+    Refusal.RETIRE_AFTER_CLOSING: (
+        "この口座の期は締められたため、{unit_class}はもう償却できません。",
+        "The phase of this account is closed, so {unit_class} can no longer be retired.",
     ),
 }

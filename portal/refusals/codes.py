@@ -196,3 +196,5 @@ class Refusal(StrEnum):
     DEADLINE_RECORDED = auto()
     REVERSAL_OF_CARRY_OVER = auto()
     JVER_BOUND = auto()
+    UNIT_WINDOW_OVER = auto()
+    RETIRE_AFTER_CLOSING = auto()

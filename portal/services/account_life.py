@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum, auto
 
 from sqlalchemy import func, or_, select
@@ -52,6 +53,14 @@ WORDS: Mapping[AccountAction, tuple[str, str]] = {
     AccountAction.SUSPEND: ("停止", "suspension"),
     AccountAction.RESUME: ("停止の解除", "resumption"),
     AccountAction.CLOSE: ("閉鎖", "closing"),
+}
+
+
+#: the state each step leads to
+LEADS_TO: Mapping[AccountAction, AccountState] = {
+    AccountAction.SUSPEND: AccountState.SUSPENDED,
+    AccountAction.RESUME: AccountState.OPEN,
+    AccountAction.CLOSE: AccountState.CLOSED,
 }
 
 
@@ -188,6 +197,21 @@ def last_change(session: Session, account_id: int) -> AccountChange | None:
         .order_by(AccountChange.confirmed_at.desc(), AccountChange.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def state_at(session: Session, account: Account, moment: datetime) -> AccountState:
+    """The state of ``account`` just before ``moment``: as the last change confirmed by then left it."""
+    action = session.scalars(
+        select(AccountChange.action)
+        .where(
+            AccountChange.account_id == account.id,
+            AccountChange.state == ProposalState.CONFIRMED,
+            AccountChange.confirmed_at < moment,
+        )
+        .order_by(AccountChange.confirmed_at.desc(), AccountChange.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return LEADS_TO[action] if action is not None else AccountState.OPEN
 
 
 def propose(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
-from portal import clock
 from portal.models import Movement, MovementKind, MovementState
 from portal.services import ledger, mail, posting
 from portal.services.mail import MailKind
@@ -31,13 +31,14 @@ class Wanted:
     content_hash: str
 
 
-def make(session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party) -> Movement:
+def make(
+    session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party, now: datetime
+) -> Movement:
     """Write the movement, its posting, its event and its mails: the rules are judged, the accounts locked.
 
-    The answer's columns are read when somebody asks for them.
+    ``now`` is the moment the rules were judged at. The answer's columns are read when somebody asks.
     """
     edge = allowed(MOVEMENT, MovementState.PROPOSED, "execute", mover.role)
-    now = clock.now()
     sides = [
         (source.id, wanted.unit_class_id, -wanted.quantity),
         (target.id, wanted.unit_class_id, wanted.quantity),

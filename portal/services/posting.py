@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +23,9 @@ from portal.services.compiled import Prepared
 
 Side = tuple[int, int, int]  # account, unit class, signed units
 
-#: stands in a mail's text where the ledger number comes, which nobody knows before the head is locked
-NUMBER_COMES = "\uf8ff"
+#: stands in a mail's text where the ledger number comes, which nobody knows before the head is locked;
+#: made anew for each process, so that no name that somebody types can hold it
+NUMBER_COMES = f"\uf8ff{secrets.token_hex(8)}\uf8ff"
 
 
 @dataclass(frozen=True)

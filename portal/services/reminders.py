@@ -32,6 +32,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.services import audit, jobs
+from portal.services.allowance_rules import may_give
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance, Figures, days_left, status
 from portal.services.documents import insert_if_absent
@@ -187,7 +188,9 @@ def _of_retirement(session: Session, deadline: Deadline, ids: Sequence[int], tod
     known = known_logins(session, holders=ids)
     told = 0
     for holder in holders:
-        if must_retire(figures[holder.id]) and _first(session, deadline, holder.id):
+        # who cannot retire is not told to: nothing leaves a suspended or closed account (decided)
+        can = may_give(holder.account.state)
+        if can and must_retire(figures[holder.id]) and _first(session, deadline, holder.id):
             _tell_retirement(session, deadline, holder, figures[holder.id], today, known)
             told += 1
     return told

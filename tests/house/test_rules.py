@@ -21,30 +21,33 @@ CONFIRMED = "preview, confirmation"
 
 CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
     (
-        "What was typed",
+        "Whatever is typed: shown before anything is (`STANDING` in `portal/services/allowance_rules.py`)",
+        (
+            (R.BOOKS_DISAGREE, f"{ALL}; {CONFIRMED} (corrections are not asked)"),
+            (R.SOURCE_NOT_OPEN, f"{ALL}; {PROPOSED}"),
+            (R.SOURCE_KIND, ALL),
+            (R.PHASE_CLOSED, f"{ALL}; {PROPOSED}"),
+            (R.UNIT_WINDOW_OVER, ALL),
+            (R.UNIT_NOT_USABLE, ALL),
+            (R.RETIRE_AFTER_CLOSING, ALL),
+        ),
+    ),
+    (
+        "What was typed, in the order of the page's fields (`RULES` in `portal/services/allowance_rules.py`)",
         (
             (R.REQUIRED, ALL),
             (R.QUANTITY_SHAPE, ALL),
             (R.QUANTITY_POSITIVE, ALL),
             (R.QUANTITY_TOO_LARGE, ALL),
-            (R.ACCOUNT_NUMBER_SHAPE, ALL),
-            (R.TOO_LONG, ALL),
-        ),
-    ),
-    (
-        "Accounts and units, in the order a page shows them (`portal/services/allowance_rules.py`)",
-        (
-            (R.SOURCE_NOT_OPEN, f"{ALL}; {PROPOSED}"),
-            (R.SOURCE_KIND, ALL),
-            (R.BALANCE_SHORT, f"{ALL}; {PROPOSED} (banking)"),
+            (R.BALANCE_SHORT, f"{ALL}; {PROPOSED} (banking); only where no reserve binds"),
             (R.RESERVE, f"{ALL}; {PROPOSED} (banking)"),
             (R.RETIRE_MORE_THAN_NEEDED, ALL),
+            (R.ACCOUNT_NUMBER_SHAPE, ALL),
             (R.ACCOUNT_UNKNOWN, f"{ALL}; {PROPOSED} (jVER)"),
             (R.ACCOUNT_SAME, ALL),
             (R.TARGET_KIND, f"{ALL}; {PROPOSED} (jVER)"),
             (R.TARGET_CLOSED, f"{ALL}; {PROPOSED}"),
-            (R.PHASE_CLOSED, f"{ALL}; {PROPOSED}"),
-            (R.UNIT_NOT_USABLE, ALL),
+            (R.TOO_LONG, ALL),
         ),
     ),
     (
@@ -103,10 +106,6 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
             (R.CLOSING_PENDING, PROPOSED),
             (R.CLOSING_OPEN, MADE),
         ),
-    ),
-    (
-        "Second book (`portal/services/books.py`; corrections are not asked)",
-        ((R.BOOKS_DISAGREE, f"{ALL}; {CONFIRMED}"),),
     ),
     ("Page and form", ((R.KEY_REUSED, "every act"), (R.STALE_PAGE, "every act"))),
 )

@@ -20,6 +20,8 @@ from portal.models import (
     PhaseClosing,
     ReductionTarget,
     ReportState,
+    UnitClass,
+    UnitType,
     User,
 )
 from portal.services import allowances, banking, issuance, issue_batches, phase_closings
@@ -87,6 +89,12 @@ class World:
             self.session, row.id, version=row.version, key=key(), actor=self.market.officer
         )
 
+    def own_jver(self) -> Movement:
+        """Five jVER on A's account."""
+        account, market = self.market.holder.account, self.market
+        made = issuance.propose_jver(self.session, account.code, 5, "申請", key=key(), actor=market.officer)
+        return self.confirm(made)
+
     # ---- what must be before
 
     def next_phase(self) -> None:
@@ -125,6 +133,14 @@ class World:
             key=key(),
             actor=self.market.officer,
         )
+
+    def jver_class(self) -> int:
+        return self.session.scalars(select(UnitClass.id).where(UnitClass.unit_type == UnitType.JVER)).one()
+
+    def newest_jaa(self) -> int:
+        """The JAA of the newest phase."""
+        of_phases = select(UnitClass.id).where(UnitClass.phase_id.is_not(None))
+        return self.session.scalars(of_phases.order_by(UnitClass.id.desc()).limit(1)).one()
 
     def first(self) -> Movement:
         return self.session.scalars(select(Movement).order_by(Movement.id).limit(1)).one()

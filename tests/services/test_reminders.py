@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
 from portal.models import (
+    AccountAction,
     Event,
     MailMessage,
     MovementKind,
@@ -186,6 +187,22 @@ def test_a_is_reminded_of_the_retirement_until_it_complies(session: Session, ret
         assert mails[0].about_allowances
         subject = session.scalars(select(Reminder.subject).where(Reminder.days == 7)).one()
         assert subject is ReminderSubject.RETIREMENT
+
+
+def test_who_cannot_retire_is_not_reminded_to_until_the_account_is_open_again(session: Session) -> None:
+    with one_transaction(session):
+        market = trade.market(session)
+        make.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
+        trade.take(session, market, market.holder.account, AccountAction.SUSPEND)
+    forget_mails(session)
+    deadline = market.holder.phase.rules[-1].retirement_deadline
+    night(session, before(deadline, 7))
+    due = select(MailMessage).where(MailMessage.kind == "retirement_due")
+    assert session.scalars(due).all() == []
+    with one_transaction(session):
+        trade.take(session, market, market.holder.account, AccountAction.RESUME)
+    night(session, before(deadline, 1))
+    assert [mail.recipient for mail in session.scalars(due)] == [market.a.email]
 
 
 def test_login_b_hears_nothing_of_the_retirement(session: Session) -> None:

@@ -111,17 +111,26 @@ case(
 case(R.BALANCE_SHORT, lambda w: w.move("8501", RETIRE), lambda w: w.move("8500", RETIRE))
 case(R.RESERVE, lambda w: w.move("1501"), lambda w: w.move("1500"))
 case(
-    R.UNIT_NOT_USABLE,
+    R.UNIT_WINDOW_OVER,
     then(at("2016-02-01 00:00"), TO_TRADER),
     then(at("2016-01-31 23:59"), TO_TRADER),
 )
 case(
+    R.UNIT_NOT_USABLE,
+    then(lambda w: w.next_phase(), lambda w: w.move("1", RETIRE, unit_class_id=w.newest_jaa())),
+    then(lambda w: w.next_phase(), lambda w: w.move("1", RETIRE)),
+)
+CLOSE: Act = then(
+    lambda w: w.over(), lambda w: phase_closings.confirm(w.session, w.closing().id, actor=w.market.approver)
+)
+case(
+    R.RETIRE_AFTER_CLOSING,
+    lambda w: [w.own_jver(), CLOSE(w), w.move("1", RETIRE, unit_class_id=w.jver_class())],
+    lambda w: [w.own_jver(), w.over(), w.move("1", RETIRE, unit_class_id=w.jver_class())],
+)
+case(
     R.PHASE_CLOSED,
-    then(
-        lambda w: w.over(),
-        lambda w: phase_closings.confirm(w.session, w.closing().id, actor=w.market.approver),
-        TO_TRADER,
-    ),
+    then(CLOSE, TO_TRADER),
     then(lambda w: w.over(), at("2016-01-31 10:00"), TO_TRADER),
 )
 case(
@@ -327,13 +336,13 @@ def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World
     )
     plan = allowances.draft(world.session, request, actor=world.market.a)
     assert [one.refusal for one in plan.problems] == [
-        R.TOO_LONG,
-        R.BALANCE_SHORT,
+        R.UNIT_WINDOW_OVER,
         R.RESERVE,
         R.TARGET_CLOSED,
-        R.UNIT_NOT_USABLE,
+        R.TOO_LONG,
     ]
-    assert plan.problems[1].figures == {"available": 8_500, "missing": 500, "unit": "JAA"}
+    assert plan.problems[1].figures == {"reserve": 7_000, "movable": 1_500}
+    assert ([one.refusal for one in plan.standing], plan.movable) == ([R.UNIT_WINDOW_OVER], 0)
 
 
 def test_all_that_is_wrong_with_a_jver_issue_is_said_at_once_in_the_order_of_the_page(world: World) -> None:
