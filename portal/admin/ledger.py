@@ -28,7 +28,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import boards, issuance
+from portal.services import issuance, unit_totals
 from portal.web import actor
 from portal.web_text import label, moment, number, unit_name
 
@@ -149,9 +149,9 @@ class LedgerView(SecretariatView):
         numbers = super()._apply_pagination(query.with_entities(LedgerTransaction.id), page, page_size)
         return query.filter(LedgerTransaction.id.in_([number for (number,) in numbers]))
 
-    def totals(self) -> list[boards.ClassTotal]:
-        """Where the units of each class are."""
-        return boards.ledger_totals(db_session())
+    def totals(self) -> list[unit_totals.ClassTotals]:
+        """Where the units of each class came from and where they are."""
+        return unit_totals.every_class(db_session())
 
     # ---- one posting
 

@@ -171,4 +171,12 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この発行は一括発行の一部です。一括発行の画面で、まとめて確定するか、取り下げてください。",
         "This issue is part of an issue to a whole phase. Confirm or withdraw it there, all together.",
     ),
+    Refusal.CLOSING_NOT_COMPARED: (
+        "この期の最後の記帳（{number}）のあとに、台帳の照合が行われていません。照合してから締めてください。",
+        "The books were not compared since the last posting of this phase ({number}). Compare them first.",
+    ),
+    Refusal.TOTALS_NOT_EVEN: (
+        "この期の排出枠は、あるはずの量が{came} JAA、実際にある量が{elsewhere} JAAで、一致しません。",
+        "The allowances of this phase do not add up: {came} JAA should be there, {elsewhere} JAA are.",
+    ),
 }

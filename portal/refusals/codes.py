@@ -194,3 +194,6 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    CLOSING_NOT_COMPARED = auto()
+    TOTALS_NOT_EVEN = auto()
+    PUBLICATION_DAY_OPEN = auto()

@@ -29,6 +29,7 @@ from portal.services import (
     banking_case,
     banking_results,
     books,
+    compliance_records,
     four_eyes,
     issue_cases,
     ledger,
@@ -146,7 +147,7 @@ def propose_correction(
     if session.scalars(live).first() is not None:
         raise refuse(Refusal.REVERSED_ALREADY)
     found = _state_problems(source=wrong.target, target=wrong.source)
-    found += _phase_problems(session, wrong.unit_class)
+    found += _phase_problems(session, wrong.unit_class) or compliance_records.closed_on(session, wrong)
     if found:
         raise Refused(*found)
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
@@ -184,6 +185,7 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
     execute(session, movement, "confirm", actor=actor, version=version)
     if movement.kind is MovementKind.CARRY_OVER:
         banking_results.accepted(session, movement, actor=actor)
+    compliance_records.corrected(session, movement, actor=actor)
     return movement
 
 
@@ -208,7 +210,12 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.kind is not MovementKind.CORRECTION:
         found += books.problems(session)
     found += _state_problems(source=movement.source, target=movement.target)
-    return found + _phase_problems(session, movement.unit_class)
+    found += _phase_problems(session, movement.unit_class)
+    if movement.reverses_id is not None and not found:
+        found += compliance_records.closed_on(
+            session, session.get_one(LedgerTransaction, movement.reverses_id).movement
+        )
+    return found
 
 
 def withdraw(

@@ -92,6 +92,7 @@ class MailKind(StrEnum):
     BOOKS_DISAGREED = auto()
     BANKING_WITHDRAWN = auto()
     CONTACT_CORRECTED = auto()
+    COMPLIANCE_PUT_RIGHT = auto()
 
 
 class Topic(StrEnum):
@@ -297,6 +298,12 @@ KINDS: dict[MailKind, Kind] = {
     ),
     # the address: an applicant's, who has no login yet
     MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
+    MailKind.COMPLIANCE_PUT_RIGHT: Kind(
+        Topic.ALLOWANCES,
+        (_A, Audience(R.OFFICE, permission=P.MOVEMENT_CONFIRM)),
+        frozenset({"due", "number", "before", "status", "retired"}),
+        frozenset({"quantity"}),
+    ),
 }
 
 
