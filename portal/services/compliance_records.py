@@ -221,6 +221,7 @@ def _tell_again(
         session,
         MailKind.COMPLIANCE_PUT_RIGHT,
         holder=holder,
+        actor=actor,
         known=known,
         due=due.deadline,
         number=row.number,

@@ -84,10 +84,15 @@ def batch(session: Session, made: Cohort, *, actor: User | None = None, key: str
 
 def freeze(session: Session) -> None:
     """What the worker does in the night after the deadline: records are frozen, the books compared."""
+    night(session)
+    compare(session)
+
+
+def night(session: Session) -> None:
+    """Freeze what is due, and look again."""
     for due in deadline._passed(session):
         deadline._freeze(session, due, deadline._not_frozen(session, due))
         compliance_records.look_again(session, due, deadline._frozen(session, due))
-    compare(session)
 
 
 def compare(session: Session) -> None:
