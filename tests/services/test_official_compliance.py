@@ -107,6 +107,8 @@ def test_every_place_says_the_same_in_every_order_of_acts(session: Session, mark
     for approved, retired, corrected in itertools.product(DONE, DONE, CORRECTED):
         if retired == "late" and corrected == "in time":
             continue
+        if approved == "late" and corrected not in ("never", "after the night"):
+            continue  # missed either way
         point = session.begin_nested()
         complied = approved == retired == "in time" and corrected == "never"
         if approved == "in time":
@@ -138,7 +140,7 @@ def test_every_place_says_the_same_in_every_order_of_acts(session: Session, mark
         point.rollback()
         session.expire_all()
         tried += 1
-    assert tried == 14
+    assert tried == 11
 
 
 @pytest.fixture

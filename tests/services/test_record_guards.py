@@ -41,7 +41,7 @@ def market(session: Session) -> trade.Market:
         for subject in (PublicationSubject.EMISSIONS, PublicationSubject.ALLOWANCES):
             rows.append(publications.propose(session, made.holder.phase_id, subject, actor=made.officer))
         publications.release(session, rows[0].id, actor=made.approver)
-    assert [one.id for one in rows] == [RELEASED, PROPOSED]
+        assert [one.id for one in rows] == [RELEASED, PROPOSED]
     return made
 
 

@@ -21,6 +21,7 @@ from portal.models import (
     PublicationState,
     PublicationSubject,
     ReportState,
+    UnitClass,
 )
 from portal.services import banking, issuance, phase_closings, publications, unit_totals
 from portal.services.publication_content import content_of, units_of
@@ -81,6 +82,13 @@ def market(session: Session) -> trade.Market:
         confirmed(session, made, moved)
         trade.at(NEXT)
     return made
+
+
+def out_of_nowhere(session: Session, market: trade.Market) -> None:
+    """One unit of the phase too much in the trader's account."""
+    of_phase = select(Holding).join(UnitClass).where(UnitClass.phase_id == market.holder.phase_id)
+    row = session.scalars(of_phase.where(Holding.account_id == market.trader.account.id)).one()
+    row.quantity += 1
 
 
 BEFORE = UnitTotals(
@@ -172,11 +180,7 @@ def test_a_proposal_older_than_its_term_is_not_released(session: Session, market
 def test_units_that_appear_from_nowhere_are_seen_and_nothing_is_published_on_them(
     session: Session, market: trade.Market
 ) -> None:
-    row = session.scalars(
-        select(Holding).where(Holding.account_id == market.trader.account.id).order_by(Holding.unit_class_id)
-    ).first()
-    assert row is not None
-    row.quantity += 1
+    out_of_nowhere(session, market)
     session.flush()
     first = head(session)[0]
     assert (first.came, first.elsewhere, first.adds_up) == (7_000, 7_001, False)
@@ -211,9 +215,7 @@ def test_a_phase_is_closed_only_on_books_that_were_compared_after_its_last_posti
         make.compare(session)
         confirmed(session, market, jver)
     assert standing(session, market) == [], "a posting of other units asks for no other comparison"
-    row = session.scalars(select(Holding).where(Holding.account_id == market.trader.account.id)).first()
-    assert row is not None
-    row.quantity += 1
+    out_of_nowhere(session, market)
     make.compare(session)
     assert standing(session, market) == [Refusal.BOOKS_DISAGREE, Refusal.TOTALS_NOT_EVEN]
     session.rollback()
