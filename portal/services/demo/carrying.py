@@ -13,11 +13,11 @@ _CARRIED, _WAITING = 97, 83
 def leftovers(stage: Stage) -> None:
     """In phase 1's banking window: the first holder's units were carried over, the second's were not yet."""
     first, second = (stage.session.get_one(Holder, number) for number in stage.earlier_holders[:2])
-    stage.at("2014-12-05 10:10")
+    stage.at("2015-01-08 10:10")
     row = stage.play(
         banking.apply, stage.session, str(_CARRIED), key=stage.key(), actor=stage.login_of(first)
     )
-    stage.at("2014-12-08 11:00")
+    stage.at("2015-01-13 11:00")
     made = stage.play(
         banking.propose,
         stage.session,
@@ -26,7 +26,7 @@ def leftovers(stage: Stage) -> None:
         key=stage.key(),
         actor=stage.officer(),
     )
-    stage.at("2014-12-09 14:20")
+    stage.at("2015-01-14 14:20")
     stage.play(issuance.confirm, stage.session, made.id, version=made.version, actor=stage.approver())
-    stage.at("2015-01-30 16:40")
+    stage.at("2015-01-29 16:40")
     stage.play(banking.apply, stage.session, str(_WAITING), key=stage.key(), actor=stage.login_of(second))
