@@ -31,6 +31,7 @@ from portal.models import (
     AccountKind,
     AccountState,
     BankingApplication,
+    ComplianceSnapshot,
     DecisionState,
     Holder,
     Holding,
@@ -41,7 +42,8 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import account_life, statements
+from portal.services import account_life, compliance_records, statements
+from portal.services.compliance import Compliance
 from portal.services.figures import figures_of
 from portal.services.once import new_key
 from portal.web import actor, texts
@@ -164,6 +166,7 @@ class AccountView(KeySearch, SecretariatView):
             "history_page": statements.history(session, model, statements.Filters(), number),
             "waiting": waiting,
             "figures": figures_of(session, model.holder) if model.holder is not None else None,
+            "records": _records(model),
         }
 
     def history_of(self, model: Account) -> Sequence[tuple[Any, ...]]:
@@ -264,6 +267,14 @@ class AccountView(KeySearch, SecretariatView):
     def close_view(self) -> Any:
         """Propose that an empty account is closed for good."""
         return self._propose(AccountAction.CLOSE)
+
+
+def _records(account: Account) -> list[tuple[ComplianceSnapshot, Compliance]]:
+    """What was frozen at the holder's retirement deadline, the official record last."""
+    if account.holder_id is None:
+        return []
+    found = compliance_records.records_of(db_session(), account.holder_id)
+    return [(one, Compliance(one.status)) for one in found]
 
 
 def _lives(account: Account, changes: Sequence[AccountChange]) -> list[tuple[Any, ...]]:
