@@ -56,8 +56,6 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
     rows: list[tuple[Any, str]] = [(_("発行した量"), jaa(found.issued))]
     if found.carried_in:
         rows.append((_("前の期からバンキングした量"), jaa(found.carried_in)))
-    if found.transferred is not None:
-        rows.append((_("移転された量"), jaa(found.transferred)))
     rows += [
         (_("次の期へバンキングした量"), jaa(found.carried_out)),
         (_("償却した量"), jaa(found.retired)),
@@ -65,6 +63,10 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("オフセットした量"), jaa(found.offset)),
         (_("口座に残っている量"), jaa(found.held)),
         (_("照合"), _evenness(found)),
+    ]
+    if found.transferred is not None:
+        rows.append((_("移転された量"), jaa(found.transferred)))
+    rows += [
         (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", found.holders, n=number(found.holders))),
         (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
         (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
