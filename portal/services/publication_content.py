@@ -149,17 +149,17 @@ def _emissions(session: Session, phase: Phase) -> Content:
     }
 
 
-def _standings(
-    session: Session, phase: Phase, figures: Mapping[int, Figures], day: date
-) -> dict[int, Compliance]:
+def _standings(session: Session, phase: Phase, ids: list[int], day: date) -> dict[int, Compliance]:
     """What of each holder's compliance was public at the end of ``day``, by holder id.
 
     From the deadline on it is the official status. Before, who is still short is nobody's affair.
     """
+    if not ids:
+        return {}
     if day >= rule_in_force(session, phase).retirement_deadline:
-        return compliance_records.official(session, figures)
+        return compliance_records.official(session, figures_for(session, ids))
     at = clock.end_of_day(day)
-    found = {holder_id: status(one, at - LAST) for holder_id, one in figures.items()}
+    found = {holder_id: status(one, at - LAST) for holder_id, one in figures_for(session, ids, at=at).items()}
     return {
         holder_id: Compliance.MET if one is Compliance.MET else Compliance.UNCONFIRMED
         for holder_id, one in found.items()
@@ -171,8 +171,7 @@ def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
     day = day or last_whole_day()
     at = clock.end_of_day(day)
     holders = [one for one in _holders(session, phase) if one.created_at < at]
-    ids = [one.id for one in holders]
-    standings = _standings(session, phase, figures_for(session, ids, at=at) if ids else {}, day)
+    standings = _standings(session, phase, [one.id for one in holders], day)
     rows = [
         {
             "company": one.representative.name,
