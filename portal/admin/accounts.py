@@ -32,6 +32,7 @@ from portal.models import (
     AccountKind,
     AccountState,
     BankingApplication,
+    ComplianceSnapshot,
     DecisionState,
     Holder,
     Holding,
@@ -42,7 +43,8 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import account_life, positions, statements
+from portal.services import account_life, compliance_records, positions, statements
+from portal.services.compliance import Compliance
 from portal.services.figures import figures_of
 from portal.services.line_search import Filters
 from portal.services.once import new_key
@@ -173,6 +175,7 @@ class AccountView(KeySearch, SecretariatView):
             ),
             "waiting": waiting,
             **_standing(model),
+            "records": _records(model),
         }
 
     def history_of(self, model: Account) -> Sequence[tuple[Any, ...]]:
@@ -288,6 +291,14 @@ def _standing(account: Account) -> dict[str, Any]:
         "own": positions.own_jaa(account, held),
         "why_not_words": why_not_words,
     }
+
+
+def _records(account: Account) -> list[tuple[ComplianceSnapshot, Compliance]]:
+    """What was frozen at the holder's retirement deadline, the official record last."""
+    if account.holder_id is None:
+        return []
+    found = compliance_records.records_of(db_session(), account.holder_id)
+    return [(one, Compliance(one.status)) for one in found]
 
 
 def _lives(account: Account, changes: Sequence[AccountChange]) -> list[tuple[Any, ...]]:

@@ -29,7 +29,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import boards, issuance, office_cases
+from portal.services import issuance, office_cases, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
@@ -152,9 +152,9 @@ class LedgerView(SecretariatView):
         numbers = super()._apply_pagination(query.with_entities(LedgerTransaction.id), page, page_size)
         return query.filter(LedgerTransaction.id.in_([number for (number,) in numbers]))
 
-    def totals(self) -> list[boards.ClassTotal]:
-        """Where the units of each class are."""
-        return boards.ledger_totals(db_session())
+    def totals(self) -> list[unit_totals.ClassTotals]:
+        """Where the units of each class came from and where they are."""
+        return unit_totals.every_class(db_session())
 
     # ---- one posting
 

@@ -18,9 +18,9 @@ from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
 from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
 from portal.permissions import Permission, Role, may
-from portal.services import deadline, phases, positions, statements, timeline
+from portal.services import compliance_records, phases, positions, statements, timeline
 from portal.services.allowances import own_account
-from portal.services.compliance import Compliance, status
+from portal.services.compliance import Compliance
 from portal.services.figures import figures_of
 from portal.services.line_search import Filters
 from portal.services.timeline import Cut
@@ -67,12 +67,12 @@ def _latest(user: User, phase: Phase | None) -> Any:
 def _holder_home(user: User, holder: Holder) -> Any:
     session, today = db_session(), clock.today()
     figures, rule = figures_of(session, holder), phases.rule_in_force(session, holder.phase)
-    state = status(figures, clock.now())
+    state = compliance_records.official(session, {holder.id: figures})[holder.id]
     held = positions.positions(session, holder.account, figures, today)
     own, offer = positions.own_jaa(holder.account, held), offer_of(holder.account, held)
     movable = own.movable if own is not None else 0
     chart, summary = pictures.of_holder(figures)
-    frozen = deadline.frozen_of(session, holder.id)
+    frozen = compliance_records.records_of(session, holder.id)
     missing = figures.missing or 0
     return render_template(
         "participant/homes/holder.html",
@@ -85,8 +85,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
         state=state,
         outlook=outlooks.asked(figures, offer.why),
         frozen=frozen,
-        frozen_day=clock.in_tokyo(frozen.deadline_at - timedelta(seconds=1)).date() if frozen else None,
-        frozen_state=Compliance(frozen.status) if frozen is not None else None,
+        frozen_day=clock.in_tokyo(frozen[-1].deadline_at - timedelta(seconds=1)).date() if frozen else None,
+        frozen_states=[Compliance(one.status) for one in frozen],
         base=_report(holder, Period.BASE),
         target=_report(holder, Period.TARGET),
         issued_at=positions.issued_at(session, holder.account),

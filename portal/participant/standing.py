@@ -223,6 +223,10 @@ def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str
         )
     if figures.missing is None:
         return _("償却期限を過ぎました。%(year)sの排出量は、まだ承認されていません", year=year)
+    if figures.missing == 0 and figures.approved_late:
+        return _(
+            "%(year)sの排出量は、償却期限のあとに承認されました。期限までの目標遵守にはなりません", year=year
+        )
     if figures.missing == 0:
         return _("償却期限後に償却が済みました。期限までの目標遵守にはなりません")
     return _("償却期限を過ぎました。%(n)s JAA足りません", n=number(figures.missing))

@@ -187,4 +187,12 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この口座の期は締められたため、{unit_class}はもう償却できません。",
         "The phase of this account is closed, so {unit_class} can no longer be retired.",
     ),
+    Refusal.CLOSING_NOT_COMPARED: (
+        "この期の最後の記帳（{number}）のあとに、台帳の照合が行われていません。照合してから締めてください。",
+        "The books were not compared since the last posting of this phase ({number}). Compare them first.",
+    ),
+    Refusal.TOTALS_NOT_EVEN: (
+        "この期の排出枠は、あるはずの量が{came} JAA、実際にある量が{elsewhere} JAAで、一致しません。",
+        "The allowances of this phase do not add up: {came} JAA should be there, {elsewhere} JAA are.",
+    ),
 }

@@ -198,3 +198,6 @@ class Refusal(StrEnum):
     JVER_BOUND = auto()
     UNIT_WINDOW_OVER = auto()
     RETIRE_AFTER_CLOSING = auto()
+    CLOSING_NOT_COMPARED = auto()
+    TOTALS_NOT_EVEN = auto()
+    PUBLICATION_DAY_OPEN = auto()

@@ -144,6 +144,7 @@ class EventTag(StrEnum):
     STATEMENT_MADE = auto()
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
+    COMPLIANCE_PUT_RIGHT = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -182,6 +183,7 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_WITHDRAWN,
         EventTag.BANKING_PROPOSED,
         EventTag.STATEMENT_MADE,
+        EventTag.COMPLIANCE_PUT_RIGHT,
     }
 )
 

@@ -27,6 +27,7 @@ from portal.services import (
     banking_case,
     banking_results,
     books,
+    compliance_records,
     four_eyes,
     issue_cases,
     ledger,
@@ -190,6 +191,7 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
     execute(session, movement, "confirm", actor=actor, version=version)
     if movement.kind is MovementKind.CARRY_OVER:
         banking_results.accepted(session, movement, actor=actor)
+    compliance_records.corrected(session, movement, actor=actor)
     return movement
 
 

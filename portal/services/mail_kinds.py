@@ -94,6 +94,7 @@ class MailKind(StrEnum):
     CONTACT_CORRECTED = auto()
     PROPOSAL_EXPIRED = auto()
     BANKING_WAITS_AGAIN = auto()
+    COMPLIANCE_PUT_RIGHT = auto()
 
 
 class Topic(StrEnum):
@@ -303,6 +304,12 @@ KINDS: dict[MailKind, Kind] = {
         Topic.ALLOWANCES, (_office(P.MOVEMENT_PROPOSE),), frozenset({"proposal", "days"})
     ),
     MailKind.BANKING_WAITS_AGAIN: _allowance(_A, facts=("quantity",)),
+    MailKind.COMPLIANCE_PUT_RIGHT: Kind(
+        Topic.ALLOWANCES,
+        (_A, Audience(R.OFFICE, permission=P.MOVEMENT_CONFIRM)),
+        frozenset({"due", "number", "before", "status", "retired"}),
+        frozenset({"quantity"}),
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from migrations.issue_triggers import ISSUE_GUARDS
 from migrations.posting_triggers import POSTING_GUARDS
+from migrations.record_triggers import RECORD_GUARDS, RECORDS
 from portal.extensions import (
     downgrade_database,
     make_engine,
@@ -117,9 +118,9 @@ def triggers(engine: Engine) -> set[str]:
 
 def expected_triggers(engine: Engine) -> set[str]:
     acts = ("no_update", "no_delete") if engine.dialect.name == "sqlite" else ("append_only", "no_truncate")
-    growing = {f"{table}_{act}" for table in APPEND_ONLY for act in acts}
-    kind = engine.dialect.name
-    return growing | {*ACCOUNT_GUARDS[kind], *POSTING_GUARDS[kind], *ISSUE_GUARDS[kind]}
+    growing = {f"{table}_{act}" for table in (*APPEND_ONLY, *RECORDS) for act in acts}
+    guards = (ACCOUNT_GUARDS, POSTING_GUARDS, ISSUE_GUARDS, RECORD_GUARDS)
+    return growing.union(*(one[engine.dialect.name] for one in guards))
 
 
 def test_the_program_needs_what_the_migrations_make(engine: Engine) -> None:

@@ -241,3 +241,22 @@ def test_the_reminders_of_many_holders_read_no_query_each(session: Session, sche
     # one read each finds the row that was just written
     assert len([one for one in reads if "FROM reminder" in one and "holder.id" not in one]) <= holders
     assert len(reads) <= holders + 25
+
+
+@pytest.mark.parametrize(
+    ("today", "told_of", "expected"),
+    [
+        ("2015-10-01", (), "2015-10-31"),
+        ("2015-10-31", (), "2015-10-31"),
+        ("2015-10-31", (30,), "2015-11-23"),
+        ("2015-11-25", (30,), "2015-11-25"),
+        ("2015-11-25", (30, 7), "2015-11-29"),
+        ("2015-11-29", (30, 7, 1), None),
+        ("2015-12-01", (), None),
+    ],
+)
+def test_the_board_says_the_day_of_the_next_reminder(
+    today: str, told_of: tuple[int, ...], expected: str | None
+) -> None:
+    found = reminders.next_day(date(2015, 11, 30), date.fromisoformat(today), told_of)
+    assert (found.isoformat() if found else None) == expected
