@@ -25,10 +25,11 @@ _EXACT = "quantity, source_id, target_id, unit_class_id, reverses_id, kind"
 
 
 def _mirrors(row: str, reverses: str) -> str:
-    """Whether the movement ``row`` gives back just what the movement of the transaction ``reverses`` moved."""
+    """Whether the movement ``row`` gives back just what that of the transaction ``reverses`` moved."""
     return (
         "EXISTS (SELECT 1 FROM ledger_transaction wrong JOIN movement was ON was.id = wrong.movement_id"
-        f" WHERE wrong.id = {reverses} AND {row}.source_id = was.target_id AND {row}.target_id = was.source_id"
+        f" WHERE wrong.id = {reverses}"
+        f" AND {row}.source_id = was.target_id AND {row}.target_id = was.source_id"
         f" AND {row}.unit_class_id = was.unit_class_id AND {row}.quantity = was.quantity)"
     )
 
@@ -82,10 +83,12 @@ def _guard_sqlite() -> None:
 
 def _guard_postgresql() -> None:
     # a posting may come as one statement, in which nobody knows whether the head moves first: so it is
-    # asked who wrote the transaction
+    # asked who wrote the transaction; behind a savepoint that is whoever wrote the entry
     ours = (
         "EXISTS (SELECT 1 FROM ledger_transaction WHERE id = NEW.transaction_id"
-        " AND xmin = pg_current_xact_id()::xid)"
+        " AND xmin = pg_current_xact_id()::xid) AND NOT EXISTS (SELECT 1 FROM ledger_entry entry"
+        " JOIN ledger_transaction made ON made.id = entry.transaction_id"
+        " WHERE entry.id = NEW.id AND entry.xmin = made.xmin)"
     )
     _refuse(
         "ledger_entry_of_newest",

@@ -10,7 +10,8 @@ from portal.services import issuance
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
 from tests.campaigns.killed import Way
-from tests.factories.ledger_model import JVER, Cast, Model, small_scheme
+from tests.factories.ledger_model import JVER, Cast, Model
+from tests.factories.small_scheme import small_scheme
 
 #: jVER of the first trader, beside what the machine's opening gives
 PLENTY = 1_000_000

@@ -67,7 +67,8 @@ def test_no_entry_is_added_to_a_posting_that_was_made_before(
     engine: Engine, session: Session, market: make.Market, number: int
 ) -> None:
     _jaa, jver = classes(session)
-    pair = f"({number}, {market.holder.account.id}, {jver}, 5), ({number}, {market.trader.account.id}, {jver}, -5)"
+    holder, trader = market.holder.account.id, market.trader.account.id
+    pair = f"({number}, {holder}, {jver}, 5), ({number}, {trader}, {jver}, -5)"
     session.rollback()
     with pytest.raises(DatabaseError, match="entry_of_newest"):
         run(
