@@ -15,7 +15,8 @@ _FINAL = "(2, 101, 201)"
 _NEVER = (
     # 4: once for each holder, or corrected in between
     "SELECT count(*) FROM (SELECT m.holder_id FROM movement m"
-    " JOIN ledger_transaction t ON t.movement_id = m.id WHERE m.kind = 'issue' AND NOT EXISTS (SELECT 1 FROM ledger_transaction b WHERE b.reverses_id = t.id)"
+    " JOIN ledger_transaction t ON t.movement_id = m.id"
+    " WHERE m.kind = 'issue' AND NOT EXISTS (SELECT 1 FROM ledger_transaction b WHERE b.reverses_id = t.id)"
     " GROUP BY m.holder_id HAVING count(*) > 1) AS twice",
     # 5
     "SELECT count(*) FROM holding h JOIN account a ON a.id = h.account_id"
