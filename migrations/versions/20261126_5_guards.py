@@ -6,6 +6,8 @@ Revises: 20261126_3_settlement
 
 from __future__ import annotations
 
+from alembic import op
+
 from migrations.chain_triggers import guard_chain, unguard_chain
 
 revision = "20261126_5_guards"
@@ -16,7 +18,10 @@ depends_on = None
 
 def upgrade() -> None:
     guard_chain()
+    # the work of a kind that ended last
+    op.create_index("ix_job_kind", "job", ["kind", "id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_job_kind", table_name="job")
     unguard_chain()

@@ -144,6 +144,8 @@ class EventTag(StrEnum):
     STATEMENT_MADE = auto()
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -182,6 +184,8 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_WITHDRAWN,
         EventTag.BANKING_PROPOSED,
         EventTag.STATEMENT_MADE,
+        EventTag.NIGHT_WORK_FAILED,
+        EventTag.BOOKS_NOT_COMPARED,
     }
 )
 

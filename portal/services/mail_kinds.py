@@ -92,6 +92,8 @@ class MailKind(StrEnum):
     BOOKS_DISAGREED = auto()
     BANKING_WITHDRAWN = auto()
     CONTACT_CORRECTED = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 class Topic(StrEnum):
@@ -297,6 +299,9 @@ KINDS: dict[MailKind, Kind] = {
     ),
     # the address: an applicant's, who has no login yet
     MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
+    # what is wrong may name an account and a balance: it goes to those who decide about movements
+    MailKind.NIGHT_WORK_FAILED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("work", "problem")),
+    MailKind.BOOKS_NOT_COMPARED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("since",)),
 }
 
 

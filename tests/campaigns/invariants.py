@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+import psycopg
+from sqlalchemy import make_url
 
 from tests.factories.ledger_model import CLOSED, ISSUANCE, Model, Paper
 
-_HOLDINGS = text("SELECT account_id, unit_class_id, quantity, promised FROM holding")
+_HOLDINGS = "SELECT account_id, unit_class_id, quantity, promised FROM holding"
 _FINAL = "(2, 101, 201)"
 _NEVER = (
     # 4: once for each holder, or corrected in between
@@ -33,10 +35,10 @@ _NEVER = (
     "SELECT count(*) FROM ledger_transaction t JOIN movement m ON m.id = t.movement_id"
     " WHERE m.state <> 'executed' OR m.kind <> t.kind",
 )
-_ONCE = text(
+_ONCE = (
     "SELECT (SELECT last_number FROM ledger_head), (SELECT last_hash FROM ledger_head),"
-    " (SELECT count(*) FROM ledger_transaction), (SELECT hash FROM ledger_transaction WHERE id = :seen),"
-    f" (SELECT count(*) FROM event), {', '.join(f'({one})' for one in _NEVER)}"
+    " (SELECT count(*) FROM ledger_transaction), (SELECT hash FROM ledger_transaction WHERE id = {seen}),"
+    " (SELECT count(*) FROM event), " + ", ".join(f"({one})" for one in _NEVER)
 )
 _WAITING = {
     "account_change": "changes",
@@ -46,43 +48,53 @@ _WAITING = {
     "movement": "proposals",
     "phase_closing": "closings",
 }
-_STATES = text(
-    " UNION ALL ".join(
-        [
-            *(f"SELECT '{one}', state, count(*) FROM {one} GROUP BY state" for one in _WAITING),
-            "SELECT 'account', state, count(*) FROM account WHERE id > 1000 GROUP BY state",
-            "SELECT 'phase', 'closed', count(*) FROM phase WHERE closed_at IS NOT NULL",
-            "SELECT 'snapshot', 'frozen', count(*) FROM compliance_snapshot",
-        ]
-    )
+_STATES = " UNION ALL ".join(
+    [
+        *(f"SELECT '{one}', state, count(*) FROM {one} GROUP BY state" for one in _WAITING),
+        "SELECT 'account', state, count(*) FROM account WHERE id > 1000 GROUP BY state",
+        "SELECT 'phase', 'closed', count(*) FROM phase WHERE closed_at IS NOT NULL",
+        "SELECT 'snapshot', 'frozen', count(*) FROM compliance_snapshot",
+    ]
 )
 
 
 class Watch:
-    """Looks after each step; remembers how far the history had grown."""
+    """Looks after each step, from a connection of its own; remembers how far the history had grown."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         self.seen, self.hash, self.events = 0, None, 0
+        where = make_url(url)
+        self.connection: Any
+        if where.get_backend_name() == "sqlite":
+            self.connection = sqlite3.connect(str(where.database), isolation_level=None)
+        else:
+            plain = where.set(drivername="postgresql").render_as_string(hide_password=False)
+            self.connection = psycopg.connect(plain, autocommit=True)
 
-    def look(self, session: Session, model: Model) -> None:
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        """What has been committed."""
+        return list(self.connection.execute(query))
+
+    def look(self, model: Model) -> None:
         """Raise ``AssertionError`` if the tables differ from the model, or hold what can never be."""
-        balances(session, model)
-        number, last, count, known, events, *never = session.execute(_ONCE, {"seen": self.seen}).one()
+        balances(self.read(_HOLDINGS), model)
+        (once,) = self.read(_ONCE.format(seen=self.seen))
+        number, last, count, known, events, *never = once
         assert never == [0] * len(_NEVER), f"what can never be: {never}"
         # 7 and 9: as many postings as the model knows, and the old ones are what they were
         assert number == count == len(model.postings)
         assert known == self.hash, f"T-{self.seen:06d} has changed"
         assert events >= self.events, "an event is gone"
         self.seen, self.hash, self.events = number, last or None, events
-        states(session, model)
+        states(self.read(_STATES), model)
         reserves(model)
 
 
-def balances(session: Session, model: Model) -> None:
+def balances(rows: Iterable[tuple[Any, ...]], model: Model) -> None:
     """1 and 2: every balance and promise is the model's, nothing below zero, every class sums to zero."""
     units = {number: unit for unit, number in model.cast.classes.items()}
     held, promised, sums = {}, {}, dict.fromkeys(units.values(), 0)
-    for account, number, quantity, waiting in session.execute(_HOLDINGS):
+    for account, number, quantity, waiting in rows:
         held[(account, units[number])], promised[(account, units[number])] = quantity, waiting
         sums[units[number]] += quantity
         assert account == ISSUANCE or 0 <= waiting <= quantity
@@ -91,14 +103,14 @@ def balances(session: Session, model: Model) -> None:
     assert set(sums.values()) == {0}
 
 
-def states(session: Session, model: Model) -> None:
+def states(rows: Iterable[tuple[Any, ...]], model: Model) -> None:
     """What waits, was decided and stands is in the state that the model says, each as often."""
     found: Counter[tuple[Any, ...]] = Counter()
-    for what, state, count in session.execute(_STATES):
+    for what, state, count in rows:
         found[(what, state)] = count
     papers: dict[str, dict[int, Paper]] = {one: getattr(model, name) for one, name in _WAITING.items()}
     due: Counter[tuple[Any, ...]] = Counter(
-        (one, paper.state) for one, rows in papers.items() for paper in rows.values()
+        (one, paper.state) for one, some in papers.items() for paper in some.values()
     )
     # participants' movements are posted at once and no proposals
     due[("movement", "executed")] = len(model.postings)

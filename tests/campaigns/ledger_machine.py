@@ -178,6 +178,7 @@ def opened(template: str, cast: Cast) -> Model:
     machine.open_the_market()
     machine.session.close()
     machine.engine.dispose()
+    machine.watch.connection.close()
     return machine.model
 
 
