@@ -63,7 +63,7 @@ class LedgerMachine(PhaseSteps):
         """Two holders of phase 2 are issued, a trader and the first holder get jVER."""
         for number in (0, 2):
             self.propose_issue(number, 0, None)
-        for number in (2, 4):
+        for number in (2, 5):
             self.propose_jver(number, 0, 250, None)
         for _ in range(4):
             self.confirm(1, 2, False, None)
@@ -121,7 +121,7 @@ class LedgerMachine(PhaseSteps):
         """All a holder may move, or a little more."""
         account = self.accounts[pick % len(self.cast.holders)]
         unit = self.cast.holders[account].unit
-        self.move(pick % len(self.cast.holders), to % 6, kind, unit, ("over", more), sure, fault)
+        self.move(pick % len(self.cast.holders), to % 7, kind, unit, ("over", more), sure, fault)
 
     @rule(pick=PICK, to=PICK, kind=KINDS, more=st.integers(0, 1), fault=FAULTS)
     def move_all_that_is_free(
@@ -133,7 +133,7 @@ class LedgerMachine(PhaseSteps):
         if promised:  # where it matters most
             account, unit = promised[pick % len(promised)]
             pick = self.accounts.index(account)
-        self.move(pick, to % 6, kind, unit, ("free", more), True, fault)
+        self.move(pick, to % 7, kind, unit, ("free", more), True, fault)
 
     def quantity(self, kind: MovementKind, source: int, unit: str, much: tuple[str, int]) -> int:
         how, figure = much

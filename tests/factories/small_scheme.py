@@ -20,11 +20,12 @@ HOLDERS = (
     (2, 100, 60, None, False),
     (2, 900, 100, 640, True),
     (3, 500, 200, 250, False),
+    (3, 50, 20, None, False),
 )
 
 
 def small_scheme(session: Session, *, unissued: int = 0) -> Cast:
-    """Three holders of phase 2 and one of phase 3, ready for issue; two traders, four colleagues.
+    """Three holders of phase 2 and two of phase 3, ready for issue; two traders, four colleagues.
 
     One target-year figure is approved, two are under review. ``unissued``: further holders of phase 3.
     """
@@ -34,7 +35,7 @@ def small_scheme(session: Session, *, unissued: int = 0) -> Cast:
     phases = {2: first.holder.phase, 3: _next_phase(session, officers[0], approvers[0])}
     holders: dict[int, HolderFacts] = {}
     ids: dict[int, int] = {}
-    for phase, base, target, figure, approved in (*HOLDERS, *[(3, 50, 20, None, False)] * unissued):
+    for phase, base, target, figure, approved in (*HOLDERS, *[HOLDERS[-1]] * unissued):
         reports.at(reports.WHEN[Period.BASE])
         made = first if not holders else _another(session, first, phases[phase])
         reports.bring(session, made, ReportState.APPROVED, Period.BASE, base)
