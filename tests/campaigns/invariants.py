@@ -53,7 +53,7 @@ _STATES = " UNION ALL ".join(
         *(f"SELECT '{one}', state, count(*) FROM {one} GROUP BY state" for one in _WAITING),
         "SELECT 'account', state, count(*) FROM account WHERE id > 1000 GROUP BY state",
         "SELECT 'phase', 'closed', count(*) FROM phase WHERE closed_at IS NOT NULL",
-        "SELECT 'snapshot', 'frozen', count(*) FROM compliance_snapshot",
+        "SELECT 'snapshot', 'frozen', count(DISTINCT holder_id) FROM compliance_snapshot",
     ]
 )
 

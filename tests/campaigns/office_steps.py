@@ -314,7 +314,6 @@ class OfficeSteps(Driven):
             else:
                 self.leave(movement, state)
 
-    @rule()
     def expire(self) -> None:
         self.step(None)
         now = clock.now()

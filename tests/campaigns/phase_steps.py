@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
+from portal import clock
 from portal.extensions import make_session
 from portal.models import (
     AccountAction,
@@ -20,7 +21,7 @@ from portal.models import (
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
 from tests.campaigns.office_steps import BY, FAULTS, PICK, STALE, OfficeSteps
-from tests.factories.ledger_model import JVER, RETIREMENT, STEPS, Paper
+from tests.factories.ledger_model import JVER, RECORDS, RETIREMENT, STEPS, Paper
 
 WHY = "届出のため"
 DECIDE = st.sampled_from(["confirm", "confirm", "withdraw"])
@@ -95,7 +96,11 @@ class PhaseSteps(OfficeSteps):
 
     # ---- the approved target-year figure
 
-    @rule(pick=PICK, by=BY, fault=FAULTS)
+    @rule(pick=PICK, act=st.sampled_from(["approve", "approve", "revoke"]), by=BY, fault=FAULTS)
+    def figure(self, pick: int, act: str, by: int, fault: str | None) -> None:
+        """A target-year figure is approved, or somebody proposes to take its approval back."""
+        (self.approve_figure if act == "approve" else self.propose_revocation)(pick, by, fault)
+
     def approve_figure(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
         account, report = self.reported(pick)
@@ -109,7 +114,6 @@ class PhaseSteps(OfficeSteps):
         if done is not None:
             self.model.figures[account] = self.cast.holders[account].reported or 0
 
-    @rule(pick=PICK, by=BY, fault=FAULTS)
     def propose_revocation(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
         account, report = self.reported(pick)
@@ -145,7 +149,14 @@ class PhaseSteps(OfficeSteps):
 
     # ---- the deadline and the end of a phase
 
-    @rule(fault=FAULTS)
+    @rule(what=st.sampled_from(["expire", "freeze"]), fault=FAULTS)
+    def night(self, what: str, fault: str | None) -> None:
+        """What the worker does while nobody is there."""
+        if what == "expire":
+            self.expire()
+        else:
+            self.freeze(fault)
+
     def freeze(self, fault: str | None) -> None:
         """The night after the deadline: what stood at its last moment, whenever that night comes."""
         fault = None if fault == "lost" else fault
@@ -167,7 +178,8 @@ class PhaseSteps(OfficeSteps):
         self.model.frozen |= due
         numbers = {holder: account for account, holder in self.cast.holder_ids.items()}
         kept = {
-            numbers[row.holder_id]: (row.retired, row.held) for row in self.session.query(ComplianceSnapshot)
+            numbers[row.holder_id]: (row.retired, row.held)
+            for row in self.session.query(ComplianceSnapshot).order_by(ComplianceSnapshot.id.desc())
         }
         self.session.rollback()
         assert kept == self.model.frozen
@@ -184,7 +196,7 @@ class PhaseSteps(OfficeSteps):
             fault=fault,
         )
         if made is not None:
-            self.model.closings[made] = Paper(phase, maker)
+            self.model.closings[made] = Paper(phase, maker, until=self.until())
 
     @precondition(lambda self: self.model.closings)
     @rule(
@@ -200,7 +212,7 @@ class PhaseSteps(OfficeSteps):
             PhaseClosing,
             self.model.closings,
             (pick, act, by, stale, fault),
-            lambda one: self.model.may_close(one.about),
+            lambda one: self.model.may_close(one.about) and not (RECORDS and self.lapsed(one)),
         )
         if decided == "confirmed":
             self.model.closed.add(one.about)
@@ -209,17 +221,27 @@ class PhaseSteps(OfficeSteps):
             self.session.rollback()
             assert kept is not None and kept.adds_up
 
+    def lapsed(self, one: Paper) -> bool:
+        return one.until is not None and clock.now() >= one.until
+
     # ---- the second book
 
-    @rule()
+    @rule(what=st.sampled_from(["look", "look", "look", "compare", "compare", "stray hand"]), pick=PICK)
+    def books(self, what: str, pick: int) -> None:
+        """Somebody looks at figures, or the books are compared: as they are, or while a balance is wrong."""
+        if what == "look":
+            self.look_at_figures(pick)
+        elif what == "compare" or self.model.disagree:
+            self.compare_the_books()
+        else:
+            self.a_stray_hand(pick)
+
     def compare_the_books(self) -> None:
         """The night compares: they agree, whatever was found before."""
         self.step(None)
         self.compared()
-        self.model.disagree = False
+        self.model.disagree, self.model.compared = False, len(self.model.postings)
 
-    @precondition(lambda self: not self.model.disagree)
-    @rule(pick=PICK)
     def a_stray_hand(self, pick: int) -> None:
         """Somebody changes a balance by SQL, the books are compared, and it is put back: they disagreed."""
         self.step("stray hand")
@@ -248,7 +270,6 @@ class PhaseSteps(OfficeSteps):
         else:
             assert not broken
 
-    @rule(pick=PICK)
     def look_at_figures(self, pick: int) -> None:
         """What the holder's own page says is what the plain book says."""
         self.step(None)

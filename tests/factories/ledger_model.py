@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 
 from portal import clock
-from portal.models import AccountAction, MovementKind
+from portal.errors import Refusal
+from portal.models import AccountAction, Movement, MovementKind
 
 MOST = 2**53 - 1
 ISSUANCE, RETIREMENT, CANCELLATION, OFFSET, NOWHERE = 1, 2, 101, 201, 9999
@@ -25,7 +26,9 @@ FIRST_DAY_OF_BANKING = date(2015, 12, 1)
 DEADLINE = date(2015, 11, 30)
 AFTER_DEADLINE = datetime(2015, 12, 1, tzinfo=timezone(timedelta(hours=9)))
 #: whether a holder whose issue was corrected may be issued again
-ISSUED_AGAIN = False
+ISSUED_AGAIN = hasattr(Movement, "attempt")
+#: whether a closing asks the second book and lapses, and what it counts stays as it is
+RECORDS = hasattr(Refusal, "CLOSING_NOT_COMPARED")
 OPEN, SUSPENDED, CLOSED = "open", "suspended", "closed"
 #: what an account may become, and from what
 STEPS = {
@@ -147,6 +150,8 @@ class Model:
     #: (retired, held) as the deadline found them
     frozen: dict[int, tuple[int, int]] = field(default_factory=dict)
     disagree: bool = False
+    #: the last posting that a comparison of the books has read
+    compared: int = 0
     #: holders that may be below their reserve, for something else than an outgoing movement lowered them
     excused: set[int] = field(default_factory=set)
 
@@ -262,19 +267,18 @@ class Model:
 
     def may_issue(self, account: int, but: Proposal | None = None) -> bool:
         """Once (``but`` a proposal itself), while account and phase take units."""
-        back = {one.reverses for one in self.postings.values()}
-        corrected = {self.postings[number].target for number in back if number is not None} - {
-            one.target for one in self.proposals.values() if one.state == "proposed" and one is not but
-        }
-        stands = any(
-            (one.kind, one.target) == (MovementKind.ISSUE, account)
-            and one.state in ("proposed", "executed")
-            and one is not but
+        states = {
+            one.state
             for one in self.proposals.values()
+            if (one.kind, one.target) == (MovementKind.ISSUE, account) and one is not but
+        }
+        made = self.issued[account] > 0 if ISSUED_AGAIN else "executed" in states
+        return (
+            not made
+            and "proposed" not in states
+            and self.takes(account)
+            and not self.shut(self.cast.holders[account].unit)
         )
-        if ISSUED_AGAIN and account in corrected:
-            stands = self.issued[account] > 0
-        return not stands and self.takes(account) and not self.shut(self.cast.holders[account].unit)
 
     def may_correct(self, number: int) -> bool:
         wrong = self.postings[number]
@@ -288,7 +292,16 @@ class Model:
             and self.gives(wrong.target)
             and self.takes(wrong.source)
             and not self.shut(wrong.unit)
+            and not self.counted(wrong)
             and self.free(wrong.target, wrong.unit) >= wrong.quantity
+        )
+
+    def counted(self, wrong: Posting) -> bool:
+        """Whether the totals of a closed phase count a retirement, as they do of jVER."""
+        return (
+            RECORDS
+            and wrong.kind is MovementKind.RETIRE
+            and (self.cast.holders[wrong.source].phase in self.closed)
         )
 
     def may_carry_over(self, account: int, quantity: int, own: int = 0) -> bool:
@@ -310,6 +323,8 @@ class Model:
             return self.may_issue(one.target, one)
         if one.kind is MovementKind.CARRY_OVER:
             return self.may_carry_over(one.source, one.quantity, one.quantity)
+        if one.reverses is not None and self.counted(self.postings[one.reverses]):
+            return False
         return self.gives(one.source) and self.takes(one.target) and not self.shut(one.unit)
 
     def second_person(self, proposer: int, checker: int) -> bool:
@@ -348,7 +363,18 @@ class Model:
             account in self.frozen for account, facts in self.cast.holders.items() if facts.phase == phase
         )
         over = clock.today() > LAST_DAY[unit]
-        return phase not in self.closed and over and frozen and not moving and not waiting
+        return phase not in self.closed and over and frozen and self.agreed(unit) and not (moving or waiting)
+
+    def agreed(self, unit: str) -> bool:
+        """Whether the second book agrees, and has read the last posting of the unit."""
+        if not RECORDS:
+            return True
+        numbers = [
+            number
+            for number, one in self.postings.items()
+            if unit in {what for _account, what, _quantity in one.sides()}
+        ]
+        return not self.disagree and max(numbers, default=0) <= self.compared
 
     def open_paper(self, papers: dict[int, Paper], about: int, state: str = "proposed") -> bool:
         return any((one.about, one.state) == (about, state) for one in papers.values())
