@@ -37,7 +37,7 @@ from tests.campaigns.office_acts import (
 )
 from tests.campaigns.processes import context
 from tests.factories import reports
-from tests.factories.ledger_model import ISSUANCE, JAA, JVER, Cast
+from tests.factories.ledger_cast import ISSUANCE, JAA, JVER, Cast
 
 #: a reader compares balances with all entries as often as this
 WHOLE = 20

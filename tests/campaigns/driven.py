@@ -20,7 +20,8 @@ from portal.services.transaction import one_transaction
 from tests import databases
 from tests.campaigns.invariants import Watch
 from tests.factories import reports
-from tests.factories.ledger_model import Cast, Model
+from tests.factories.ledger_cast import Cast
+from tests.factories.ledger_model import Model
 
 START = "2015-08-03 09:00"
 

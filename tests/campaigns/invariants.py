@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
-from tests.factories.ledger_model import CLOSED, ISSUANCE, Model, Paper
+from tests.factories.ledger_cast import CLOSED, ISSUANCE
+from tests.factories.ledger_model import Model, Paper
 
 _HOLDINGS = "SELECT account_id, unit_class_id, quantity, promised FROM holding"
 _FINAL = "(2, 101, 201)"

@@ -14,20 +14,20 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.orm import Session
 
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
-from portal.services import issue_batches, ledger, second_book
+from portal.services import ledger, posting, second_book
 from portal.services.transaction import run
 from tests.campaigns.office_acts import IN_THE_WINDOW, STEPS, Wish, bankers, made_by, unissued
 from tests.campaigns.processes import context
 from tests.factories import reports
-from tests.factories.ledger_model import Cast
+from tests.factories.ledger_cast import Cast
 
 #: what is killed in turn; ``inside``: between two postings of one transaction
 TURNS = (
@@ -82,16 +82,16 @@ def wish_of(cast: Cast, what: str, key: str) -> Wish:
     return wish(cast, kind, prefix, int(number))
 
 
-def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Connection, torn: bool) -> None:
+def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Pipe, torn: bool) -> None:
     """Do one act after another; tells ``commit`` and ``inside`` before, ``done`` with the answer after it.
 
-    ``torn``: a planted fault, a batch whose postings are committed one by one.
+    ``torn``: a planted fault, see :func:`_tear`.
     """
     reports.at(IN_THE_WINDOW)
     engine = make_engine(url, pool_size=1)
     now = [f"{prefix}-0", 0]
     if torn:
-        _tear(issue_batches)
+        _tear()
 
     @event.listens_for(engine, "commit")
     def _commits(_connection: Any) -> None:
@@ -116,15 +116,17 @@ def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Conne
             number += 1
 
 
-def _tear(module: Any) -> None:
-    """The planted fault: every movement of a batch is committed by itself."""
-    execute = module.execute
+def _tear() -> None:
+    """The planted fault: every posting of a transaction is committed by itself (SQLite)."""
+    write = posting.write
 
-    def torn(session: Session, *given: Any, **options: Any) -> None:
-        execute(session, *given, **options)
-        session.commit()
+    def torn(connection: Connection, **given: Any) -> posting.Posted:
+        made = write(connection, **given)
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return made
 
-    module.execute = torn
+    posting.write = torn
 
 
 def campaign(url: str, cast: Cast, *, seed: int, kills: int, torn: bool = False) -> Toll:
@@ -214,7 +216,11 @@ class _Watch:
             return
         with make_session(self.engine) as session:
             for again in range(place, len(STEPS[one.what])):
-                self._acknowledged(key, again, self._sent(session, one, again))
+                answer = self._sent(session, one, again)
+                if answer is None:
+                    self.toll.lost.append(f"{key} cannot be sent again")
+                    break
+                self._acknowledged(key, again, answer)
                 if again == place:
                     lasted = self._state() == before
                     self.toll.after += lasted
@@ -235,17 +241,20 @@ class _Watch:
         with make_session(self.engine) as session:
             return self.begin + len(self._made(session))
 
-    def _sent(self, session: Session, one: Wish, place: int) -> int:
+    def _sent(self, session: Session, one: Wish, place: int) -> int | None:
+        """The answer to the form; none if it is refused for good."""
         known = self.answers.get(one.key, [])[:place]
 
         def work() -> int:
             return STEPS[one.what][place](session, self.cast, one, known)
 
-        try:
-            return run(session, work)
-        except PortalError:
-            # the dead one's commit was still under way when this one looked: now it is there
-            return run(session, work)
+        for _ in range(2):
+            # refused once: the dead one's commit was still under way when this one looked, now it is there
+            try:
+                return run(session, work)
+            except PortalError:
+                continue
+        return None
 
     def _acknowledged(self, key: str, place: int, answer: int) -> None:
         known = self.answers.setdefault(key, [])

@@ -30,18 +30,8 @@ from tests import databases
 from tests.campaigns.office_steps import FAULTS, PICK
 from tests.campaigns.phase_steps import PhaseSteps
 from tests.factories import reports
-from tests.factories.ledger_model import (
-    JAA,
-    JVER,
-    MOST,
-    NEXT,
-    NOWHERE,
-    RETIREMENT,
-    SCHEME,
-    Cast,
-    Model,
-    Posting,
-)
+from tests.factories.ledger_cast import JAA, JVER, MOST, NEXT, NOWHERE, RETIREMENT, SCHEME, Cast
+from tests.factories.ledger_model import Model, Posting
 
 #: how much: a share of what could move, a little more than that, or plain nonsense
 QUANTITIES = st.one_of(

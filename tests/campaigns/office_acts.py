@@ -25,7 +25,7 @@ from portal.models import (
 )
 from portal.services import allowances, banking, issuance, issue_batches
 from portal.services.allowances import Request
-from tests.factories.ledger_model import JAA, JVER, Cast
+from tests.factories.ledger_cast import JAA, JVER, Cast
 
 #: inside the banking window of the small scheme
 IN_THE_WINDOW = "2015-12-10 09:00"

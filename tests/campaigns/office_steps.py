@@ -11,16 +11,8 @@ from portal import clock
 from portal.models import BankingApplication, IssueBatch, Movement, MovementKind
 from portal.services import banking, issuance, issue_batches
 from tests.campaigns.driven import Driven
-from tests.factories.ledger_model import (
-    ISSUANCE,
-    JVER,
-    MOST,
-    NOWHERE,
-    RETIREMENT,
-    Paper,
-    Posting,
-    Proposal,
-)
+from tests.factories.ledger_cast import ISSUANCE, JVER, MOST, NOWHERE, RETIREMENT
+from tests.factories.ledger_model import Paper, Posting, Proposal
 
 PICK, BY = st.integers(0, 99), st.sampled_from([2, 3, 2, 3, 0, 1])
 #: what befalls a step: nothing, or one of four things

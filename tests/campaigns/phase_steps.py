@@ -21,7 +21,8 @@ from portal.models import (
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
 from tests.campaigns.office_steps import BY, FAULTS, PICK, STALE, OfficeSteps
-from tests.factories.ledger_model import JVER, RECORDS, RETIREMENT, STEPS, Paper
+from tests.factories.ledger_cast import JVER, RECORDS, RETIREMENT, STEPS
+from tests.factories.ledger_model import Paper
 
 WHY = "届出のため"
 DECIDE = st.sampled_from(["confirm", "confirm", "withdraw"])

@@ -9,7 +9,8 @@ from portal.models import User
 from portal.services import issuance
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
-from tests.factories.ledger_model import Cast, Model
+from tests.factories.ledger_cast import Cast
+from tests.factories.ledger_model import Model
 from tests.factories.small_scheme import small_scheme
 
 #: jVER of the first trader, beside what the machine's opening gives

@@ -12,7 +12,7 @@ from portal.permissions import Role
 from portal.services import targets
 from portal.services.demo.assigning import assign_holder
 from tests.factories import registration, reports
-from tests.factories.ledger_model import JAA, JVER, LAST_DAY, NEXT, Cast, HolderFacts
+from tests.factories.ledger_cast import JAA, JVER, LAST_DAY, NEXT, Cast, HolderFacts
 
 #: phase, base, target, target-year figure, whether that is approved
 HOLDERS = (

@@ -10,7 +10,7 @@ import pytest
 from portal.extensions import make_engine, make_session
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
-from tests.factories.ledger_model import Cast
+from tests.factories.ledger_cast import Cast
 from tests.factories.small_scheme import small_scheme
 
 #: 20,000 steps together: most where a step costs less
