@@ -1,7 +1,7 @@
 """Another deadline record beside the first, with a number; triggers that keep what was recorded for good.
 
 Revision ID: 20261126_6_records
-Revises: 20261126_3_settlement
+Revises: 20261126_5_guards
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from migrations.record_triggers import guard_records, unguard_records
 
 revision = "20261126_6_records"
-down_revision = "20261126_3_settlement"
+down_revision = "20261126_5_guards"
 branch_labels = None
 depends_on = None
 

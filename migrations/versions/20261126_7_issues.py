@@ -1,7 +1,7 @@
 """A holder whose issue was corrected may be issued again: the attempts are counted, one stands at most.
 
 Revision ID: 20261126_7_issues
-Revises: 20261126_3_settlement
+Revises: 20261126_6_records
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from migrations.issue_triggers import guard_issues, unguard_issues
 
 revision = "20261126_7_issues"
-down_revision = "20261126_3_settlement"
+down_revision = "20261126_6_records"
 branch_labels = None
 depends_on = None
 

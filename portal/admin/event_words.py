@@ -144,6 +144,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.PUBLICATION_ENDED: _l("公表を終えました"),
     EventTag.FILE_INFECTED: _l("ウイルスを検出したファイルを受け付けませんでした"),
     EventTag.CASE_FILE_MADE: _l("報告書の一件書類をPDFにしました"),
+    EventTag.NIGHT_WORK_FAILED: _l("夜間の処理が失敗しました"),
+    EventTag.BOOKS_NOT_COMPARED: _l("台帳の照合が行われていないことを知らせました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

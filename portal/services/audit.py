@@ -145,6 +145,8 @@ class EventTag(StrEnum):
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
     COMPLIANCE_PUT_RIGHT = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -184,6 +186,8 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_PROPOSED,
         EventTag.STATEMENT_MADE,
         EventTag.COMPLIANCE_PUT_RIGHT,
+        EventTag.NIGHT_WORK_FAILED,
+        EventTag.BOOKS_NOT_COMPARED,
     }
 )
 

@@ -95,6 +95,8 @@ class MailKind(StrEnum):
     PROPOSAL_EXPIRED = auto()
     BANKING_WAITS_AGAIN = auto()
     COMPLIANCE_PUT_RIGHT = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 class Topic(StrEnum):
@@ -310,6 +312,9 @@ KINDS: dict[MailKind, Kind] = {
         frozenset({"due", "number", "before", "status", "retired"}),
         frozenset({"quantity"}),
     ),
+    # what is wrong may name an account and a balance: it goes to those who decide about movements
+    MailKind.NIGHT_WORK_FAILED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("work", "problem")),
+    MailKind.BOOKS_NOT_COMPARED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("since",)),
 }
 
 

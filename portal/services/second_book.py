@@ -21,11 +21,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.services.second_book_rows import (
@@ -38,6 +40,8 @@ from portal.services.second_book_rows import (
     portions,
     scheme,
 )
+
+log = logging.getLogger(__name__)
 
 #: the accounts of the scheme, as domain §1 numbers them
 MINT, RETIRED, CANCELLED, OFFSET = 1, 2, 101, 201
@@ -75,10 +79,13 @@ class _Differs(Exception):
 def compare(session: Session) -> BookResult:
     """Tell the ledger again and compare; call it in a transaction that reads as of one moment.
 
-    Nothing is written.
+    Nothing is written. Rows that cannot be read at all (a moment that is none, a class that no phase has)
+    are a difference too: whoever could write them could hide anything behind them. Only what the
+    database itself refuses is raised.
     """
-    told, known = Told(), scheme(session)
+    told = Told()
     try:
+        known = scheme(session)
         for some in portions(session):
             for posting in some:
                 told.number += 1
@@ -97,6 +104,12 @@ def compare(session: Session) -> BookResult:
         _issues(session)
     except _Differs as differs:
         return BookResult(False, str(differs), told.number, told.entries, told.number)
+    except DBAPIError:
+        raise
+    except Exception as error:
+        log.exception("the second book cannot read the rows")
+        problem = f"the rows after T-{told.number:06d} cannot be read: {type(error).__name__}: {error}"
+        return BookResult(False, problem, told.number, told.entries, told.number)
     return BookResult(True, None, told.number, told.entries, told.number)
 
 
