@@ -34,8 +34,15 @@ def campaigns(given: argparse.Namespace, folder: Path) -> list[tuple[str, Callab
 
     def banking(operations: int, skew: bool) -> Callable[[str], object]:
         def work(url: str) -> object:
-            world = open_world(url)
+            world = open_world(url, unissued=20)
             return bank.campaign(url, world.cast, world.reserves, seed=seed, operations=operations, skew=skew)
+
+        return work
+
+    def killing(kills: int) -> Callable[[str], object]:
+        def work(url: str) -> object:
+            world = open_world(url, unissued=max(6, kills // 3))
+            return killed.campaign(url, world.cast, seed=seed, kills=kills)
 
         return work
 
@@ -47,9 +54,7 @@ def campaigns(given: argparse.Namespace, folder: Path) -> list[tuple[str, Callab
     if given.skew:
         asked.append(("reserve skew", banking(given.skew, True)))
     if given.kills:
-        asked.append(
-            ("kill -9", lambda url: killed.campaign(url, open_world(url).way, seed=seed, kills=given.kills))
-        )
+        asked.append(("kill -9", killing(given.kills)))
     return asked
 
 

@@ -14,11 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.extensions import make_engine, make_session
-from portal.models import LedgerEntry, LedgerTransaction, Movement, MovementKind, MovementState
+from portal.models import LedgerEntry, LedgerHead, LedgerTransaction, Movement, MovementKind, MovementState
 from portal.services import ledger, second_book
 from portal.services.snapshot import one_moment
 from tests import databases
@@ -53,6 +54,7 @@ def fill(connection: Connection, world: World, postings: int) -> None:
     number, previous = connection.execute(text("SELECT last_number, last_hash FROM ledger_head")).one()
     movement = connection.execute(select(Movement.id).order_by(Movement.id.desc()).limit(1)).scalar_one()
     now = clock.now()
+    held = {account: ledger.balance(Session(connection), account, jver) for account, _login in traders}
     for first in range(0, postings, PORTION):
         rows: dict[type, list[dict[str, object]]] = {Movement: [], LedgerTransaction: [], LedgerEntry: []}
         for place in range(first, min(first + PORTION, postings)):
@@ -83,17 +85,21 @@ def fill(connection: Connection, world: World, postings: int) -> None:
                     "hash": proof,
                 }
             )
-            rows[LedgerEntry] += [
-                {"transaction_id": number, "account_id": a, "unit_class_id": c, "quantity": q}
-                for a, c, q in sides
-            ]
+            for a, c, q in sides:
+                held[a] += q
+                rows[LedgerEntry].append(
+                    {
+                        "transaction_id": number,
+                        "account_id": a,
+                        "unit_class_id": c,
+                        "quantity": q,
+                        "balance_after": held[a],
+                    }
+                )
             previous = proof
         for model, some in rows.items():
             connection.execute(insert(model), some)
-    connection.execute(
-        text("UPDATE ledger_head SET last_number = :number, last_hash = :proof"),
-        {"number": number, "proof": previous},
-    )
+    connection.execute(update(LedgerHead).values(last_number=number, last_hash=previous, latest_at=now))
 
 
 def main() -> None:

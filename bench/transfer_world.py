@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import EmissionsReport, Period, ReductionTarget, TargetState, UnitClass
+from portal.models import EmissionsReport, Holder, Period, ReductionTarget, TargetState, UnitClass, User
 from portal.permissions import Role
 from portal.services import issuance
 from portal.services.transaction import run
@@ -45,6 +45,29 @@ def _seats(session: Session, count: int) -> list[Seat]:
     opposite = [make.trader(session).account.id for _ in range(count)]
     hot = make.trader(session).account.id
     officer, approver = make.office(session, Role.OFFICER), make.office(session, Role.APPROVER)
+    _let_issue(session, holders, officer, approver)
+    allowances.at(WHEN)
+    session.flush()
+    session.expire_all()
+    found = []
+    for holder, other in zip(holders, opposite, strict=True):
+        made = issuance.propose_issue(session, holder.id, key=f"issue-{holder.id}", actor=officer)
+        issuance.confirm(session, made.id, version=made.version, actor=approver)
+        a = next(user for user in holder.users if user.role is Role.HOLDER_A)
+        unit_class = session.scalars(select(UnitClass.id).where(UnitClass.phase_id == holder.phase_id)).one()
+        found.append(Seat(a.id, holder.account.id, other, hot, unit_class))
+    clock.set_shift(timedelta(0))
+    return found
+
+
+def to_be_issued(session: Session, count: int) -> None:
+    """``count`` holders more, who wait for their issue."""
+    officer, approver = make.office(session, Role.OFFICER), make.office(session, Role.APPROVER)
+    _let_issue(session, [make.holder(session) for _ in range(count)], officer, approver)
+
+
+def _let_issue(session: Session, holders: list[Holder], officer: User, approver: User) -> None:
+    """Put confirmed figures and targets there."""
     for holder in holders:
         report = (EmissionsReport.holder_id == holder.id, EmissionsReport.period == Period.BASE)
         session.execute(
@@ -63,18 +86,6 @@ def _seats(session: Session, count: int) -> list[Seat]:
                 confirmed_at=clock.now(),
             )
         )
-    allowances.at(WHEN)
-    session.flush()
-    session.expire_all()
-    found = []
-    for holder, other in zip(holders, opposite, strict=True):
-        made = issuance.propose_issue(session, holder.id, key=f"issue-{holder.id}", actor=officer)
-        issuance.confirm(session, made.id, version=made.version, actor=approver)
-        a = next(user for user in holder.users if user.role is Role.HOLDER_A)
-        unit_class = session.scalars(select(UnitClass.id).where(UnitClass.phase_id == holder.phase_id)).one()
-        found.append(Seat(a.id, holder.account.id, other, hot, unit_class))
-    clock.set_shift(timedelta(0))
-    return found
 
 
 def as_rows(found: list[Seat]) -> list[dict[str, int]]:

@@ -13,9 +13,10 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import pgettext
 
-from portal.models import PublicationSubject
+from portal.models import PublicationSubject, UnitType
 from portal.services.compliance import Compliance
-from portal.web_text import fiscal, label, phase_name
+from portal.services.publication_content import day_of
+from portal.web_text import day, fiscal, label, phase_name
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ def shown(content: Mapping[str, Any]) -> dict[str, Any]:
         return {"content": content}
     return {
         "content": content,
-        "totals": total_lines(content),
+        "day": day_of(content),
+        "units": unit_lines(content),
+        "heads": [word for word, _name in _amounts()],
+        "accounts": account_lines(content),
         "deadline": date.fromisoformat(content["deadline"]),
         "standings": {one.value: one for one in Compliance},
     }
@@ -73,23 +77,55 @@ def _emissions(content: Mapping[str, Any]) -> Sheet:
     return Sheet(titles, rows, (2, 3, 4, 5))
 
 
-def total_lines(content: Mapping[str, Any]) -> list[tuple[str, int, str]]:
-    """The totals of the allowances of a phase: (what, how many, the unit)."""
+def _amounts() -> list[tuple[str, str]]:
+    """(what, its name in a content's units): where units came from and where they are."""
+    return [
+        (_("発行された量"), "issued"),
+        (_("前の期からバンキングした量"), "carried_in"),
+        (_("次の期へバンキングした量"), "carried_out"),
+        (_("償却された量"), "retired"),
+        (_("取り消された量"), "cancelled"),
+        (_("オフセットされた量"), "offset"),
+        (_("口座に残っている量"), "held"),
+        (_("移転された量"), "transferred"),
+    ]
+
+
+def unit_lines(content: Mapping[str, Any]) -> list[tuple[str, str, list[int | None]]]:
+    """(which units, the unit, its amounts in the order of the heads); older tables lack some."""
+    sums = content["sums"]
+    found = sums.get("units") or [{"unit": UnitType.JAA.value, **sums}]
+    return [
+        (
+            _("%(phase)sのJAA", phase=phase_name(content["phase"]))
+            if one["unit"] == UnitType.JAA
+            else one["unit"],
+            one["unit"],
+            [one.get(name) for _word, name in _amounts()],
+        )
+        for one in found
+    ]
+
+
+def account_lines(content: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """How many accounts: (what, how many, the unit)."""
     sums = content["sums"]
     return [
-        (_("発行された量"), sums["issued"], "JAA"),
-        (_("移転された量"), sums["transferred"], "JAA"),
-        (_("償却された量"), sums["retired"], "JAA"),
-        (_("取り消された量"), sums["cancelled"], "JAA"),
-        (_("オフセットされた量"), sums["offset"], "JAA"),
         (_("遵守口座の数"), sums["compliance_accounts"], pgettext("unit", "口座")),
         (_("取引口座の数"), sums["trading_accounts"], pgettext("unit", "口座")),
     ]
 
 
 def _allowances(content: Mapping[str, Any]) -> Sheet:
-    titles = [_("項目"), _("事業所名"), _("数量"), _("単位"), _("目標遵守")]
-    rows: list[list[Any]] = [[what, None, figure, unit, None] for what, figure, unit in total_lines(content)]
+    titles = [_("項目"), _("排出枠・事業所名"), _("数量"), _("単位"), _("目標遵守")]
+    as_of = day_of(content)
+    rows: list[list[Any]] = []
+    if as_of is not None:
+        rows.append([_("%(day)sの終わりの数量", day=day(as_of)), None, None, None, None])
+    for name, unit, amounts in unit_lines(content):
+        shown_amounts = zip(_amounts(), amounts, strict=True)
+        rows += [[what, name, n, unit, None] for (what, _name), n in shown_amounts if n is not None]
+    rows += [[what, None, figure, unit, None] for what, figure, unit in account_lines(content)]
     rows += [
         [row["company"], row["site"], None, None, label(Compliance(row["standing"]))]
         for row in content["rows"]

@@ -93,6 +93,7 @@ def test_no_name_of_a_person_no_account_and_no_balance_goes_out(
         allowances.move(
             session, market.a, allowances.MovementKind.TRANSFER, 1_234, market.trader.account.code
         )
+    allowances.at("2014-05-02 09:00")  # allowances are told as of the day before
     for subject in PublicationSubject:
         out(session, market, subject)
     contact = market.holder.contact

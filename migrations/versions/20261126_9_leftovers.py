@@ -1,7 +1,7 @@
 """An account whose remaining units cannot move any more may be closed with them.
 
 Revision ID: 20261126_9_leftovers
-Revises: 20261126_3_settlement
+Revises: 20261126_7_issues
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "20261126_9_leftovers"
-down_revision = "20261126_3_settlement"
+down_revision = "20261126_7_issues"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats
-from portal.admin.account_words import CONFIRM, DONE, LEADS_TO, left_behind, means, says
+from portal.admin.account_words import CONFIRM, DONE, left_behind, means, says
 from portal.admin.acts import KeySearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
@@ -95,7 +95,7 @@ class AccountChangeView(KeySearch, ProposalView):
         return [
             (_("口座"), f"{row.account.code}　{row.account.name}"),
             (_("いまの状態"), badge(row.account.state)),
-            (_("変更後の状態"), badge(LEADS_TO[row.action])),
+            (_("変更後の状態"), badge(account_life.LEADS_TO[row.action])),
         ]
 
     def confirmation(self, row: AccountChange) -> Confirmation:

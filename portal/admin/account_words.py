@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.errors import Amount
-from portal.models import Account, AccountAction, AccountState
+from portal.models import Account, AccountAction
 from portal.services.account_life import Ability
 from portal.web_text import locale_name
 
@@ -27,12 +27,6 @@ DONE: dict[AccountAction, Any] = {
     AccountAction.SUSPEND: _l("口座を停止しました。"),
     AccountAction.RESUME: _l("口座を再開しました。"),
     AccountAction.CLOSE: _l("口座を閉鎖しました。"),
-}
-#: the state each step leads to
-LEADS_TO: dict[AccountAction, AccountState] = {
-    AccountAction.SUSPEND: AccountState.SUSPENDED,
-    AccountAction.RESUME: AccountState.OPEN,
-    AccountAction.CLOSE: AccountState.CLOSED,
 }
 ABILITIES: dict[Ability, Any] = {
     Ability.READ: _l("残高・履歴・報告書を見る"),

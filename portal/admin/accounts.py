@@ -14,9 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField
 
+from portal import clock
 from portal.admin import formats
 from portal.admin.account_changes import PROPOSALS
-from portal.admin.account_words import ABILITIES, LEADS_TO, PROPOSE, left_behind, means, says
+from portal.admin.account_words import ABILITIES, PROPOSE, left_behind, means, says
 from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -31,6 +32,7 @@ from portal.models import (
     AccountKind,
     AccountState,
     BankingApplication,
+    ComplianceSnapshot,
     DecisionState,
     Holder,
     Holding,
@@ -41,10 +43,13 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import account_life, statements
+from portal.services import account_life, compliance_records, positions, statements
+from portal.services.compliance import Compliance
 from portal.services.figures import figures_of
+from portal.services.line_search import Filters
 from portal.services.once import new_key
 from portal.web import actor, texts
+from portal.web_positions import why_not_words
 from portal.web_text import badge, label
 
 _ASKS = ("GET", "POST")
@@ -58,6 +63,12 @@ class ProposeForm(ReasonForm):
 
 def _code(_view: Any, _context: Any, model: Account, _name: str) -> Any:
     return Markup('<span class="as-code">{}</span>').format(model.code)
+
+
+def _neighbour(name: str) -> int | None:
+    """The entry that the page of the history begins or ends at; anything else shows the newest."""
+    wanted = request.args.get(name, "")
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 16 else None
 
 
 def owner_of(account: Account) -> str:
@@ -128,8 +139,6 @@ class AccountView(KeySearch, SecretariatView):
             .options(joinedload(Holding.unit_class).joinedload(UnitClass.phase))
             .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
         ).all()
-        wanted = request.args.get("page", "1")
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 1
         waiting = session.scalars(
             select(Movement)
             .where(
@@ -161,9 +170,12 @@ class AccountView(KeySearch, SecretariatView):
             "means": means,
             "owner": owner_of(model),
             "holdings": holdings,
-            "history_page": statements.history(session, model, statements.Filters(), number),
+            "past": statements.look_back(
+                session, model, Filters(), before=_neighbour("before"), after=_neighbour("after")
+            ),
             "waiting": waiting,
-            "figures": figures_of(session, model.holder) if model.holder is not None else None,
+            **_standing(model),
+            "records": _records(model),
         }
 
     def history_of(self, model: Account) -> Sequence[tuple[Any, ...]]:
@@ -246,7 +258,7 @@ class AccountView(KeySearch, SecretariatView):
                 (_("口座"), f"{row.code}　{row.name}"),
                 (_("口座の持ち主"), owner_of(row)),
                 (_("いまの状態"), badge(row.state)),
-                (_("変更後の状態"), badge(LEADS_TO[action])),
+                (_("変更後の状態"), badge(account_life.LEADS_TO[action])),
             ],
             makes=[means(action), *left, _("確定には、起案した人とは別の承認者の確認が必要です。")],
         )
@@ -268,13 +280,36 @@ class AccountView(KeySearch, SecretariatView):
         return self._propose(AccountAction.CLOSE)
 
 
+def _standing(account: Account) -> dict[str, Any]:
+    """A holder's figures, and what of each unit class may move now, or why not: as its owner reads it."""
+    if account.kind not in account_life.LIVING:
+        return {"figures": None, "movable": {}, "own": None, "why_not_words": why_not_words}
+    session = db_session()
+    figures = figures_of(session, account.holder) if account.holder is not None else None
+    held = positions.positions(session, account, figures, clock.today())
+    return {
+        "figures": figures,
+        "movable": {one.unit_class.id: one for one in held},
+        "own": positions.own_jaa(account, held),
+        "why_not_words": why_not_words,
+    }
+
+
+def _records(account: Account) -> list[tuple[ComplianceSnapshot, Compliance]]:
+    """What was frozen at the holder's retirement deadline, the official record last."""
+    if account.holder_id is None:
+        return []
+    found = compliance_records.records_of(db_session(), account.holder_id)
+    return [(one, Compliance(one.status)) for one in found]
+
+
 def _lives(account: Account, changes: Sequence[AccountChange]) -> list[tuple[Any, ...]]:
     """The states an account has had, the newest first: (since, state, reason, proposer, confirmer)."""
     confirmed = [one for one in changes if one.state is ProposalState.CONFIRMED]
     found: list[tuple[Any, ...]] = [
         (
             one.confirmed_at,
-            badge(LEADS_TO[one.action]),
+            badge(account_life.LEADS_TO[one.action]),
             one.reason,
             one.proposed_by.name,
             one.confirmed_by.name if one.confirmed_by is not None else "",

@@ -16,8 +16,10 @@ from portal.admin.forms import AdminForm, VersionField, show_problems
 from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, Stale, refuse
 from portal.services.numbers import search_key
 from portal.services.once import new_key
+from portal.services.refused_movements import Attempt
 from portal.web import carry_out
 from portal.web_login import is_fresh, prove
+from portal.web_recorded import carry_out_recorded
 from portal.web_uploads import admit
 
 T = TypeVar("T")
@@ -143,11 +145,17 @@ def read_versions(text: str | None) -> dict[int, int]:
 
 
 def submitted(
-    form: Any, work: Callable[[], T], *, files: Sequence[tuple[str, bytes]] = (), files_field: str = "file"
+    form: Any,
+    work: Callable[[], T],
+    *,
+    files: Sequence[tuple[str, bytes]] = (),
+    files_field: str = "file",
+    attempt: Attempt | None = None,
 ) -> T | None:
     """What ``work`` made, if the form was sent, is well-formed and the service did not refuse.
 
-    ``files`` (name, bytes) that came with it are searched for viruses before the act begins.
+    ``files`` (name, bytes) that came with it are searched for viruses before the act begins. With
+    ``attempt`` a refusal is recorded: for movements.
     Otherwise ``None``: the page shows the form again, with every reason at its field and all that
     was typed. A row that is not there, and an act the reader may not do, are not the form's affair.
     """
@@ -155,7 +163,7 @@ def submitted(
         return None
     try:
         admit(*files, field=files_field)
-        return carry_out(work)
+        return carry_out(work) if attempt is None else carry_out_recorded(work, attempt)
     except (NotFound, NotAllowed):
         raise
     except PortalError as refused:
@@ -179,6 +187,8 @@ class Question:
     #: (head, sentence) to be read before the button is pressed
     warn: tuple[Any, Any] | None = None
     danger: bool = False
+    #: (head, every failing rule in sentences): then there is nothing to press
+    against: tuple[Any, Sequence[str]] | None = None
 
 
 def ask(view: Any, form: Any, question: Question) -> tuple[str, int]:

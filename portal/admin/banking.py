@@ -9,32 +9,34 @@ from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
+from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, KeySearch, Question, ReasonForm, ask, submitted
+from portal.admin.acts import KeySearch, ProvenForm, Question, ReasonForm, ask, submitted
 from portal.admin.application_list import phase_choices
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, HolderPhaseFilter
-from portal.admin.forms import VersionField
 from portal.admin.offered import not_offered
 from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
-from portal.models import BankingApplication, DecisionState, Holder, UnitClass
+from portal.models import BankingApplication, DecisionState, Holder, Movement, MovementKind, UnitClass
 from portal.permissions import Permission
 from portal.services import banking, banking_case
 from portal.services.figures import figures_of
+from portal.services.once import new_key
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, moment, number, phase_name, unit_name
 
 _ASKS = ("GET", "POST")
 
 
-class ProposeForm(KeyForm):
-    """Proposing the carry-over: made once, from the page's version."""
+class ProposeForm(ProvenForm):
+    """Proposing the carry-over: made once, from the page's version, by who has shown who they are."""
 
-    version = VersionField()
+    key = HiddenField(default=new_key)
 
 
 class BankingView(KeySearch, WaitingFirst):
@@ -193,16 +195,19 @@ class BankingView(KeySearch, WaitingFirst):
         if (away := not_offered(self, row)) is not None:
             return away
         row_id, form = row.id, ProposeForm(data={"version": row.version})
-        made = submitted(
-            form,
-            lambda: banking.propose(
+        attempt = Attempt(BankingApplication, row_id, MovementKind.CARRY_OVER.value, str(row.quantity))
+
+        def work() -> Movement:
+            form.prove()
+            return banking.propose(
                 db_session(),
                 row_id,
                 version=form["version"].data,
                 key=form["key"].data or "",
                 actor=actor(),
-            ),
-        )
+            )
+
+        made = submitted(form, work, attempt=attempt)
         if made is not None:
             flash(_("起案しました。別の承認者が確認すると、バンキングされます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))

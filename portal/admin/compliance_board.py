@@ -51,12 +51,16 @@ def titles(phase: Phase) -> list[str]:
     return [
         _("口座番号"),
         _("目標保有者"),
+        _("発行量（JAA）"),
         _("%(year)s排出量（t-CO2）", year=fiscal(phase.target_year)),
         _("報告書の状態"),
-        _("償却済量（JAA）"),
-        _("あと必要（JAA）"),
+        _("償却済量（t-CO2）"),
+        _("うちjVER（jVER）"),
+        _("あと必要（t-CO2）"),
         _("残高（JAA）"),
-        _("不足（JAA）"),
+        _("不足（t-CO2）"),
+        _("最後のお知らせ"),
+        _("次のお知らせ"),
         _("見通し"),
     ]
 
@@ -67,12 +71,16 @@ def _rows(board: PhaseBoard) -> Iterator[list[Any]]:
         yield [
             one.holder.account.code,
             one.holder.label,
+            figures.issued,
             figures.target_emissions,
             label(one.report_state),
             figures.retired,
+            figures.retired - figures.retired_jaa,
             figures.missing,
             figures.held,
             figures.to_buy,
+            one.reminded.last,
+            one.reminded.next,
             outlook_word(one),
         ]
 

@@ -70,6 +70,7 @@ SUBJECTS: dict[str, Any] = {
     "issue_batch": _l("一括発行"),
     "phase_closing": _l("期の締め"),
     "book_check": _l("帳簿の照合"),
+    "job": _l("夜間の処理"),
     "reduction_target": _l("削減目標量"),
     "emissions_report": _l("報告書"),
     "approval_revocation": _l("承認の取消し"),

@@ -136,6 +136,7 @@ WORDS: dict[EventTag, Any] = {
     EventTag.BANKING_WITHDRAWN: _l("バンキングの申請を取り下げました"),
     EventTag.BANKING_PROPOSED: _l("バンキングを起案しました"),
     EventTag.STATEMENT_MADE: _l("取引明細書をPDFにしました"),
+    EventTag.COMPLIANCE_PUT_RIGHT: _l("償却期限の記録を、訂正後の数量でもう一つ確定しました"),
     EventTag.PUBLICATION_PROPOSED: _l("公表を起案しました"),
     EventTag.PUBLICATION_RELEASED: _l("公表しました"),
     EventTag.PUBLICATION_WITHDRAWN: _l("公表の起案を取り下げました"),
@@ -143,6 +144,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.PUBLICATION_ENDED: _l("公表を終えました"),
     EventTag.FILE_INFECTED: _l("ウイルスを検出したファイルを受け付けませんでした"),
     EventTag.CASE_FILE_MADE: _l("報告書の一件書類をPDFにしました"),
+    EventTag.NIGHT_WORK_FAILED: _l("夜間の処理が失敗しました"),
+    EventTag.BOOKS_NOT_COMPARED: _l("台帳の照合が行われていないことを知らせました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

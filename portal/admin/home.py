@@ -20,7 +20,7 @@ from portal.admin.reports import state_address
 from portal.extensions import db_session
 from portal.models import ReportState
 from portal.permissions import Permission
-from portal.services import boards, books, report_deadlines
+from portal.services import boards, books, night_watch, report_deadlines
 from portal.services.queues import Queue, QueueKind, queues
 from portal.web_charts import shares, stacked
 from portal.web_text import days, fiscal, number
@@ -66,6 +66,17 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.BANKING: "banking.index_view",
     QueueKind.ISSUE_BATCHES: "issue_batch.index_view",
     QueueKind.PHASE_CLOSINGS: "phase_closing.index_view",
+}
+#: work of the night, where it failed
+NIGHT_WORK: dict[str, Any] = {
+    "ledger_verify": _l("台帳の検証"),
+    "compare_books": _l("帳簿の照合"),
+    "freeze_compliance": _l("償却期限の記録"),
+    "expire_proposals": _l("起案の失効"),
+    "expire_issue_batches": _l("一括発行の失効"),
+    "remind": _l("期限のお知らせ"),
+    "forget_imports": _l("一括登録の古いファイルの消去"),
+    "forget_old_attempts": _l("ログインの失敗の記録の消去"),
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,
@@ -140,6 +151,7 @@ class Home(SecretariatIndex):
     @page("/", Permission.SIGNED_IN)
     def index(self) -> Any:
         lines = [_line(queue) for queue in queues(db_session())]
+        found_trouble = night_watch.trouble(db_session())
         found, board = chosen_board()
         context: dict[str, Any] = {}
         if board is not None:
@@ -168,6 +180,10 @@ class Home(SecretariatIndex):
             outlook_word=outlook_word,
             concerns=concern_lines(),
             books=books.newest(db_session()),
+            trouble=found_trouble,
+            failed=[
+                (str(NIGHT_WORK[job.kind]), job.finished_at, job.last_error) for job in found_trouble.failed
+            ],
             **context,
         )
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, Question, read_versions, status, submitted, written_versions
+from portal.admin.acts import ProvenKeyForm, Question, read_versions, status, submitted, written_versions
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -21,10 +21,11 @@ from portal.admin.filters import ChoiceFilter
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.errors import NotFound
 from portal.extensions import db_session
-from portal.models import Holder, IssueBatch, IssueBatchState, JobState, Movement
+from portal.models import Holder, IssueBatch, IssueBatchState, JobState, Movement, MovementKind, Phase
 from portal.permissions import Permission
 from portal.services import boards, issue_batch_jobs, issue_batches
 from portal.services.issue_batches import Table
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, number, phase_name
 
@@ -40,7 +41,7 @@ PROPOSALS = Proposals(
 )
 
 
-class BatchForm(KeyForm):
+class BatchForm(ProvenKeyForm):
     """The chosen holders, and what the page showed of each: the boxes stand in the table itself."""
 
     shown = HiddenField()
@@ -167,12 +168,14 @@ class IssueBatchView(ProposalView):
         if phase is None:
             raise NotFound
         phase_id, form = phase.id, BatchForm()
-        made = submitted(
-            form,
-            lambda: issue_batches.propose(
+
+        def work() -> IssueBatch:
+            form.prove()
+            return issue_batches.propose(
                 db_session(), phase_id, form.quantities(), key=form["key"].data or "", actor=actor()
-            ),
-        )
+            )
+
+        made = submitted(form, work, attempt=Attempt(Phase, phase_id, MovementKind.ISSUE.value))
         if made is not None:
             flash(_("起案しました。別の承認者が一覧を確かめると、発行されます。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
@@ -243,6 +246,9 @@ class IssueBatchView(ProposalView):
             why=lambda line: texts(line.problems),
         )
         return html, status()
+
+    def attempt(self, row: IssueBatch) -> Attempt:
+        return Attempt(IssueBatch, row.id, MovementKind.ISSUE.value, str(row.total))
 
     def service_confirm(self, row_id: int, version: int) -> Any:
         return issue_batch_jobs.confirm(db_session(), row_id, version=version, actor=actor())

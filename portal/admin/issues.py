@@ -9,23 +9,28 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-from portal.admin.acts import KeyForm, Needed, Question, ask, status, submitted
+from portal.admin.acts import Needed, ProvenKeyForm, Question, ask, status, submitted
 from portal.admin.door import SecretariatPage, page
 from portal.admin.forms import show_problems
-from portal.errors import PortalError, Refusal, refuse
+from portal.errors import Refused
 from portal.extensions import db_session
-from portal.models import Account, Movement
+from portal.models import ISSUANCE_ACCOUNT, Account, Holder, Movement, MovementKind
 from portal.permissions import Permission
-from portal.services import issuance
-from portal.services.numbers import parse_account
-from portal.services.queues import Issuable, issuable
+from portal.services import issuance, office_cases
+from portal.services.issue_rules import IssueCase, issue_problems
+from portal.services.queues import issuable
+from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import number, phase_name
 
 _ASKS = ("GET", "POST")
 
 
-class JverForm(KeyForm):
+def _tonnes(figure: int | None) -> str:
+    return "—" if figure is None else _("%(n)s t-CO2", n=number(figure))
+
+
+class JverForm(ProvenKeyForm):
     """jVER for an account, by application (domain §5)."""
 
     account = StringField(_l("口座番号"), validators=[Needed()], description=_l("例：AST-1001"))
@@ -71,49 +76,55 @@ class IssuePage(SecretariatPage):
         wanted = request.args.get("id", "")
         if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
             abort(404)
-        form, holder_id = KeyForm(), int(wanted)
-        made = submitted(
-            form,
-            lambda: issuance.propose_issue(
-                db_session(), holder_id, key=form["key"].data or "", actor=actor()
-            ),
-        )
+        form, holder_id = ProvenKeyForm(), int(wanted)
+
+        def work() -> Movement:
+            form.prove()
+            return issuance.propose_issue(db_session(), holder_id, key=form["key"].data or "", actor=actor())
+
+        made = submitted(form, work, attempt=Attempt(Holder, holder_id, MovementKind.ISSUE.value))
         if made is not None:
             return self._proposed(made)
-        rows = issuable(db_session(), holder_id)
-        if not rows:
-            flash(_("この目標保有者の発行は、もう起案されているか、まだ起案できません。"), "warn")
-            return redirect(self.get_url(".index"))
-        return ask(self, form, self._question(rows[0]))
+        holder, case = issuance.issue_case(db_session(), holder_id, actor=actor())
+        return ask(self, form, self._question(holder, case, told=bool(form.form_errors)))
 
-    def _question(self, one: Issuable) -> Question:
+    def _question(self, holder: Holder, case: IssueCase, *, told: bool) -> Question:
+        """``told``: the form that came back says why not already."""
         back = str(self.get_url(".index"))
-        shown = _("%(n)s JAA", n=number(one.quantity))
+        known = case.due is not None
+        shown = _("%(n)s JAA", n=number(case.due)) if known else "—"
+        names = {
+            "account": holder.account.code,
+            "name": holder.account.name,
+            "phase": phase_name(holder.phase.number),
+        }
+        found = [] if told else texts(issue_problems(case))
         return Question(
-            _("発行の起案"),
+            _("発行を起案する"),
             [(self.name, back)],
             _(
                 "%(account)s（%(name)s）に、%(phase)sの%(amount)sを発行する起案をします。",
-                account=one.holder.account.code,
-                name=one.holder.account.name,
-                phase=phase_name(one.holder.phase.number),
                 amount=shown,
-            ),
+                **names,
+            )
+            if known
+            else _("%(account)s（%(name)s）への、%(phase)sの排出枠の発行です。", **names),
             _("%(amount)sの発行を起案する", amount=shown),
             back,
             facts=[
-                (_("目標保有者"), one.holder.label),
-                (_("基準年度の排出量（A）"), _("%(n)s t-CO2", n=number(one.base))),
-                (_("削減目標量（B）"), _("%(n)s t-CO2", n=number(one.target))),
+                (_("目標保有者"), holder.label),
+                (_("基準年度の排出量（A）"), _tonnes(case.base)),
+                (_("削減目標量（B）"), _tonnes(case.target)),
                 (_("発行する量（A−B）"), shown),
-                *self._cap_facts(one),
+                *([(_("前の発行"), _("訂正されています。"))] if case.attempt > 1 else []),
+                *self._cap_facts(case),
             ],
             makes=[_("別の承認者が確認するまで、排出枠は発行されません。")],
+            against=(_("いまは起案できません"), found) if found else None,
         )
 
-    def _cap_facts(self, one: Issuable) -> list[tuple[Any, Any]]:
+    def _cap_facts(self, case: IssueCase) -> list[tuple[Any, Any]]:
         """The cap of the phase and what is left of it, if it has one."""
-        case = one.case
         if case.cap is None:
             return []
         return [
@@ -143,26 +154,29 @@ class IssuePage(SecretariatPage):
         return html, 200 if looked and not form.errors else status()
 
     def _jver_made(self, form: JverForm) -> Movement | None:
-        return submitted(
-            form,
-            lambda: issuance.propose_jver(
-                db_session(),
-                form["account"].data or "",
-                form["quantity"].data or "",
-                form["reason"].data or "",
-                key=form["key"].data or "",
-                actor=actor(),
-            ),
-        )
+        def work() -> Movement:
+            form.prove()
+            return issuance.propose_jver(
+                db_session(), *_typed(form), key=form["key"].data or "", actor=actor()
+            )
+
+        account, quantity, _reason = _typed(form)
+        kind = MovementKind.ISSUE_JVER.value
+        return submitted(form, work, attempt=Attempt(Account, ISSUANCE_ACCOUNT, kind, quantity, account))
 
     def _looked_up(self, form: JverForm) -> Account | None:
-        """The account behind the typed number, to be compared with the application; or why there is none."""
-        try:
-            number = parse_account(form["account"].data)
-            found = db_session.get(Account, number)
-            if found is None:
-                raise refuse(Refusal.ACCOUNT_UNKNOWN, "account", account=f"AST-{number}")
-        except PortalError as refused:
-            show_problems(form, refused)
-            return None
-        return found
+        """The account behind the typed number, to be compared with the application.
+
+        What is wrong is said at its field, by the rules of the proposal; what is not typed yet is not wrong.
+        """
+        plan = office_cases.jver_draft(db_session(), *_typed(form))
+        found = [
+            one for one in plan.problems if one.field == "account" or (form[one.field].data or "").strip()
+        ]
+        if found:
+            show_problems(form, Refused(*found))
+        return None if any(one.field == "account" for one in found) else plan.account
+
+
+def _typed(form: JverForm) -> tuple[str, str, str]:
+    return form["account"].data or "", form["quantity"].data or "", form["reason"].data or ""

@@ -14,10 +14,11 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, LedgerSearch, Needed, Question, ask, submitted
+from portal.admin.acts import LedgerSearch, Needed, ProvenKeyForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import (
     LedgerEntry,
@@ -28,12 +29,14 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import boards, issuance
-from portal.web import actor
+from portal.services import issuance, office_cases, unit_totals
+from portal.services.correction_rules import correction_problems
+from portal.services.refused_movements import Attempt
+from portal.web import actor, texts
 from portal.web_text import label, moment, number, unit_name
 
 
-class CorrectionForm(KeyForm):
+class CorrectionForm(ProvenKeyForm):
     """Why a posting is wrong."""
 
     reason = TextAreaField(
@@ -154,9 +157,9 @@ class LedgerView(LedgerSearch, SecretariatView):
         numbers = super()._apply_pagination(query.with_entities(LedgerTransaction.id), page, page_size)
         return query.filter(LedgerTransaction.id.in_([number for (number,) in numbers]))
 
-    def totals(self) -> list[boards.ClassTotal]:
-        """Where the units of each class are."""
-        return boards.ledger_totals(db_session())
+    def totals(self) -> list[unit_totals.ClassTotals]:
+        """Where the units of each class came from and where they are."""
+        return unit_totals.every_class(db_session())
 
     # ---- one posting
 
@@ -194,44 +197,48 @@ class LedgerView(LedgerSearch, SecretariatView):
             .options(selectinload(Movement.transaction))
         ).one_or_none()
 
-    def _correctable(self, model: LedgerTransaction) -> bool:
-        return (
-            model.reverses_id is None
-            and model.kind is not MovementKind.CARRY_OVER
-            and self._correction(model) is None
-        )
+    @staticmethod
+    def _against(model: LedgerTransaction) -> list[Problem]:
+        """Every rule against posting this one back now."""
+        return correction_problems(office_cases.correction_case(db_session(), model))
 
     def steps_for(self, model: LedgerTransaction) -> Sequence[Step]:
-        if not self.allows(Permission.MOVEMENT_PROPOSE) or not self._correctable(model):
+        if not self.allows(Permission.MOVEMENT_PROPOSE) or self._against(model):
             return ()
         return (Step(_("訂正を起案する"), self.get_url(".correct", id=model.id), "danger-quiet"),)
 
     def later_for(self, model: LedgerTransaction) -> tuple[Any, Any] | None:
-        if model.reverses_id is not None:
-            return _("訂正"), _("訂正の記録は、もう一度訂正できません。")
-        return None
+        found = self._against(model)
+        # the page shows the correction itself where there is one
+        if not found or any(one.refusal is Refusal.REVERSED_ALREADY for one in found):
+            return None
+        return _("訂正は起案できません"), " ".join(texts(found))
 
     @page("/correct/", Permission.MOVEMENT_PROPOSE, methods=("GET", "POST"))
     def correct(self) -> Any:
         """Propose the mirror image of a wrong posting."""
         row: LedgerTransaction = self.get_one(request.args.get("id", ""))
         form, row_id = CorrectionForm(), row.id
-        made = submitted(
-            form,
-            lambda: issuance.propose_correction(
+        attempt = Attempt(Movement, row.movement_id, MovementKind.CORRECTION.value)
+
+        def work() -> Movement:
+            form.prove()
+            return issuance.propose_correction(
                 db_session(),
                 row_id,
                 form["reason"].data or "",
                 key=form["key"].data or "",
                 actor=actor(),
-            ),
-        )
+            )
+
+        made = submitted(form, work, attempt=attempt)
         if made is not None:
             flash(_("訂正を起案しました。別の承認者が確認すると、台帳に記録されます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))
-        return ask(self, form, self._question(self.get_one(str(row_id))))
+        row = self.get_one(str(row_id))
+        return ask(self, form, self._question(row, [] if form.form_errors else texts(self._against(row))))
 
-    def _question(self, row: LedgerTransaction) -> Question:
+    def _question(self, row: LedgerTransaction, against: Sequence[str]) -> Question:
         back = str(self.get_url(".details_view", id=row.id))
         moved = row.movement
         units = f"{unit_name(moved.unit_class)}　{number(moved.quantity)}"
@@ -254,8 +261,14 @@ class LedgerView(LedgerSearch, SecretariatView):
             makes=[
                 _("元の記録は消さずに、逆の記録を加えます。"),
                 _("確認されるまで、この数量はほかの移動に使えません。"),
+                *(
+                    [_("確定すると、この目標保有者への発行を、もう一度起案できます。")]
+                    if row.kind is MovementKind.ISSUE
+                    else []
+                ),
             ],
             danger=True,
+            against=(_("訂正は起案できません"), against) if against else None,
         )
 
 

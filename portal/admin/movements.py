@@ -28,6 +28,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import banking_case, issuance
+from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import label, number, phase_name, unit_name
 
@@ -229,6 +230,7 @@ class MovementView(LedgerSearch, ProposalView):
             (_("移動元"), f"{row.source.code}　{row.source.name}"),
             (_("移動先"), f"{row.target.code}　{row.target.name}"),
             (_("排出枠と数量"), units(row)),
+            *([(_("前の発行"), _("訂正されています。"))] if row.attempt > 1 else []),
         ]
 
     def confirmation(self, row: Movement) -> Confirmation:
@@ -253,6 +255,9 @@ class MovementView(LedgerSearch, ProposalView):
 
     def service_confirm(self, row_id: int, version: int) -> Any:
         return issuance.confirm(db_session(), row_id, version=version, actor=actor())
+
+    def attempt(self, row: Movement) -> Attempt:
+        return Attempt(Movement, row.id, row.kind.value, str(row.quantity))
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         return issuance.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())

@@ -62,11 +62,24 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("取消した量"), jaa(found.cancelled)),
         (_("オフセットした量"), jaa(found.offset)),
         (_("口座に残っている量"), jaa(found.held)),
+        (_("照合"), _evenness(found)),
+    ]
+    if found.transferred is not None:
+        rows.append((_("移転された量"), jaa(found.transferred)))
+    rows += [
         (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", found.holders, n=number(found.holders))),
         (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
         (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
     ]
     return rows
+
+
+def _evenness(found: Totals) -> str:
+    """Whether everything that came is somewhere, in words with the figures."""
+    values = {"came": number(found.came), "elsewhere": number(found.elsewhere)}
+    if found.adds_up:
+        return _("一致（あるはずの量も、実際にある量も%(came)s JAA）", **values)
+    return _("不一致（あるはずの量は%(came)s JAA、実際にある量は%(elsewhere)s JAA）", **values)
 
 
 class PhaseClosingView(ProposalView):
@@ -159,6 +172,7 @@ class PhaseClosingView(ProposalView):
             against=texts(phase_closings.closing_problems(db_session(), phase)),
             totals=totals_words(phase_closings.totals(db_session(), phase)),
             back=self.get_url(".index_view"),
+            books=self.get_url("book_check.index_view"),
             propose=self.get_url(".propose", phase=phase.number),
             may_propose=self.allows(Permission.TARGET_PROPOSE),
         )

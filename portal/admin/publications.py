@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
-from flask import abort, flash, redirect, request
+from flask import abort, flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
@@ -30,12 +31,15 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.errors import Refusal
 from portal.extensions import db_session
 from portal.models import Phase, Publication, PublicationState, PublicationSubject
 from portal.permissions import Permission
 from portal.services import boards, publications
+from portal.services.publication_content import day_of, last_whole_day
 from portal.web import actor, texts
 from portal.web_tables import publication_name, shown
+from portal.web_text import day as day_words
 from portal.web_text import label, moment, number, phase_name
 
 _ASKS = ("GET", "POST")
@@ -129,17 +133,34 @@ class PublicationView(SecretariatView):
         return name_of(model)
 
     def details_context(self, model: Publication) -> dict[str, Any]:
-        live = model.state in (_S.PROPOSED, _S.RELEASED)
-        return {
-            "shown": shown(model.content),
-            "outdated": live and publications.outdated(db_session(), model),
-        }
+        return {"shown": shown(model.content), "outdated": self._outdated(model)}
 
     def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("publication", [model.id])])
 
+    def _judged(self, model: Publication) -> tuple[bool, list[str]]:
+        """(outdated, what stands against releasing it): once for a page, it reads the whole phase."""
+        kept: dict[int, tuple[bool, list[str]]] = g.setdefault("publications_judged", {})
+        if model.id not in kept:
+            found = []
+            if model.state is _S.PROPOSED:
+                found = publications.release_problems(db_session(), model, actor())
+                old = any(one.refusal is Refusal.PUBLICATION_OUTDATED for one in found)
+            else:
+                old = model.state is _S.RELEASED and publications.outdated(db_session(), model)
+            kept[model.id] = old, texts(found)
+        return kept[model.id]
+
+    def _outdated(self, model: Publication) -> bool:
+        return self._judged(model)[0]
+
     def _against(self, model: Publication) -> list[str]:
-        return texts(publications.release_problems(db_session(), model, actor()))
+        return self._judged(model)[1]
+
+    def _newer(self, model: Publication) -> bool:
+        """Whether a newer table can be proposed: the record reads otherwise, or another day is over."""
+        as_of = day_of(model.content)
+        return self._outdated(model) or (as_of is not None and as_of < last_whole_day())
 
     def steps_for(self, model: Publication) -> list[Step]:
         def at(name: str) -> str:
@@ -152,7 +173,7 @@ class PublicationView(SecretariatView):
             if self.allows(Permission.PUBLICATION_PROPOSE):
                 steps.append(Step(_("起案を取り下げる"), at("withdraw_view"), "danger-quiet"))
         if model.state is _S.RELEASED:
-            if self.allows(Permission.PUBLICATION_PROPOSE) and publications.outdated(db_session(), model):
+            if self.allows(Permission.PUBLICATION_PROPOSE) and self._newer(model):
                 url = self.get_url(".propose_view", phase=model.phase.number, subject=model.subject.value)
                 steps.append(Step(_("新しい内容での差替えを起案する"), url))
             if self.allows(Permission.PUBLICATION_CONFIRM):
@@ -170,6 +191,15 @@ class PublicationView(SecretariatView):
 
     # ---- proposing
 
+    def _day(self, subject: PublicationSubject) -> date | None:
+        """The day the address names (``?day=2015-10-14``), or yesterday; emissions have none."""
+        if subject is not PublicationSubject.ALLOWANCES:
+            return None
+        try:
+            return date.fromisoformat(request.args.get("day", ""))
+        except ValueError:
+            return last_whole_day()
+
     def _asked(self) -> tuple[list[Phase], Phase, PublicationSubject]:
         """(all phases, the phase and the subject the address names; without one the present phase)."""
         found = boards.phases(db_session())
@@ -186,7 +216,7 @@ class PublicationView(SecretariatView):
     def propose_view(self) -> Any:
         """Exactly what the public would read, and the button that proposes it as it stands."""
         _found, phase, subject = self._asked()
-        phase_id = phase.id
+        phase_id, day = phase.id, self._day(subject)
         form = ProposeForm()
         made = submitted(
             form,
@@ -195,6 +225,7 @@ class PublicationView(SecretariatView):
                 phase_id,
                 subject,
                 actor=actor(),
+                day=day,
                 seen=form["seen"].data or "",
                 note=form["note"].data,
                 key=form["key"].data,
@@ -204,7 +235,7 @@ class PublicationView(SecretariatView):
             flash(_("公表を起案しました。別の承認者が内容を確かめて、公表します。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
         found, phase, subject = self._asked()
-        content, fingerprint = publications.present(db_session(), phase, subject)
+        content, fingerprint = publications.present(db_session(), phase, subject, day)
         form["seen"].data = fingerprint  # the page shows how things stand now, and offers just that
         against = texts(publications.propose_problems(db_session(), phase, subject, content))
         html = self.render(
@@ -216,6 +247,8 @@ class PublicationView(SecretariatView):
             subjects=list(PublicationSubject),
             shown=shown(content),
             against=against,
+            day=day,
+            latest=last_whole_day(),
         )
         return html, status()
 
@@ -234,6 +267,7 @@ class PublicationView(SecretariatView):
         facts = [
             (_("表"), name_of(row)),
             (_("目標保有者"), number(len(row.content["rows"]))),
+            *([(_("数量の日"), day_words(as_of))] if (as_of := day_of(row.content)) is not None else []),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
         ]

@@ -23,6 +23,7 @@ from portal.admin.offered import not_offered
 from portal.admin.waiting import WaitingFirst
 from portal.errors import Problem
 from portal.permissions import Permission
+from portal.services.refused_movements import Attempt
 from portal.web import texts
 from portal.web_text import moment
 
@@ -111,6 +112,10 @@ class ProposalView(WaitingFirst):
         """Confirm through the subject's service."""
         raise NotImplementedError(f"{type(self).__name__}.service_confirm")
 
+    def attempt(self, row: Any) -> Attempt | None:
+        """How a refused confirmation is recorded; only what moves allowances is."""
+        return None
+
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         """Take it back through the subject's service."""
         raise NotImplementedError(f"{type(self).__name__}.service_withdraw")
@@ -169,12 +174,13 @@ class ProposalView(WaitingFirst):
         if (away := not_offered(self, row)) is not None:
             return away
         form, row_id = ProvenForm(data={"version": row.version}), row.id
+        attempt = self.attempt(row)
 
         def work() -> Any:
             form.prove()
             return self.service_confirm(row_id, form["version"].data)
 
-        if submitted(form, work) is not None:
+        if submitted(form, work, attempt=attempt) is not None:
             row = self._proposal()
             flash(str(self.confirmed_told(row)), "good")
             return redirect(self.address_after(row))

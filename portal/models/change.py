@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, Key, Quantity, Versioned, enum_type
@@ -97,14 +97,22 @@ class BankingApplication(Versioned, Base):
 
 
 class ComplianceSnapshot(Base):
-    """What stood at the retirement deadline: frozen once for each holder (domain §5)."""
+    """What stood at the retirement deadline, frozen (domain §5); a holder's newest record is official.
+
+    The first is made in the night after. A correction confirmed later that changes what had been retired
+    in time makes another beside it; none is ever changed.
+    """
 
     __tablename__ = "compliance_snapshot"
+    __table_args__ = (UniqueConstraint("holder_id", "number"),)
     id: Mapped[Key]
-    holder_id: Mapped[int] = mapped_column(ForeignKey("holder.id"), unique=True)
+    holder_id: Mapped[int] = mapped_column(ForeignKey("holder.id"))
+    #: 1, 2, … for each holder
+    number: Mapped[int] = mapped_column(Integer, default=1)
     deadline_at: Mapped[datetime]
     frozen_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(40))
+    #: the approved figure, empty if it was not approved by the deadline; t-CO2
     target_emissions: Mapped[int | None]
     retired: Mapped[Quantity]
     missing: Mapped[Quantity | None]

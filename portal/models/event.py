@@ -8,13 +8,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.base import Base, Key, Text40
 
 if TYPE_CHECKING:
     from portal.models.user import User
+
+
+#: what an account's owner reads in the ledger itself; there is one for every movement
+UNTOLD = "tag <> 'movement_executed'"
 
 
 class Event(Base):
@@ -24,6 +28,7 @@ class Event(Base):
     __table_args__ = (
         Index("ix_event_subject", "subject_type", "subject_id", "id"),
         Index("ix_event_holder", "holder_id", "id"),
+        Index("ix_event_told", "holder_id", "id", sqlite_where=text(UNTOLD), postgresql_where=text(UNTOLD)),
     )
     id: Mapped[Key]
     at: Mapped[datetime]

@@ -26,6 +26,7 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint("progress >= 0 AND (total IS NULL OR progress <= total)", "progress_in_total"),
         Index("ix_job_queue", "state", "next_try_at"),
+        Index("ix_job_kind", "kind", "id"),
     )
     id: Mapped[Key]
     kind: Mapped[Text40]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.models.account import ISSUANCE_ACCOUNT
 from portal.models.base import MAX_QUANTITY, Base, BigId, Key, Quantity, enum_type
 from portal.models.movement import MovementKind
 
@@ -29,6 +30,7 @@ class LedgerTransaction(Base):
         CheckConstraint("id > 0", "number_positive"),
         CheckConstraint("(id = 1) = (previous_hash = '')", "first_has_no_predecessor"),
         CheckConstraint("reverses_id IS NULL OR reverses_id < id", "reverses_an_earlier_one"),
+        Index("ix_ledger_transaction_posted_at", "posted_at", "id"),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     kind: Mapped[MovementKind] = mapped_column(enum_type(MovementKind, "movement_kind"))
@@ -51,20 +53,30 @@ class LedgerTransaction(Base):
 
 
 class LedgerEntry(Base):
-    """One signed side of a posting, in whole units."""
+    """One signed side of a posting, in whole units.
+
+    ``balance_after``: what the account holds of the unit class with this entry, so that what stood at any
+    number of the ledger is one step of an index. Entries of an account and class have rising ids.
+    """
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
         CheckConstraint("quantity <> 0", "quantity_not_zero"),
         CheckConstraint(f"quantity BETWEEN -{MAX_QUANTITY} AND {MAX_QUANTITY}", "quantity_bounded"),
+        CheckConstraint(
+            f"balance_after >= 0 OR account_id = {ISSUANCE_ACCOUNT}", "balance_after_not_below_zero"
+        ),
+        CheckConstraint(f"balance_after BETWEEN -{MAX_QUANTITY} AND {MAX_QUANTITY}", "balance_after_bounded"),
         UniqueConstraint("transaction_id", "account_id", "unit_class_id"),
         Index("ix_ledger_entry_statement", "account_id", "unit_class_id", "id"),
+        Index("ix_ledger_entry_unit_class_id", "unit_class_id", "transaction_id"),
     )
     id: Mapped[Key]
     transaction_id: Mapped[int] = mapped_column(ForeignKey("ledger_transaction.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     unit_class_id: Mapped[int] = mapped_column(ForeignKey("unit_class.id"))
     quantity: Mapped[Quantity]
+    balance_after: Mapped[Quantity]
 
     transaction: Mapped[LedgerTransaction] = relationship(back_populates="entries")
     account: Mapped[Account] = relationship()
@@ -72,10 +84,20 @@ class LedgerEntry(Base):
 
 
 class LedgerHead(Base):
-    """The one row that says where the chain ends; locking it puts postings in order."""
+    """The one row that says where the chain ends; locking it puts postings in order.
+
+    Numbers are given under its lock, moments are taken before it, so that their orders differ a little.
+    ``behind`` bounds by how much: no posting is stamped more than so many whole seconds earlier than one
+    with a lower number. ``latest_at``: the latest moment any posting is stamped with.
+    """
 
     __tablename__ = "ledger_head"
-    __table_args__ = (CheckConstraint("id = 1", "only_one"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", "only_one"),
+        CheckConstraint("behind >= 0", "behind_not_negative"),
+    )
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     last_number: Mapped[Quantity]
     last_hash: Mapped[str] = mapped_column(String(64))
+    latest_at: Mapped[datetime | None]
+    behind: Mapped[Quantity] = mapped_column(default=0, server_default="0")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.account import Account, UnitClass
@@ -61,6 +61,7 @@ class Movement(Versioned, Base):
         Index(
             "uq_movement_issue_once",
             "holder_id",
+            "attempt",
             unique=True,
             sqlite_where=text("kind = 'issue' AND state IN ('proposed', 'executed')"),
             postgresql_where=text("kind = 'issue' AND state IN ('proposed', 'executed')"),
@@ -73,8 +74,20 @@ class Movement(Versioned, Base):
             postgresql_where=text("reverses_id IS NOT NULL AND state IN ('proposed', 'executed')"),
         ),
         Index("ix_movement_queue", "state", "proposed_at"),
-        Index("ix_movement_source_id", "source_id", "kind"),
-        Index("ix_movement_target_id", "target_id", "kind"),
+        Index("ix_movement_source_id", "source_id", "kind", "target_id"),
+        Index("ix_movement_target_id", "target_id", "kind", "source_id"),
+        Index("ix_movement_unit_class_id", "unit_class_id", "kind"),
+        Index("ix_movement_proposed_at", "proposed_at"),
+        # plain but for what is empty: SQLite does not find a partial index whose condition has a parameter
+        *(
+            Index(
+                f"ix_movement_{column}",
+                column,
+                sqlite_where=text(f"{column} IS NOT NULL"),
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("holder_id", "reverses_id", "target_class_id")
+        ),
     )
     id: Mapped[Key]
     kind: Mapped[MovementKind] = mapped_column(enum_type(MovementKind, "movement_kind"))
@@ -86,6 +99,8 @@ class Movement(Versioned, Base):
     target_class_id: Mapped[int | None] = mapped_column(ForeignKey("unit_class.id"))
     quantity: Mapped[Quantity]
     holder_id: Mapped[int | None] = mapped_column(ForeignKey("holder.id"))
+    #: which issue of its holder: one more for each that was corrected (other kinds: 1)
+    attempt: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     reverses_id: Mapped[int | None] = mapped_column(
         ForeignKey("ledger_transaction.id", use_alter=True, name="fk_movement_reverses_id")
     )

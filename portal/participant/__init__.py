@@ -21,6 +21,7 @@ MODULES = (
     "home",
     "allowances",
     "movements",
+    "account_names",
     "receipts",
     "account_statements",
     "profile",

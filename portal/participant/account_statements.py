@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from flask import flash, redirect, render_template, request, send_file, url_for
@@ -24,11 +25,14 @@ from portal.web import actor, carry_out, requires, texts
 from portal.web_text import unit_name
 
 
-def _asked(most: int = MOST_LINES) -> Statement:
+def _span() -> tuple[date, date]:
+    return statements.span(typed_day(request.args.get("from")), typed_day(request.args.get("to")))
+
+
+def _asked(most: int) -> Statement:
     """The statement the address asks for; ``Refused`` says why there is none."""
     session = db_session()
-    since, until = statements.span(typed_day(request.args.get("from")), typed_day(request.args.get("to")))
-    return statements.statement(session, own_account(session, actor()), since, until, most=most)
+    return statements.statement(session, own_account(session, actor()), *_span(), most=most)
 
 
 @pages.get("/allowances/statement")
@@ -37,7 +41,7 @@ def account_statement() -> Any:
     """The span, its balances and the files to save."""
     made, problem = None, ""
     try:
-        made = _asked()
+        made = statements.overview(db_session(), own_account(db_session(), actor()), *_span())
     except Refused as refused:
         problem = " ".join(texts(refused.problems))
     since, until = request.args.get("from", "")[:10], request.args.get("to", "")[:10]

@@ -20,10 +20,12 @@ from portal.services import corrections, positions, statements
 from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
-from portal.services.positions import Position, Unusable
-from portal.services.statements import Filters, Line
+from portal.services.line_search import Filters
+from portal.services.positions import Position
+from portal.services.statements import Line
 from portal.web import actor, requires
-from portal.web_text import day, label, number, unit_name
+from portal.web_positions import why_not_words
+from portal.web_text import label, number, unit_name
 
 #: lines that a file of the history holds at the most
 MOST_IN_A_FILE = 10_000
@@ -129,29 +131,14 @@ def _stats(account: Account, figures: Figures | None, held: list[Position]) -> l
     ]
 
 
-def own_jaa(account: Account, held: list[Position]) -> Position | None:
-    """The position of the JAA of a holder's own phase."""
-    phase_id = account.holder.phase_id if account.holder is not None else None
-    return next((one for one in held if phase_id and one.unit_class.phase_id == phase_id), None)
-
-
 def _movable(account: Account, held: list[Position]) -> Stat:
-    own = own_jaa(account, held)
+    own = positions.own_jaa(account, held)
     more = _("残高からリザーブ量を引いた量")
     if own is not None and own.promised:
         more = _("残高から手続き中の量とリザーブ量を引いた量")
     if own is not None and own.why_not is not None:
         more = why_not_words(own)
     return Stat(_("移転できる最大量"), own.movable if own is not None else 0, "JAA", more)
-
-
-def why_not_words(one: Position) -> str:
-    """Why units cannot be moved any more; nothing of those that can."""
-    if one.why_not is Unusable.PHASE_CLOSED:
-        return _("期が%(day)sに締められたため、使えません", day=day(one.closed_at))
-    if one.why_not is Unusable.WINDOW_OVER:
-        return _("使える期間が%(day)sで終わりました", day=day(one.until))
-    return _("口座が利用中でないため") if one.why_not is not None else ""
 
 
 def _kept() -> dict[str, Any]:
@@ -172,7 +159,7 @@ def balance() -> Any:
     holder = account.holder
     figures = positions.figures_as_of(session, holder, asof) if holder is not None else None
     held = positions.positions(session, account, figures, asof)
-    own = own_jaa(account, held)
+    own = positions.own_jaa(account, held)
     chart, summary = (
         pictures.of_account(figures, own.movable if own is not None else 0)
         if figures is not None

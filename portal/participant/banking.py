@@ -15,7 +15,7 @@ from wtforms import HiddenField, PasswordField, StringField
 
 from portal.errors import NotFound, PortalError, Problem, Refusal
 from portal.extensions import db_session
-from portal.models import BankingApplication, DecisionState
+from portal.models import Account, BankingApplication, DecisionState, MovementKind
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.files import RowForm
@@ -23,9 +23,11 @@ from portal.permissions import Permission
 from portal.services import access, banking, once
 from portal.services.allowance_rules import may_give
 from portal.services.banking import Draft
+from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
 from portal.web_login import prove
+from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_text import number
 
 
@@ -48,6 +50,12 @@ def _typed(form: BankingForm) -> str:
 
 def _look(form: BankingForm) -> Draft:
     return banking.draft(db_session(), _typed(form), actor=actor())
+
+
+def _attempt(form: BankingForm) -> Attempt:
+    """How it is recorded if it is refused."""
+    account = banking.own_holder(db_session(), actor()).account
+    return Attempt(Account, account.id, MovementKind.CARRY_OVER.value, _typed(form))
 
 
 def _put(form: BankingForm, problems: tuple[Problem, ...]) -> None:
@@ -109,8 +117,9 @@ def banking_apply() -> Any:
     if "back" in request.form:
         return _show_input(form, plan)
     if plan.problems:
+        note_refused(_attempt(form), plan.problems)
         _put(form, plan.problems)
-        return _show_input(form, plan, 422)
+        return _show_input(form, _look(form), 422)
     return _show_confirm(ConfirmForm(), plan)
 
 
@@ -131,7 +140,9 @@ def banking_confirm() -> Any:
         _put(form, (problem,))
         return _show_confirm(form, plan, 422)
     try:
-        made = carry_out(lambda: banking.apply(db_session(), quantity, key=key, actor=actor()).id)
+        made = carry_out_recorded(
+            lambda: banking.apply(db_session(), quantity, key=key, actor=actor()).id, _attempt(form)
+        )
     except PortalError as error:
         plan = _look(form)
         _put(form, error.problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +16,16 @@ from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
-from portal.participant.standing import compliance_standing, deadlines, report_standing
+from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
 from portal.permissions import Permission, Role, may
-from portal.services import deadline, phases, positions, statements, timeline
+from portal.services import compliance_records, phases, positions, statements, timeline
 from portal.services.allowances import own_account
-from portal.services.compliance import Compliance, status
+from portal.services.compliance import Compliance
 from portal.services.figures import figures_of
-from portal.services.statements import Filters
+from portal.services.line_search import Filters
+from portal.services.timeline import Cut
 from portal.web import actor, requires
+from portal.web_positions import why_not_words
 
 _LATEST = 5
 _LATEST_MOVEMENTS = 10
@@ -58,28 +61,32 @@ def _report(holder: Holder, period: Period) -> EmissionsReport | None:
 
 
 def _latest(user: User, phase: Phase | None) -> Any:
-    happenings, _total = timeline.own_events(db_session(), user, size=_LATEST)
-    return told(happenings, phase)
+    return told(timeline.own_events(db_session(), user, size=_LATEST).happenings, phase)
 
 
 def _holder_home(user: User, holder: Holder) -> Any:
     session, today = db_session(), clock.today()
     figures, rule = figures_of(session, holder), phases.rule_in_force(session, holder.phase)
-    state = status(figures, clock.now())
+    state = compliance_records.official(session, {holder.id: figures})[holder.id]
+    held = positions.positions(session, holder.account, figures, today)
+    own, offer = positions.own_jaa(holder.account, held), offer_of(holder.account, held)
+    movable = own.movable if own is not None else 0
     chart, summary = pictures.of_holder(figures)
-    frozen = deadline.frozen_of(session, holder.id)
+    frozen = compliance_records.records_of(session, holder.id)
     missing = figures.missing or 0
     return render_template(
         "participant/homes/holder.html",
         holder=holder,
         notice=notice_of(holder.account),
         figures=figures,
-        standing=compliance_standing(holder, figures, state, rule, today),
+        movable=movable,
+        stuck=why_not_words(own) if own is not None else "",
+        standing=compliance_standing(holder, figures, state, rule, today, offer),
         state=state,
-        outlook=outlooks.asked(figures),
+        outlook=outlooks.asked(figures, offer.why),
         frozen=frozen,
-        frozen_day=clock.in_tokyo(frozen.deadline_at - timedelta(seconds=1)).date() if frozen else None,
-        frozen_state=Compliance(frozen.status) if frozen is not None else None,
+        frozen_day=clock.in_tokyo(frozen[-1].deadline_at - timedelta(seconds=1)).date() if frozen else None,
+        frozen_states=[Compliance(one.status) for one in frozen],
         base=_report(holder, Period.BASE),
         target=_report(holder, Period.TARGET),
         issued_at=positions.issued_at(session, holder.account),
@@ -87,10 +94,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
         summary=summary,
         today=today,
         # moving out what may move would leave too little to retire
-        careful=bool(
-            missing and figures.movable and figures.held - figures.movable < missing <= figures.held
-        ),
-        deadlines=deadlines(holder, rule, today, state, figures),
+        careful=bool(missing and movable and figures.held - movable < missing <= figures.held),
+        deadlines=deadlines(holder, rule, today, state, figures, offer),
         events=_latest(user, holder.phase),
     )
 
@@ -104,7 +109,7 @@ def _reports_home(user: User, holder: Holder) -> Any:
         standing=report_standing(holder, rule, today),
         reports=[r for p in Period if (r := _report(holder, p)) is not None],
         today=today,
-        deadlines=deadlines(holder, rule, today, None, None),
+        deadlines=deadlines(holder, rule, today),
         events=_latest(user, holder.phase),
     )
 
@@ -112,12 +117,15 @@ def _reports_home(user: User, holder: Holder) -> Any:
 def _trader_home(user: User) -> Any:
     session, today = db_session(), clock.today()
     account = own_account(session, user)
+    held = positions.positions(session, account, None, today)
     return render_template(
         "participant/homes/trader.html",
         account=account,
         notice=notice_of(account),
-        balances=positions.balances(session, account, today),
-        history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS),
+        held=held,
+        moves=any(one.movable for one in held),
+        why_not_words=why_not_words,
+        history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS, count=False),
         kind_words=kind_words,
         other_words=other_words,
         today=today,
@@ -131,17 +139,24 @@ def events() -> Any:
     user, session = actor(), db_session()
     if not may(user.role, Permission.REPORT_OWN_VIEW) and not may(user.role, Permission.ALLOWANCE_OWN_VIEW):
         abort(404)
-    page = max(1, min(request.args.get("page", 1, type=int), 10_000))
-    happenings, total = timeline.own_events(session, user, page=page)
+    found = timeline.own_events(session, user, before=_cut("before"), after=_cut("after"))
     phase = user.holder.phase if user.holder is not None else None
-    size = timeline.PER_PAGE
     return render_template(
         "participant/homes/events.html",
-        events=told(happenings, phase),
-        page=page,
-        pages_count=max(1, -(-total // size)),
-        total=total,
-        first=(page - 1) * size + 1,
-        last=(page - 1) * size + len(happenings),
-        page_url=lambda n: url_for("participant.events", page=n),
+        events=told(found.happenings, phase),
+        newer=_address(after=found.newer),
+        older=_address(before=found.older),
     )
+
+
+def _cut(name: str) -> Cut | None:
+    """Where a page of the events begins or ends; anything else shows the newest."""
+    match = re.fullmatch(r"([0-9]{1,16})-([0-9]{1,16})", request.args.get(name, ""), re.ASCII)
+    return Cut(int(match[1]), int(match[2])) if match is not None else None
+
+
+def _address(**cut: Cut | None) -> str:
+    """The address of the neighbouring page of the events; nothing if there is none."""
+    ((name, place),) = cut.items()
+    wanted: dict[str, Any] = {name: f"{place.event}-{place.entry}"} if place is not None else {}
+    return url_for("participant.events", **wanted) if wanted else ""

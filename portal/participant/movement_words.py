@@ -24,6 +24,7 @@ class Act:
     after: Any
     most: Any  # help: how much can move now; %(amount)s
     refused: Any
+    stuck: Any  # nothing can move, whatever is typed
     confirm_title: Any
     say: Any  # the act in one sentence; %(amount)s %(unit)s %(code)s %(name)s
     press: Any  # the button; %(amount)s
@@ -53,6 +54,7 @@ TRANSFER = Act(
     after=_l("移転後の残高"),
     most=_l("1以上の整数で入力してください。いま移転できるのは%(amount)sまでです。"),
     refused=_l("移転できません。下の項目を直してください。"),
+    stuck=_l("いまは移転できません"),
     confirm_title=_l("移転内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、%(code)s（%(name)s）へ移転します。"),
     press=_l("%(amount)sを移転する"),
@@ -76,6 +78,7 @@ RETIRE = Act(
     after=_l("償却後の残高"),
     most=_l("1以上の整数で入力してください。いま償却できるのは%(amount)sまでです。"),
     refused=_l("償却できません。下の項目を直してください。"),
+    stuck=_l("いまは償却できません"),
     confirm_title=_l("償却内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、償却口座%(code)sへ移して償却します。"),
     press=_l("%(amount)sを償却する"),
@@ -96,6 +99,7 @@ CANCEL = Act(
     after=_l("取消後の残高"),
     most=_l("1以上の整数で入力してください。いま取り消せるのは%(amount)sまでです。"),
     refused=_l("取り消せません。下の項目を直してください。"),
+    stuck=_l("いまは取り消せません"),
     confirm_title=_l("取消内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、取消口座%(code)sへ移して取り消します。"),
     press=_l("%(amount)sを取り消す"),
@@ -116,6 +120,7 @@ OFFSET = Act(
     after=_l("オフセット後の残高"),
     most=_l("1以上の整数で入力してください。いまオフセットに使えるのは%(amount)sまでです。"),
     refused=_l("オフセットできません。下の項目を直してください。"),
+    stuck=_l("いまはオフセットできません"),
     confirm_title=_l("オフセット内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、オフセット口座%(code)sへ移してオフセットします。"),
     press=_l("%(amount)sをオフセットする"),

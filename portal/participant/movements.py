@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask import jsonify, redirect, render_template, request, session, url_for
-from flask_babel import gettext as _
+from flask import redirect, render_template, request, session, url_for
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
@@ -27,13 +26,16 @@ from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, 
 from portal.participant.retirement_days import deadline_over, last_day
 from portal.permissions import Permission
 from portal.services import account_lookup, allowances, once, positions
+from portal.services.account_lookup import Answer, Named
 from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
+from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
 from portal.web_login import prove
+from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_refill import shown
-from portal.web_text import label, number, unit_name
+from portal.web_text import number, unit_name
 
 #: where the session keeps what waits to be confirmed, and how many of them at the most
 _WAITING, _MOST_WAITING = "movements", 3
@@ -72,6 +74,9 @@ class View:
     show_voluntary: bool
     sure: bool  # the typed quantity and account pass every rule
     late: date | None  # the deadline, when it is over
+    named: Named | None  # whose account it goes to, as the counter told it
+    stuck: tuple[str, ...]  # why nothing can move, whatever is typed
+    offers: bool  # whether the form goes on from here: not while nothing can move
 
 
 def _request(act: Act, form: MovementForm) -> allowances.Request:
@@ -111,12 +116,12 @@ def _look(act: Act, form: MovementForm) -> Draft:
     return plan
 
 
-def _asked_too_often(act: Act, form: MovementForm) -> Problem | None:
-    """Names are counted wherever they are shown, so that no page walks the register."""
+def _asked(act: Act, form: MovementForm) -> Answer:
+    """Whose account was typed: counted wherever a name is shown, so that no page walks the register."""
     text = str(form.account.data or "")
     if act.kind is not MovementKind.TRANSFER or not text:
-        return None
-    return carry_out(lambda: account_lookup.count(db_session(), text, actor=actor()))
+        return Answer()
+    return carry_out(lambda: account_lookup.ask(db_session(), text, actor=actor()))
 
 
 def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
@@ -129,7 +134,10 @@ def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
             field.errors = [*field.errors, unbroken(text)]
 
 
-def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) -> Any:
+def _show_input(
+    act: Act, form: MovementForm, plan: Draft, asked: Answer | None = None, status: int = 200
+) -> Any:
+    """The input; with the name behind the number only if ``asked`` tells it."""
     more = any(p.refusal is Refusal.RETIRE_MORE_THAN_NEEDED for p in plan.problems)
     unit = plan.unit_class.unit_type.value
     view = View(
@@ -141,14 +149,18 @@ def _show_input(act: Act, form: MovementForm, plan: Draft, status: int = 200) ->
         missing=plan.missing if act.kind is MovementKind.RETIRE else None,
         show_voluntary=act.kind is MovementKind.RETIRE and (more or bool(form.voluntary.data)),
         sure=not plan.problems,
-        late=deadline_over(plan),
+        late=deadline_over(plan) if not plan.standing else None,
+        named=asked.account if asked is not None else None,
+        # what was refused says so at its field already
+        stuck=tuple(texts(plan.standing)) if status == 200 else (),
+        offers=not plan.standing or status != 200,
     )
     form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
     form.unit.label.text = str(act.units)
     return render_template("participant/allowances/movement.html", form=form, view=view, act=act), status
 
 
-def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) -> Any:
+def _show_confirm(act: Act, form: MovementForm, plan: Draft, asked: Answer, status: int = 200) -> Any:
     assert plan.target is not None and plan.quantity is not None
     unit = plan.unit_class.unit_type.value
     amount = f"{number(plan.quantity)} {unit}"
@@ -156,13 +168,14 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, status: int = 200) 
         "amount": amount,
         "unit": unit_name(plan.unit_class),
         "code": plan.target.code,
-        "name": plan.target.name,
+        "name": asked.account.name if asked.account is not None else "",
     }
     page = render_template(
         "participant/allowances/confirm.html",
         form=form,
         act=act,
         plan=plan,
+        named=asked.account,
         say=unbroken(say),
         press=str(act.press) % {"amount": amount},
         amount=amount,
@@ -183,24 +196,24 @@ def _input(act: Act) -> Any:
             return redirect(url_for("participant.balance"))
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
-        form.unit.data = _first_unit(account)
+        form.unit.data = request.args.get("unit", "")[:16] or _first_unit(account)
         return _show_input(act, form, _look(act, form))
     form.key.data = form.key.data or once.new_key()
-    paused = _asked_too_often(act, form)
-    if paused is not None:
-        return _show_paused(act, form, paused)
+    asked = _asked(act, form)
+    if asked.paused is not None:
+        return _show_paused(act, form, asked.paused)
     plan = _look(act, form)
     if (fill := request.form.get("fill")) in ("max", "missing"):
-        return _filled(act, form, plan, str(fill))
+        return _filled(act, form, plan, str(fill), asked)
     if "look" in request.form:
         if request.form["look"] == "name":
             _put(form, tuple(p for p in plan.problems if p.field == "account"))
-        return _show_input(act, form, plan)
+        return _show_input(act, form, plan, asked)
     if "back" in request.form:
-        return _show_input(act, form, plan)
+        return _show_input(act, form, plan, asked)
     if plan.problems:
-        _put(form, plan.problems)
-        return _show_input(act, form, plan, 422)
+        note_refused(_attempt(act, form), plan.problems)
+        return _refused(act, form, _look(act, form), asked)
     _wait(act, form, plan)
     return redirect(url_for(act.confirm_endpoint, key=form.key.data))
 
@@ -213,22 +226,28 @@ def _first_unit(account: Account) -> str:
     return str(found) if found is not None else ""
 
 
-def _filled(act: Act, form: MovementForm, plan: Draft, fill: str) -> Any:
+def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer) -> Any:
     """A button wrote the quantity; what is still to retire is known only with an approved figure."""
     if fill == "missing" and plan.missing is None:
         _put(form, (Problem(Refusal.EXACT_NEEDS_FIGURE, "quantity"),))
-        return _show_input(act, form, plan, 422)
+        return _show_input(act, form, plan, asked, 422)
     form.quantity.data = number(plan.movable if fill == "max" else plan.missing)
-    return _show_input(act, form, _look(act, form))
+    return _show_input(act, form, _look(act, form), asked)
+
+
+def _refused(act: Act, form: MovementForm, plan: Draft, asked: Answer) -> Any:
+    """The input with every reason at its field."""
+    _put(form, plan.problems)
+    return _show_input(act, form, plan, asked, 422)
 
 
 def _show_paused(act: Act, form: MovementForm, problem: Problem) -> Any:
-    """The input as it was typed, without a name."""
+    """The input as it was typed, without a name, and without a word about the number."""
     typed, form.account.data = form.account.data, ""
     plan = _look(act, form)
     form.account.data = typed
     _put(form, (problem,))
-    return _show_input(act, form, plan, 429)
+    return _show_input(act, form, plan, None, 429)
 
 
 def _wait(act: Act, form: MovementForm, plan: Draft) -> None:
@@ -264,14 +283,13 @@ def _ask(act: Act) -> Any:
         form = ConfirmForm(typed)
     else:
         return redirect(url_for(act.endpoint))
-    paused = _asked_too_often(act, form)
-    if paused is not None:
-        return _show_paused(act, form, paused)
+    asked = _asked(act, form)
+    if asked.paused is not None:
+        return _show_paused(act, form, asked.paused)
     plan = _look(act, form)
     if plan.problems:
-        _put(form, plan.problems)
-        return _show_input(act, form, plan, 422)
-    return _show_confirm(act, form, plan)
+        return _refused(act, form, plan, asked)
+    return _show_confirm(act, form, plan, asked)
 
 
 def _confirm(act: Act) -> Any:
@@ -282,28 +300,37 @@ def _confirm(act: Act) -> Any:
     wanted = _request(act, form)
     problem = prove(password, "password") if password else Problem(Refusal.REQUIRED, "password")
     if problem is not None:
-        paused = _asked_too_often(act, form)
-        if paused is not None:
-            return _show_paused(act, form, paused)
+        asked = _asked(act, form)
+        if asked.paused is not None:
+            return _show_paused(act, form, asked.paused)
         plan = _look(act, form)
         if plan.problems:
-            _put(form, plan.problems)
-            return _show_input(act, form, plan, 422)
+            return _refused(act, form, plan, asked)
         _put(form, (problem,))
-        return _show_confirm(act, form, plan, 422)
+        return _show_confirm(act, form, plan, asked, 422)
     try:
-        code, amount = carry_out(lambda: _move(wanted, key))
+        code, amount = carry_out_recorded(lambda: _move(wanted, key), _attempt(act, form))
     except PortalError as error:
+        asked = _asked(act, form)
+        if asked.paused is not None:
+            return _show_paused(act, form, asked.paused)
         plan = _look(act, form)
         _put(form, error.problems)
         if not plan.problems and error.refusal is Refusal.RETIREMENT_NOW_LATE:
-            return _show_confirm(act, form, plan, 422)
+            return _show_confirm(act, form, plan, asked, 422)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
-        return _show_input(act, form, plan, 422)
+        return _show_input(act, form, plan, asked, 422)
     # whoever goes back to the question finds its receipt
     _remember(key, code)
     done(str(act.done) % {"amount": amount})
     return redirect(url_for("participant.receipt", code=code))
+
+
+def _attempt(act: Act, form: MovementForm) -> Attempt:
+    """How it is recorded if it is refused."""
+    account = allowances.own_account(db_session(), actor())
+    typed = str(form.account.data or "") if act.kind is MovementKind.TRANSFER else ""
+    return Attempt(Account, account.id, act.kind.value, str(form.quantity.data or ""), typed)
 
 
 def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
@@ -311,26 +338,6 @@ def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
     assert movement.transaction is not None
     unit = movement.unit_class.unit_type.value
     return movement.transaction.code, f"{number(movement.quantity)} {unit}"
-
-
-@pages.get("/allowances/account-name")
-@requires(Permission.ALLOWANCE_TRANSFER)
-def account_name() -> Any:
-    """The name behind ``?number=AST-1012``, for the script beside the field; the button says the same."""
-    text = request.args.get("number", "")[:60]
-    paused = carry_out(lambda: account_lookup.count(db_session(), text, actor=actor()))
-    if paused is not None:
-        return jsonify(tone="bad", name="", text=texts((paused,))[0]), 429
-    answer = account_lookup.look(db_session(), text, actor=actor())
-    if answer.problems or answer.account is None:
-        return jsonify(tone="bad", name="", text=" ".join(texts(answer.problems)))
-    return jsonify(tone="ok", name=answer.account.name, text=told(answer.account))
-
-
-def told(account: Account) -> str:
-    """What is said beside the name of an account that may receive."""
-    kind, state = label(account.kind), label(account.state)
-    return _("%(kind)s・%(state)s。取引先の名前と一致するか、お確かめください。", kind=kind, state=state)
 
 
 @pages.route("/allowances/transfer", methods=["GET", "POST"])

@@ -32,8 +32,11 @@ class Outlook:
         return any(self.typed.values())
 
 
-def asked(figures: Figures) -> Outlook:
-    """The outlook the address asks for: ``?retire=…&buy=…``, as people type figures; empty is none."""
+def asked(figures: Figures, why_not: str = "") -> Outlook:
+    """The outlook the address asks for: ``?retire=…&buy=…``, as people type figures; empty is none.
+
+    ``why_not``: why nothing can be retired now, whatever the figures are.
+    """
     typed = {name: request.args.get(name, "").strip()[:30] for name in _FIELDS}
     errors, wanted = {}, {}
     for name, text in typed.items():
@@ -46,7 +49,9 @@ def asked(figures: Figures) -> Outlook:
     now = clock.now()
     then = what_if(figures, now, **wanted)
     state = status(then, now)
-    return Outlook(typed, {}, then, state, tuple(_sentences(then, state)))
+    retires = wanted["retire"] or wanted["retire_jver"]
+    first = (why_not,) if why_not and retires else ()
+    return Outlook(typed, {}, then, state, (*first, *_sentences(then, state)))
 
 
 def _sentences(then: Figures, state: Compliance) -> list[str]:

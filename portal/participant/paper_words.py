@@ -39,25 +39,14 @@ def _issuer() -> tuple[str, ...]:
 def of_receipt(slip: Receipt, title: str) -> Paper:
     """A receipt on one sheet."""
     movement, posted = slip.movement, slip.transaction
-    unit = slip.unit_class.unit_type.value
-    name = unit_name(slip.unit_class)
     facts = [
         (_("取引番号"), posted.code),
         (_("日時"), moment(posted.posted_at)),
         (_("種類"), _("償却（期限後）") if slip.late else label(posted.kind)),
-        (_("排出枠と数量"), f"{name}　{number(slip.quantity)} {unit}"),
+        *_units(slip),
         (_("出した口座"), f"{movement.source.code}　{account_words(movement.source)}"),
         (_("受け取った口座"), f"{movement.target.code}　{account_words(movement.target)}"),
-        (
-            _("取引後の残高"),
-            _(
-                "%(n)s %(unit)s（%(account)s、%(class)s）",
-                n=number(slip.balance),
-                unit=unit,
-                account=slip.account.code,
-                **{"class": name},
-            ),
-        ),
+        *((_("取引後の残高"), words) for words in _balances(slip)),
     ]
     if posted.reverses_id:
         facts.append((_("訂正した取引"), f"T-{posted.reverses_id:06d}"))
@@ -90,6 +79,33 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
         notes=tuple(notes),
         footer=f"{slip.account.code}　{slip.account.name}　{posted.code}",
     )
+
+
+def _units(slip: Receipt) -> list[tuple[str, str]]:
+    """What moved; a carry-over in both its classes."""
+    unit = slip.unit_class.unit_type.value
+    shown = f"{unit_name(slip.unit_class)}　{number(slip.quantity)} {unit}"
+    if slip.given is None:
+        return [(_("排出枠と数量"), shown)]
+    before = f"{unit_name(slip.given.unit_class)}　{number(slip.given.quantity)} {unit}"
+    return [(_("移す前の排出枠と数量"), before), (_("移したあとの排出枠と数量"), shown)]
+
+
+def _balances(slip: Receipt) -> list[str]:
+    """The account's balance afterwards, of each class that moved."""
+    moved = [(slip.unit_class, slip.balance)]
+    if slip.given is not None:
+        moved.insert(0, (slip.given.unit_class, slip.given.balance))
+    return [
+        _(
+            "%(n)s %(unit)s（%(account)s、%(class)s）",
+            n=number(balance),
+            unit=slip.unit_class.unit_type.value,
+            account=slip.account.code,
+            **{"class": unit_name(unit_class)},
+        )
+        for unit_class, balance in moved
+    ]
 
 
 def of_statement(made: Statement) -> Paper:

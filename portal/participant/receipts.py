@@ -42,6 +42,7 @@ def receipt(code: str) -> Any:
         moves=may_give(slip.account.state),
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),
+        given_name=unit_name(slip.given.unit_class) if slip.given is not None else "",
     )
 
 

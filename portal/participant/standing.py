@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -9,10 +10,10 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.models import EmissionsReport, Holder, Period, PhaseRule, ReportState
+from portal.models import Account, EmissionsReport, Holder, Period, PhaseRule, ReportState, UnitType
 from portal.participant.event_words import report_year
-from portal.services.allowance_rules import may_give
 from portal.services.compliance import Compliance, Figures, days_left
+from portal.services.positions import Position, Unusable, own_jaa
 from portal.web_text import day, days, fiscal, label, number, tone
 
 FINAL = frozenset({ReportState.APPROVED, ReportState.RECEIVED})
@@ -52,6 +53,40 @@ class Due:
     state_tone: str
     url: str = ""
     link: str = ""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a holder can retire now, by the rules of retiring: (unit class, units) of own JAA and of jVER.
+
+    ``why``: the sentence that says why nothing can be, however much is held.
+    """
+
+    jaa: tuple[int, int] | None = None
+    jver: tuple[int, int] | None = None
+    why: str = ""
+
+    @property
+    def any(self) -> bool:
+        return self.jaa is not None or self.jver is not None
+
+
+def offer_of(account: Account, held: Sequence[Position]) -> Offer:
+    """What of the positions of a holder's account it can retire now."""
+    free = {one.unit_class.unit_type: (one.unit_class.id, one.retirable) for one in held if one.retirable}
+    own = own_jaa(account, held)
+    stuck = own is not None and own.why_not is not None and not free
+    return Offer(free.get(UnitType.JAA), free.get(UnitType.JVER), _why(own) if stuck and own else "")
+
+
+def _why(one: Position) -> str:
+    if one.why_not is Unusable.PHASE_CLOSED:
+        return _("期が%(day)sに締められたため、もう償却できません。", day=day(one.closed_at))
+    if one.why_not is Unusable.WINDOW_OVER:
+        return _("排出枠を使える期間が%(day)sで終わったため、もう償却できません。", day=day(one.until))
+    if one.why_not is Unusable.BOOKS_DISAGREE:
+        return _("台帳の照合で不一致が見つかったため、いまは償却できません。事務局が確認しています。")
+    return _("口座が利用中でないため、いまは償却できません。")
 
 
 def report_terms(rule: PhaseRule, period: Period) -> tuple[date, date]:
@@ -132,7 +167,7 @@ def _report_head(report: EmissionsReport, holder: Holder, due: date, today: date
 
 
 def compliance_standing(
-    holder: Holder, figures: Figures, state: Compliance, rule: PhaseRule, today: date
+    holder: Holder, figures: Figures, state: Compliance, rule: PhaseRule, today: date, offer: Offer
 ) -> Standing:
     """Where login A stands with the target; while nothing is to retire yet, with the reports."""
     if state is Compliance.UNCONFIRMED:
@@ -146,11 +181,8 @@ def compliance_standing(
             return replace(reports, text=(_("目標は達成しています。"), *reports.text))
     left = days_left(figures.deadline, today)
     buttons: list[tuple[str, str]] = []
-    if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing and may_give(holder.account.state):
-        can = min(figures.missing, figures.available)
-        if can:
-            url = url_for("participant.retire", quantity=can)
-            buttons.append((_("%(n)s JAAを償却する", n=number(can)), url))
+    if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing:
+        buttons += _retirements(figures.missing, offer)
     buttons.append((_("残高詳細を見る"), url_for("participant.balance")))
     return Standing(
         _LOOKS[state],
@@ -158,11 +190,23 @@ def compliance_standing(
         label(state),
         tone(state),
         _compliance_head(holder, figures, state),
-        _compliance_text(holder, figures, state),
+        _compliance_text(holder, figures, state, offer),
         tuple(buttons),
         figures.deadline if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
         left if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
     )
+
+
+def _retirements(missing: int, offer: Offer) -> list[tuple[str, str]]:
+    """The next step, if the act would let it pass: as much of what is missing as can be retired now."""
+    if offer.jaa is not None:
+        can = min(missing, offer.jaa[1])
+        return [(_("%(n)s JAAを償却する", n=number(can)), url_for("participant.retire", quantity=can))]
+    if offer.jver is not None:
+        unit, can = offer.jver[0], min(missing, offer.jver[1])
+        url = url_for("participant.retire", quantity=can, unit=unit)
+        return [(_("%(n)s jVERを償却する", n=number(can)), url)]
+    return []
 
 
 def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str:
@@ -179,16 +223,26 @@ def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str
         )
     if figures.missing is None:
         return _("償却期限を過ぎました。%(year)sの排出量は、まだ承認されていません", year=year)
+    if figures.missing == 0 and figures.approved_late:
+        return _(
+            "%(year)sの排出量は、償却期限のあとに承認されました。期限までの目標遵守にはなりません", year=year
+        )
     if figures.missing == 0:
         return _("償却期限後に償却が済みました。期限までの目標遵守にはなりません")
     return _("償却期限を過ぎました。%(n)s JAA足りません", n=number(figures.missing))
 
 
-def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tuple[str, ...]:
+def _compliance_text(holder: Holder, figures: Figures, state: Compliance, offer: Offer) -> tuple[str, ...]:
+    why = (offer.why,) if offer.why else ()
     if state is Compliance.MISSED:
         more = _("いまからの償却は、期限後の償却として記録され、期限までの目標遵守にはなりません。")
-        return (_("今後の手続きは、事務局からご連絡します。"), *((more,) if figures.missing else ()))
+        return (
+            _("今後の手続きは、事務局からご連絡します。"),
+            *((why or (more,)) if figures.missing else ()),
+        )
     if state is Compliance.UNCONFIRMED:
+        if why:
+            return (_("償却期限は%(day)sです。", day=day(figures.deadline)), *why)
         return (_("償却期限は%(day)sです。その前でも償却できます。", day=day(figures.deadline)),)
     found = [
         _(
@@ -199,6 +253,8 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tup
     ]
     if figures.retired:
         found.append(_("これまでに%(n)s t-CO2分を償却しています。", n=number(figures.retired)))
+    if state is Compliance.SHORT and why:
+        return (*found, *why)
     if state is Compliance.SHORT:
         values = {"held": number(figures.available), "n": number(figures.missing)}
         if figures.to_buy:
@@ -226,9 +282,14 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance) -> tup
 
 
 def deadlines(
-    holder: Holder, rule: PhaseRule, today: date, state: Compliance | None, figures: Figures | None
+    holder: Holder,
+    rule: PhaseRule,
+    today: date,
+    state: Compliance | None = None,
+    figures: Figures | None = None,
+    offer: Offer | None = None,
 ) -> list[Due]:
-    """What has a term and is not over; ``state`` ``None`` (login B): reports only."""
+    """What has a term and is not over; without ``state`` (login B): reports only."""
     found = []
     for report in in_order(holder):
         since, until = report_terms(rule, report.period)
@@ -253,19 +314,19 @@ def deadlines(
                 "" if early else _("報告書を見る"),
             )
         )
-    if state is not None and figures is not None:
-        found += _allowance_deadlines(holder, rule, today, state, figures)
+    if state is not None and figures is not None and offer is not None:
+        found += _allowance_deadlines(holder, rule, today, state, figures, offer)
     return sorted(found, key=lambda due: due.until)
 
 
 def _allowance_deadlines(
-    holder: Holder, rule: PhaseRule, today: date, state: Compliance, figures: Figures
+    holder: Holder, rule: PhaseRule, today: date, state: Compliance, figures: Figures, offer: Offer
 ) -> list[Due]:
     found = []
     until = rule.retirement_deadline
     if state is not Compliance.MET or today <= until:
-        units = figures.held or figures.held_jver
-        url = url_for("participant.retire") if units and may_give(holder.account.state) else ""
+        unit = offer.jver[0] if offer.jver is not None and offer.jaa is None else None
+        url = url_for("participant.retire", unit=unit) if offer.any else ""
         # done, in time or late: nothing more to retire
         done = state is Compliance.MET or figures.missing == 0
         name = _("%(year)sの排出量に応じた償却", year=fiscal(holder.phase.target_year))

@@ -49,8 +49,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
     ),
     Refusal.UNIT_NOT_USABLE: (
-        "{unit_class}は、この手続きに使えません。",
-        "{unit_class} cannot be used for this.",
+        "{unit_class}は、ほかの期の排出枠のため、償却に使えません。",
+        "{unit_class} belongs to another phase and cannot be retired here.",
     ),
     Refusal.NOT_APPROVED: (
         "基準年度の排出量がまだ承認されていません。",
@@ -86,8 +86,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "This movement is already corrected, or its correction is proposed.",
     ),
     Refusal.REVERSAL_UNITS_GONE: (
-        "{account}に、戻すだけの排出枠が残っていません。",
-        "The account {account} no longer holds the units to give back.",
+        "{account}の動かせる残高は{available} {unit}です。戻すには{missing} {unit}足りません。",
+        "The available balance of {account} is {available} {unit}: {missing} {unit} short for the way back.",
     ),
     Refusal.REVERSAL_OF_REVERSAL: (
         "訂正の移動は、さらに訂正できません。",
@@ -174,5 +174,29 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.ISSUE_IN_BATCH: (
         "この発行は一括発行の一部です。一括発行の画面で、まとめて確定するか、取り下げてください。",
         "This issue is part of an issue to a whole phase. Confirm or withdraw it there, all together.",
+    ),
+    Refusal.REVERSAL_OF_CARRY_OVER: (
+        "バンキングの移動は、訂正できません。",
+        "A carry-over cannot be corrected.",
+    ),
+    Refusal.JVER_BOUND: (
+        "jVERは、合わせて{most}まで発行できます。発行済みと起案中は合わせて{issued}で、残りは{left}です。",
+        "At most {most} jVER may be issued in all; {issued} are issued or proposed, so {left} are left.",
+    ),
+    Refusal.UNIT_WINDOW_OVER: (
+        "{unit_class}を使える期間は、{until}で終わりました。",
+        "{unit_class} could be used until {until}.",
+    ),
+    Refusal.RETIRE_AFTER_CLOSING: (
+        "この口座の期は締められたため、{unit_class}はもう償却できません。",
+        "The phase of this account is closed, so {unit_class} can no longer be retired.",
+    ),
+    Refusal.CLOSING_NOT_COMPARED: (
+        "この期の最後の記帳（{number}）のあとに、台帳の照合が行われていません。照合してから締めてください。",
+        "The books were not compared since the last posting of this phase ({number}). Compare them first.",
+    ),
+    Refusal.TOTALS_NOT_EVEN: (
+        "この期の排出枠は、あるはずの量が{came} JAA、実際にある量が{elsewhere} JAAで、一致しません。",
+        "The allowances of this phase do not add up: {came} JAA should be there, {elsewhere} JAA are.",
     ),
 }

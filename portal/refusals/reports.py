@@ -145,4 +145,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "年度を{first}から{last}までの数字で入力してください。",
         "Give a fiscal year from {first} to {last}.",
     ),
+    Refusal.PUBLICATION_DAY_OPEN: (
+        "数量を公表する日は、もう終わった日（{day}まで）にしてください。",
+        "Choose a day that is over: {day} at the latest.",
+    ),
 }

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum, auto
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -30,19 +31,14 @@ from portal.models import (
     AccountState,
     BankingApplication,
     DecisionState,
-    Holding,
     Movement,
     MovementState,
-    Phase,
-    PhaseRule,
     ProposalState,
-    UnitClass,
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, once
+from portal.services import access, four_eyes, ledger, leftovers, once
 from portal.services.allowance_rules import may_give, may_take
-from portal.services.allowances import unit_name
 from portal.services.audit import EventTag, record
 from portal.services.mail import MailKind, notify
 from portal.services.transitions import ACCOUNT, ACCOUNT_CHANGE
@@ -55,6 +51,14 @@ WORDS: Mapping[AccountAction, tuple[str, str]] = {
     AccountAction.SUSPEND: ("停止", "suspension"),
     AccountAction.RESUME: ("停止の解除", "resumption"),
     AccountAction.CLOSE: ("閉鎖", "closing"),
+}
+
+
+#: the state each step leads to
+LEADS_TO: Mapping[AccountAction, AccountState] = {
+    AccountAction.SUSPEND: AccountState.SUSPENDED,
+    AccountAction.RESUME: AccountState.OPEN,
+    AccountAction.CLOSE: AccountState.CLOSED,
 }
 
 
@@ -137,7 +141,7 @@ def refusals_for(standing: Standing, action: AccountAction) -> list[Problem]:
 
 def standing_of(session: Session, account: Account, *, but: int | None = None) -> Standing:
     """How an account stands now; ``but`` is a proposal that does not stand in its own way."""
-    movable, left = _units(session, account)
+    movable, left = leftovers.by_use(session, account)
     movements = select(func.count()).where(
         or_(Movement.source_id == account.id, Movement.target_id == account.id),
         Movement.state == MovementState.PROPOSED,
@@ -155,25 +159,6 @@ def standing_of(session: Session, account: Account, *, but: int | None = None) -
         banking=(session.scalar(banking) or 0) if account.holder_id is not None else 0,
         change_open=change is not None and change.id != but,
     )
-
-
-def _units(session: Session, account: Account) -> tuple[tuple[Amount, ...], tuple[Amount, ...]]:
-    """What the account holds, class by class: (may still move, cannot any more)."""
-    rows = session.execute(
-        select(Holding, PhaseRule.banking_until, Phase.closed_at)
-        .join(Holding.unit_class)
-        .outerjoin(Phase, Phase.id == UnitClass.phase_id)
-        .outerjoin(PhaseRule, and_(PhaseRule.phase_id == Phase.id, PhaseRule.superseded_at.is_(None)))
-        .where(Holding.account_id == account.id, Holding.quantity != 0)
-        .options(joinedload(Holding.unit_class).joinedload(UnitClass.phase))
-        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
-        .execution_options(populate_existing=True)
-    ).all()
-    found: tuple[list[Amount], list[Amount]] = ([], [])
-    for row, until, closed_at in rows:
-        over = closed_at is not None or (until is not None and clock.today() > until)
-        found[over].append(Amount(row.quantity, unit_name(row.unit_class)))
-    return tuple(found[False]), tuple(found[True])
 
 
 def open_change(session: Session, account_id: int) -> AccountChange | None:
@@ -205,6 +190,21 @@ def last_change(session: Session, account_id: int) -> AccountChange | None:
         .order_by(AccountChange.confirmed_at.desc(), AccountChange.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def state_at(session: Session, account: Account, moment: datetime) -> AccountState:
+    """The state of ``account`` just before ``moment``: as the last change confirmed by then left it."""
+    action = session.scalars(
+        select(AccountChange.action)
+        .where(
+            AccountChange.account_id == account.id,
+            AccountChange.state == ProposalState.CONFIRMED,
+            AccountChange.confirmed_at < moment,
+        )
+        .order_by(AccountChange.confirmed_at.desc(), AccountChange.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return LEADS_TO[action] if action is not None else AccountState.OPEN
 
 
 def propose(

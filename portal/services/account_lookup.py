@@ -2,7 +2,7 @@
 
 Whoever may transfer may ask, but not walk the register: names are counted for each login in the counters
 of the door, and after :data:`LOOKS` of them in :data:`WINDOW` the login waits. Asking for the same
-number again costs nothing.
+number again costs nothing. This is the only way to a name: what :func:`ask` answers has been counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import PortalError, Problem, Refusal
-from portal.models import Account, LoginAttempts, MovementKind, User
+from portal.models import Account, AccountKind, AccountState, LoginAttempts, MovementKind, User
 from portal.permissions import Permission
 from portal.services import access, allowances
 from portal.services.documents import insert_if_absent
@@ -28,15 +28,25 @@ WINDOW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
+class Named:
+    """The account behind a number, with its name."""
+
+    code: str
+    name: str
+    kind: AccountKind
+    state: AccountState
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What stands behind a number: the account, if there is one, and why nothing can go there."""
+    """What a login is told that asked for a number: the account, if there is one; or that it must wait."""
 
-    account: Account | None
-    problems: tuple[Problem, ...]
+    account: Named | None = None
+    paused: Problem | None = None
 
 
-def count(session: Session, text: str, *, actor: User) -> Problem | None:
-    """Count that ``actor`` asks for the account in ``text``; what is no number is not counted.
+def ask(session: Session, text: str, *, actor: User) -> Answer:
+    """The account whose number is in ``text``; it is counted that ``actor`` asked. No number: nothing.
 
     LOOKUPS_PAUSED (``minutes``) at ``account`` if it asked for too many. It does not raise: a count that
     is rolled back is none, so the caller must commit either way.
@@ -45,7 +55,17 @@ def count(session: Session, text: str, *, actor: User) -> Problem | None:
     try:
         number = parse_account(text)
     except PortalError:
-        return None
+        return Answer()
+    paused = _count(session, number, actor)
+    if paused is not None:
+        return Answer(paused=paused)
+    found = session.get(Account, number)
+    if found is None:
+        return Answer()
+    return Answer(Named(found.code, found.name, found.kind, found.state))
+
+
+def _count(session: Session, number: int, actor: User) -> Problem | None:
     now = clock.now()
     table = LoginAttempts.__table__
     assert isinstance(table, Table)
@@ -75,11 +95,11 @@ def count(session: Session, text: str, *, actor: User) -> Problem | None:
     return None
 
 
-def look(session: Session, text: str, *, actor: User) -> Answer:
-    """The account behind ``text`` and every reason why the actor cannot transfer to it.
+def problems(session: Session, text: str, *, actor: User) -> tuple[Problem, ...]:
+    """Every reason why the actor cannot transfer to the account in ``text``.
 
-    The reasons are those of the movement itself, so that the page never says other than the act.
+    They are those of the movement itself, so that the page never says other than the act.
     """
     request = allowances.Request(kind=MovementKind.TRANSFER, quantity="1", account=text)
     plan = allowances.draft(session, request, actor=actor)
-    return Answer(plan.target, tuple(one for one in plan.problems if one.field == "account"))
+    return tuple(one for one in plan.problems if one.field == "account")

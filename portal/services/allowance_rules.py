@@ -1,12 +1,13 @@
 """The rules of movements: one ordered list, pure, used before the button and again under lock.
 
 Each rule looks at the same :class:`Case` and returns a :class:`Problem` or ``None``; a page shows
-all failing ones in this order (architecture, habit 2).
+all failing ones in this order (architecture, habit 2), which is that of its fields. The first of them,
+:data:`STANDING`, hold whatever is typed: a page asks them before anything is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,6 +35,10 @@ TARGETS = {
     MovementKind.OFFSET: frozenset({AccountKind.OFFSET}),
     MovementKind.CARRY_OVER: frozenset({AccountKind.COMPLIANCE}),
 }
+#: characters of a note
+NOTE_LIMIT = 100
+#: the fields of a movement's page from top to bottom; what belongs to none stands above them
+_FIELDS = (None, "unit", "quantity", "voluntary", "account", "note")
 
 
 def may_give(state: AccountState | None) -> bool:
@@ -74,21 +79,37 @@ class Case:
     voluntary: bool = False
     closed: bool = False  # the phase of the units, or the one they would go to, is closed
     books_disagree: bool = False  # the newest comparison with the second book found a difference
+    own_closed: bool = False  # the phase of the source's holder is closed
+    note: str = ""
+    unreadable: tuple[Problem, ...] = ()  # what was typed and cannot be read
 
     @property
     def available(self) -> int:
         return max(0, self.held - self.promised)
 
     @property
-    def movable(self) -> int:
-        """The largest quantity this kind of movement may take."""
-        if self.kind is MovementKind.RETIRE or self.figures is None or not self._reserved:
-            return self.available
-        return max(0, self.available - self.figures.reserve)
+    def kept(self) -> int:
+        """What of these units must stay in the account: the reserve, where it binds."""
+        bound = self.unit_type is UnitType.JAA and self.own_phase and self.kind is not MovementKind.RETIRE
+        return self.figures.reserve if bound and self.figures is not None else 0
 
     @property
-    def _reserved(self) -> bool:
-        return self.unit_type is UnitType.JAA and self.own_phase
+    def most(self) -> int:
+        """The largest quantity by the account's figures alone."""
+        return max(0, self.available - self.kept)
+
+    @property
+    def movable(self) -> int:
+        """The largest quantity this kind of movement may take: 0 while nothing may move at all."""
+        return 0 if standing(self) else self.most
+
+    @property
+    def more_than_needed(self) -> bool:
+        """Whether it retires more than what is still to retire; never before that is known."""
+        missing = self.figures.missing if self.figures is not None else None
+        if self.kind is not MovementKind.RETIRE or missing is None or self.quantity is None:
+            return False
+        return self.quantity > missing
 
 
 Rule = Callable[[Case], Problem | None]
@@ -140,17 +161,30 @@ def _phase_open(case: Case) -> Problem | None:
     return Problem(Refusal.PHASE_CLOSED, "unit", {"unit_class": case.unit_name})
 
 
-def _unit_usable(case: Case) -> Problem | None:
+def _in_window(case: Case) -> Problem | None:
     # a closed phase says so itself, and more exactly than its window
-    in_time = case.closed or case.usable_until is None or case.today <= case.usable_until
-    wrong_phase = case.kind is MovementKind.RETIRE and case.unit_type is UnitType.JAA and not case.own_phase
-    if in_time and not wrong_phase:
+    if case.closed or case.usable_until is None or case.today <= case.usable_until:
+        return None
+    figures = {"unit_class": case.unit_name, "until": case.usable_until}
+    return Problem(Refusal.UNIT_WINDOW_OVER, "unit", figures)
+
+
+def _unit_usable(case: Case) -> Problem | None:
+    if case.kind is not MovementKind.RETIRE or case.unit_type is not UnitType.JAA or case.own_phase:
         return None
     return Problem(Refusal.UNIT_NOT_USABLE, "unit", {"unit_class": case.unit_name})
 
 
+def _own_phase_open(case: Case) -> Problem | None:
+    # its JAA say so themselves; jVER belong to no phase and would go on moving what was retired in it
+    if case.kind is not MovementKind.RETIRE or case.unit_type is UnitType.JAA or not case.own_closed:
+        return None
+    return Problem(Refusal.RETIRE_AFTER_CLOSING, "unit", {"unit_class": case.unit_name})
+
+
 def _balance(case: Case) -> Problem | None:
-    if case.quantity is None or case.quantity <= case.available:
+    # where something must be kept, the reserve says how much may move: one mistake, one sentence
+    if case.quantity is None or case.quantity <= case.available or case.kept:
         return None
     return Problem(
         Refusal.BALANCE_SHORT,
@@ -164,29 +198,34 @@ def _balance(case: Case) -> Problem | None:
 
 
 def _reserve(case: Case) -> Problem | None:
-    if case.quantity is None or case.kind is MovementKind.RETIRE:
+    if case.quantity is None or not case.kept or case.quantity <= case.most:
         return None
-    if case.figures is None or not case._reserved or case.quantity <= case.movable:
-        return None
-    if case.figures.reserve == 0:
-        return None  # nothing to keep: the balance rule says what is wrong
-    return Problem(Refusal.RESERVE, "quantity", {"reserve": case.figures.reserve, "movable": case.movable})
+    return Problem(Refusal.RESERVE, "quantity", {"reserve": case.kept, "movable": case.most})
 
 
 def _no_more_than_needed(case: Case) -> Problem | None:
-    if case.kind is not MovementKind.RETIRE or case.voluntary or case.quantity is None:
+    if case.voluntary or not case.more_than_needed or case.figures is None:
         return None
-    missing = case.figures.missing if case.figures is not None else None
-    if missing is None or case.quantity <= missing:
-        return None
-    return Problem(Refusal.RETIRE_MORE_THAN_NEEDED, "voluntary", {"missing": missing})
+    return Problem(Refusal.RETIRE_MORE_THAN_NEEDED, "voluntary", {"missing": case.figures.missing})
 
 
-#: the order in which a page shows them
-RULES: tuple[Rule, ...] = (
+def _note_fits(case: Case) -> Problem | None:
+    return Problem(Refusal.TOO_LONG, "note", {"limit": NOTE_LIMIT}) if len(case.note) > NOTE_LIMIT else None
+
+
+#: what holds whatever is typed; fails one of them, nothing of these units moves this way
+STANDING: tuple[Rule, ...] = (
     _books_agree,
     _source_open,
     _source_kind,
+    _phase_open,
+    _in_window,
+    _unit_usable,
+    _own_phase_open,
+)
+#: the order in which a page shows them
+RULES: tuple[Rule, ...] = (
+    *STANDING,
     _balance,
     _reserve,
     _no_more_than_needed,
@@ -194,11 +233,20 @@ RULES: tuple[Rule, ...] = (
     _target_differs,
     _target_kind,
     _target_not_closed,
-    _phase_open,
-    _unit_usable,
+    _note_fits,
 )
 
 
+def standing(case: Case) -> list[Problem]:
+    """Every failing rule that holds whatever is typed, in order."""
+    return _failing(STANDING, case)
+
+
 def problems(case: Case) -> list[Problem]:
-    """Every failing rule, in order; empty: the movement may go ahead."""
-    return [problem for rule in RULES if (problem := rule(case)) is not None]
+    """Everything that cannot be read and every failing rule, in the order of the fields; empty: it may go."""
+    found = [*case.unreadable, *_failing(RULES, case)]
+    return sorted(found, key=lambda one: _FIELDS.index(one.field))
+
+
+def _failing(rules: Iterable[Rule], case: Case) -> list[Problem]:
+    return [problem for rule in rules if (problem := rule(case)) is not None]

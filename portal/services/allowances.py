@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, joinedload
@@ -41,8 +40,7 @@ from portal.services import (
     movement_parties,
     once,
 )
-from portal.services.allowance_rules import Case, Side, problems
-from portal.services.mail import MailKind, notify
+from portal.services.allowance_rules import Case, Side, problems, standing
 from portal.services.movement_facts import Facts
 from portal.services.movement_parties import Party
 from portal.services.numbers import parse_account, parse_quantity
@@ -54,7 +52,6 @@ SCHEME_TARGETS = {
     MovementKind.CANCEL: CANCELLATION_ACCOUNT,
     MovementKind.OFFSET: OFFSET_ACCOUNT,
 }
-NOTE_LIMIT = 100
 
 
 def unit_name(unit_class: UnitClass) -> UnitName:
@@ -78,16 +75,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Draft:
-    """What would happen, and every reason why it may not."""
+    """What would happen, and every reason why it may not.
+
+    ``target`` has no name: whose account a number is, is told by :mod:`portal.services.account_lookup`
+    alone, which counts. ``standing``: those of ``problems`` that hold whatever is typed.
+    """
 
     kind: MovementKind
     source: Account
-    target: Account | None
+    target: Side | None
     unit_class: UnitClass
     quantity: int | None
     note: str
     voluntary: bool
     problems: tuple[Problem, ...]
+    standing: tuple[Problem, ...]
     held: int
     available: int
     reserve: int | None
@@ -96,8 +98,13 @@ class Draft:
 
     @property
     def after(self) -> int | None:
-        """The balance afterwards, negative if short."""
+        """The balance afterwards."""
         return None if self.quantity is None else self.held - self.quantity
+
+    @property
+    def left(self) -> int | None:
+        """What of it is promised to nobody; below zero: so many are lacking."""
+        return None if self.quantity is None else self.available - self.quantity
 
 
 def own_account(session: Session, actor: User) -> Account:
@@ -144,15 +151,15 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
     access.check(actor, _needed(request.kind))
     source = own_account(session, actor)
     unit_class = _unit_class(session, source, request.unit_class_id)
-    found: list[Problem] = []
-    quantity = _collect(found, lambda: parse_quantity(request.quantity))
+    wrong: list[Problem] = []
+    quantity = _collect(wrong, lambda: parse_quantity(request.quantity))
     number = SCHEME_TARGETS.get(request.kind)
     if number is None:
-        number = _collect(found, lambda: parse_account(request.account))
-    target = session.get(Account, number) if number is not None else None
+        number = _collect(wrong, lambda: parse_account(request.account))
+    target = _side(session.get(Account, number) if number is not None else None, number)
     facts = movement_facts.facts(session, source.id, source.holder_id, unit_class.id, None)
     assert facts is not None  # the class was just read
-    case = _case(request, source, _side(target, number), facts, quantity)
+    case = _case(request, source, target, facts, (quantity, wrong), clock.today())
     return Draft(
         kind=request.kind,
         source=source,
@@ -161,21 +168,14 @@ def draft(session: Session, request: Request, *, actor: User) -> Draft:
         quantity=quantity,
         note=request.note.strip(),
         voluntary=request.voluntary,
-        problems=(*found, *_judged(request, case)),
+        problems=tuple(problems(case)),
+        standing=tuple(standing(case)),
         held=case.held,
         available=case.available,
-        reserve=case.figures.reserve if case.figures is not None and case._reserved else None,
+        reserve=facts.figures.reserve if facts.figures is not None and facts.own_phase else None,
         movable=case.movable,
         missing=case.figures.missing if case.figures is not None else None,
     )
-
-
-def _judged(request: Request, case: Case) -> list[Problem]:
-    """Every reason against a movement that looks like ``case``: for the preview, and again under lock."""
-    found: list[Problem] = []
-    if len(request.note) > NOTE_LIMIT:
-        found.append(Problem(Refusal.TOO_LONG, "note", {"limit": NOTE_LIMIT}))
-    return found + problems(case)
 
 
 def move(session: Session, request: Request, *, key: str, actor: User) -> Movement:
@@ -205,10 +205,14 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     made = _made_before(facts, request, actor_id)
     if made is not None:
         return session.get_one(Movement, made)
-    found: list[Problem] = []
-    quantity = _collect(found, lambda: parse_quantity(request.quantity))
-    found += _judged(request, _case(request, source, _side(parties.target, number), facts, quantity))
-    deadline = facts.missed_deadline(request.kind, clock.today())
+    # once, and under lock: the day that is judged is the day that is written
+    now = clock.now()
+    wrong: list[Problem] = []
+    quantity = _collect(wrong, lambda: parse_quantity(request.quantity))
+    target, today = _side(parties.target, number), clock.in_tokyo(now).date()
+    case = _case(request, source, target, facts, (quantity, wrong), today)
+    found = problems(case)
+    deadline = facts.missed_deadline(request.kind, today)
     if deadline is not None and request.late is False:
         found.append(Problem(Refusal.RETIREMENT_NOW_LATE, None, {"deadline": deadline}))
     if found or parties.target is None or quantity is None:
@@ -220,12 +224,12 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
         unit_class=mail_words.units(UnitName(facts.unit_type.value, facts.phase_number)),
         quantity=quantity,
         note=request.note.strip() or None,
-        voluntary=request.voluntary,
+        voluntary=request.voluntary and case.more_than_needed,
         key=key,
         content_hash=_content(request),
         late=deadline is not None,
     )
-    return movement_acts.make(session, wanted, parties.mover, source, parties.target)
+    return movement_acts.make(session, wanted, parties.mover, source, parties.target, now)
 
 
 def _id_of(session: Session, actor: User) -> int:
@@ -258,32 +262,7 @@ def execute(
             target=movement.target.code,
         )
     transaction = ledger.post(session, movement, ledger.sides_of(movement), actor=actor)
-    _tell(session, movement, transaction.code, actor)
-
-
-def _tell(session: Session, movement: Movement, code: str, actor: User) -> None:
-    after = movement.target_class
-    facts: dict[str, Any] = {
-        "movement_kind": movement.kind.value,
-        "quantity": movement.quantity,
-        "unit": movement.unit_class.unit_type.value,
-        "unit_class": mail_words.units(
-            unit_name(movement.unit_class), unit_name(after) if after is not None else None
-        ),
-        "source": movement.source.code,
-        "target": movement.target.code,
-        "source_name": movement.source.name,
-        "target_name": movement.target.name,
-        "ledger_number": code,
-    }
-    if movement.reverses_id is not None:
-        facts |= {"corrects": f"T-{movement.reverses_id:06d}", "reason": movement.reason}
-    for kind, account in (
-        (MailKind.MOVEMENT_EXECUTED, movement.source),
-        (MailKind.MOVEMENT_RECEIVED, movement.target),
-    ):
-        if account.holder is not None or account.trader is not None:
-            notify(session, kind, holder=account.holder, trader=account.trader, actor=actor, **facts)
+    movement_acts.tell(session, movement, transaction.code, actor)
 
 
 def _needed(kind: MovementKind) -> Permission:
@@ -338,11 +317,17 @@ def _unit_class(session: Session, source: Account, unit_class_id: int | None) ->
 
 
 def _case(
-    request: Request, source: Account | Party, target: Side | None, facts: Facts, quantity: int | None
+    request: Request,
+    source: Account | Party,
+    target: Side | None,
+    facts: Facts,
+    read: tuple[int | None, list[Problem]],
+    today: date,
 ) -> Case:
+    """``read``: the quantity, and what could not be read."""
     return Case(
         kind=request.kind,
-        quantity=quantity,
+        quantity=read[0],
         source=Side(source.code, source.kind, source.state),
         target=target,
         unit_type=facts.unit_type,
@@ -352,10 +337,13 @@ def _case(
         promised=facts.promised,
         figures=facts.figures,
         usable_until=facts.usable_until,
-        today=clock.today(),
+        today=today,
         voluntary=request.voluntary,
         closed=facts.closed,
         books_disagree=facts.books_disagree,
+        own_closed=facts.own_closed,
+        note=request.note,
+        unreadable=tuple(read[1]),
     )
 
 

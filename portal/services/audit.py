@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
 from typing import Any
 
@@ -144,6 +144,9 @@ class EventTag(StrEnum):
     STATEMENT_MADE = auto()
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
+    COMPLIANCE_PUT_RIGHT = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -182,6 +185,9 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_WITHDRAWN,
         EventTag.BANKING_PROPOSED,
         EventTag.STATEMENT_MADE,
+        EventTag.COMPLIANCE_PUT_RIGHT,
+        EventTag.NIGHT_WORK_FAILED,
+        EventTag.BOOKS_NOT_COMPARED,
     }
 )
 
@@ -216,9 +222,17 @@ def record(
 
 
 def record_all(
-    session: Session, tag: EventTag, subjects: Iterable[tuple[Any, dict[str, Any]]], *, actor: User | None
+    session: Session,
+    tag: EventTag,
+    subjects: Iterable[tuple[Any, dict[str, Any]]],
+    *,
+    actor: User | None,
+    holders: Callable[[Any], int | None] = lambda _subject: None,
 ) -> None:
-    """Write one event about each of many rows, given with its facts: as :func:`record`, in one go."""
+    """Write one event about each of many rows, given with its facts: as :func:`record`, in one go.
+
+    ``holders`` says whose affair a row is.
+    """
     session.flush()
     at = clock.now()
     rows = [
@@ -228,6 +242,7 @@ def record_all(
             "actor_id": actor.id if actor is not None else None,
             "subject_type": type(subject).__tablename__,
             "subject_id": subject.id,
+            "holder_id": holders(subject),
             "facts": facts,
         }
         for subject, facts in subjects

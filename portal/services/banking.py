@@ -29,9 +29,14 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import access, issuance, ledger, once, workflow
-from portal.services.allowance_rules import problems
 from portal.services.audit import EventTag, record
 from portal.services.banking_case import case_of, class_of
+from portal.services.banking_rules import (
+    ApplicationCase,
+    CarryOverCase,
+    application_problems,
+    carry_over_problems,
+)
 from portal.services.mail import MailKind, notify
 from portal.services.numbers import parse_quantity
 from portal.services.report_rules import rule_of
@@ -45,15 +50,6 @@ class Window:
     opens: date
     until: date
     next_phase: Phase | None
-
-    def problems(self, today: date) -> list[Problem]:
-        """Why nobody can apply on ``today``. Pure."""
-        found = []
-        if not self.opens <= today <= self.until:
-            found.append(Problem(Refusal.BANKING_CLOSED, None, {"opens": self.opens, "closes": self.until}))
-        if self.next_phase is None:
-            found.append(Problem(Refusal.BANKING_NO_NEXT))
-        return found
 
 
 @dataclass(frozen=True)
@@ -91,17 +87,25 @@ def draft(session: Session, quantity: str, *, actor: User) -> Draft:
     """Look at an application without making it: the figures, and all failing rules at once."""
     holder = own_holder(session, actor)
     window = window_of(session, holder.phase)
-    found = window.problems(clock.today())
     waiting = open_application(session, holder.id)
-    if waiting is not None:
-        found.append(Problem(Refusal.BANKING_OPEN))
-    units = None
+    units, slip = None, None
     try:
         units = parse_quantity(quantity)
     except Refused as refused:
-        found.extend(refused.problems)
+        (slip,) = refused.problems
     target_phase = window.next_phase.id if window.next_phase is not None else None
     case = case_of(session, holder, units, target_phase=target_phase)
+    found = application_problems(
+        ApplicationCase(
+            opens=window.opens,
+            until=window.until,
+            today=clock.today(),
+            has_next=window.next_phase is not None,
+            waits=waiting is not None,
+            slip=slip,
+            movement=case,
+        )
+    )
     figures = case.figures
     assert figures is not None
     return Draft(
@@ -114,7 +118,7 @@ def draft(session: Session, quantity: str, *, actor: User) -> Draft:
         reserve=figures.reserve,
         missing=figures.missing,
         open=waiting,
-        problems=(*found, *problems(case)),
+        problems=tuple(found),
     )
 
 
@@ -218,11 +222,9 @@ def decline(
 
 def proposal_problems(session: Session, row: BankingApplication) -> list[Problem]:
     """Why the carry-over cannot be proposed now, in the order of the rules; for the page and under lock."""
-    if row.state is not DecisionState.APPLIED:
-        return [Problem(Refusal.WRONG_STATE)]
-    if row.movement_id is not None:
-        return [Problem(Refusal.BANKING_PENDING)]
-    return problems(case_of(session, row.holder, row.quantity, target_phase=row.target_class.phase_id))
+    case = case_of(session, row.holder, row.quantity, target_phase=row.target_class.phase_id)
+    waits, proposed = row.state is DecisionState.APPLIED, row.movement_id is not None
+    return carry_over_problems(CarryOverCase(waits, proposed, case))
 
 
 def propose(session: Session, application_id: int, *, version: int, key: str, actor: User) -> Movement:

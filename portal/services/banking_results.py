@@ -29,7 +29,8 @@ def accepted(session: Session, movement: Movement, *, actor: User) -> None:
 
 
 def freed(session: Session, movement: Movement) -> None:
-    """The proposal was withdrawn or lapsed: its application waits again."""
+    """The proposal was withdrawn or lapsed: its application waits again, and A is told."""
     row = _application(session, movement)
     if row is not None:
         row.movement_id = None
+        notify(session, MailKind.BANKING_WAITS_AGAIN, holder=row.holder, quantity=row.quantity)

@@ -1,4 +1,4 @@
-"""How a phase stands, who may miss the deadline, and what the ledger holds: the secretariat's pictures.
+"""How a phase stands and who may miss the deadline: the secretariat's pictures.
 
 Everything here reads, in a fixed number of queries however many holders there are. Units and t-CO2.
 """
@@ -6,7 +6,9 @@ Everything here reads, in a fixed number of queries however many holders there a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -14,17 +16,16 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import clock
 from portal.models import (
-    Account,
-    AccountKind,
+    AccountState,
     EmissionsReport,
     Holder,
-    Holding,
     Period,
     Phase,
     PhaseRule,
+    Reminder,
     ReportState,
-    UnitClass,
 )
+from portal.services import compliance_records, reminders
 from portal.services.compliance import Compliance, Figures, days_left, status
 from portal.services.figures import figures_for
 from portal.services.report_rules import rule_of
@@ -41,6 +42,14 @@ class Outlook(StrEnum):
 
 
 @dataclass(frozen=True)
+class Reminded:
+    """When a holder was last reminded of the retirement deadline, and the day of the next mail."""
+
+    last: datetime | None
+    next: date | None
+
+
+@dataclass(frozen=True)
 class Standing:
     """One holder of the phase."""
 
@@ -48,6 +57,8 @@ class Standing:
     figures: Figures
     report_state: ReportState
     outlook: Outlook
+    #: the last mail about the retirement deadline, and whom the next night would remind
+    reminded: Reminded
 
     @property
     def not_submitted(self) -> bool:
@@ -141,9 +152,9 @@ def present_phase(found: list[Phase]) -> Phase | None:
     return found[-1] if found else None
 
 
-def outlook(figures: Figures) -> Outlook:
-    """What the figures mean for the deadline; pure but for the clock. Late retirement stays missed."""
-    standing = status(figures, clock.now())
+def outlook(figures: Figures, standing: Compliance | None = None) -> Outlook:
+    """What the figures mean for the deadline; ``standing`` is the official status, if it was read."""
+    standing = standing or status(figures, clock.now())
     if standing is Compliance.MET:
         return Outlook.MET
     if standing is Compliance.MISSED:
@@ -153,8 +164,17 @@ def outlook(figures: Figures) -> Outlook:
     return Outlook.TO_BUY if figures.to_buy else Outlook.TO_RETIRE
 
 
+def _reminded(holder: Holder, figures: Figures, told: Sequence[Reminder]) -> Reminded:
+    """Who has met the target, or left the scheme, is reminded of nothing more."""
+    last = told[-1].sent_at if told else None
+    if holder.account.state is AccountState.CLOSED or not reminders.must_retire(figures):
+        return Reminded(last, None)
+    of_this_day = {one.days for one in told if one.due == figures.deadline}
+    return Reminded(last, reminders.next_day(figures.deadline, clock.today(), of_this_day))
+
+
 def phase_board(session: Session, phase: Phase) -> PhaseBoard:
-    """The board of ``phase``; eight queries."""
+    """The board of ``phase``; ten queries."""
     rows = session.execute(
         select(Holder, EmissionsReport.state)
         .join(EmissionsReport, EmissionsReport.holder_id == Holder.id)
@@ -164,59 +184,16 @@ def phase_board(session: Session, phase: Phase) -> PhaseBoard:
     )
     holders = list(rows)
     figures = figures_for(session, [holder.id for holder, _state in holders]) if holders else {}
+    official = compliance_records.official(session, figures)
+    told = reminders.told_of_retirement(session, figures)
     standings = [
-        Standing(holder, figures[holder.id], state, outlook(figures[holder.id])) for holder, state in holders
+        Standing(
+            holder,
+            figures[holder.id],
+            state,
+            outlook(figures[holder.id], official[holder.id]),
+            _reminded(holder, figures[holder.id], told.get(holder.id, ())),
+        )
+        for holder, state in holders
     ]
     return PhaseBoard(phase, rule_of(phase), sorted(standings, key=lambda one: one.urgency))
-
-
-@dataclass(frozen=True)
-class ClassTotal:
-    """Where the units of one class are; issued = held + retired + cancelled + offset (safety 1)."""
-
-    unit_class: UnitClass
-    issued: int
-    held: int
-    retired: int
-    cancelled: int
-    offset: int
-
-    @property
-    def elsewhere(self) -> int:
-        return self.held + self.retired + self.cancelled + self.offset
-
-    @property
-    def adds_up(self) -> bool:
-        return self.issued == self.elsewhere
-
-
-def ledger_totals(session: Session) -> list[ClassTotal]:
-    """The totals of each unit class, JAA by phase, then jVER; two queries."""
-    sums: dict[tuple[int, AccountKind], int] = {
-        (unit_class, kind): int(quantity)
-        for unit_class, kind, quantity in session.execute(
-            select(Holding.unit_class_id, Account.kind, func.sum(Holding.quantity))
-            .join(Account, Account.id == Holding.account_id)
-            .group_by(Holding.unit_class_id, Account.kind)
-        )
-    }
-    classes = session.scalars(
-        select(UnitClass)
-        .options(joinedload(UnitClass.phase))
-        .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
-    )
-
-    def of(unit_class: UnitClass, *kinds: AccountKind) -> int:
-        return sum(sums.get((unit_class.id, kind), 0) for kind in kinds)
-
-    return [
-        ClassTotal(
-            one,
-            issued=-of(one, AccountKind.ISSUANCE),
-            held=of(one, AccountKind.COMPLIANCE, AccountKind.TRADING),
-            retired=of(one, AccountKind.RETIREMENT),
-            cancelled=of(one, AccountKind.CANCELLATION),
-            offset=of(one, AccountKind.OFFSET),
-        )
-        for one in classes
-    ]

@@ -10,6 +10,7 @@ import logging
 from typing import Any
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -61,13 +62,20 @@ def underway(session: Session) -> Job | None:
 
 @jobs.handler(KIND, nightly=True)
 def compare_books(work: Work) -> dict[str, Any]:
-    """Compare as of one moment, then write down what was found."""
+    """Compare as of one moment, then write down what was found; what cannot be read does not agree."""
     began = clock.now()
     with work.open_session() as session:
         one_moment(session)
         earlier = books.newest(session)
         seen = earlier.id if earlier is not None else 0
-        result = second_book.compare(session)
+        try:
+            result = second_book.compare(session)
+        except DBAPIError as error:
+            if work.claim < jobs.LAST_TRY:
+                raise  # the server may be back for the next try
+            # nobody knows whether the books agree: as long as that is so, nothing moves
+            log.exception("the second book could not be told")
+            result = BookResult(False, f"the rows cannot be read: {type(error.orig).__name__}", 0, 0, 0)
     with work.open_session() as session:
         run(session, lambda: _keep(session, work, result, seen=seen, began=began))
     if not result.ok:

@@ -49,6 +49,8 @@ class Figures:
     #: the part retired after the deadline: it counts for the reserve, not for compliance
     late_jaa: int = 0
     late_jver: int = 0
+    #: whether the target-year figure was approved after the deadline: then the target was missed
+    approved_late: bool = False
 
     @property
     def retired(self) -> int:
@@ -60,6 +62,11 @@ class Figures:
         """What was retired by the deadline and not corrected since."""
         late_jver = self.late_jver if self.rule.jver_counts_for_compliance else 0
         return self.retired - self.late_jaa - late_jver
+
+    @property
+    def emissions_in_time(self) -> int | None:
+        """The target-year figure as far as it was approved by the deadline, t-CO2."""
+        return None if self.approved_late else self.target_emissions
 
     @property
     def missing(self) -> int | None:
@@ -110,10 +117,12 @@ def reserve(figures: Figures) -> int:
 def status(figures: Figures, at: datetime) -> Compliance:
     """Where the holder stands at a moment; the deadline day counts whole, in Tokyo.
 
-    Compliance is what was retired by the deadline (domain §5): who retires the rest later has
-    missed the target and nothing missing.
+    Compliance is an approved figure and that much retired, both by the deadline (domain §5): whose figure
+    is approved later, or who retires the rest later, has missed the target. After the deadline the newest
+    record says the same and is asked first wherever a status is official (``compliance_records.py``).
     """
-    if figures.target_emissions is not None and figures.retired_in_time >= figures.target_emissions:
+    needed = figures.emissions_in_time
+    if needed is not None and figures.retired_in_time >= needed:
         return Compliance.MET
     if at >= clock.end_of_day(figures.deadline):
         return Compliance.MISSED

@@ -35,7 +35,6 @@ def corrected(session: Session, account: Account) -> dict[int, str]:
         .where(
             Movement.kind == MovementKind.CORRECTION,
             or_(Movement.source_id == account.id, Movement.target_id == account.id),
-            LedgerTransaction.reverses_id.is_not(None),
         )
     )
-    return {original: f"T-{number:06d}" for original, number in rows}
+    return {original: f"T-{number:06d}" for original, number in rows if original is not None}

@@ -1,27 +1,25 @@
-"""The retirement deadline: what stood at its last moment is frozen, once for each holder (domain §5).
+"""The retirement deadline: what stood at its last moment is frozen, for each holder (domain §5).
 
 The worker does it in the night after the deadline, from what was approved, confirmed and posted before
-24:00 in Tokyo: however late it runs, it finds the same. Afterwards the record never changes; what is
-retired later is late and shows in the present figures only.
+24:00 in Tokyo: however late it runs, it finds the same. What is retired later is late and shows in
+the present figures only. What the records are and which is official: ``compliance_records.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Table, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import Account, ComplianceSnapshot, Holder, PhaseRule
+from portal.models import Account, ComplianceSnapshot, Holder, Phase, PhaseRule
 from portal.services import audit, jobs
 from portal.services.audit import EventTag
-from portal.services.compliance import Compliance, Figures, status
-from portal.services.documents import insert_if_absent
+from portal.services.compliance import Compliance
+from portal.services.compliance_records import WORDS, Due, holders_of, keep, look_again
 from portal.services.figures import figures_for
 from portal.services.jobs import Work
 from portal.services.mail import KnownLogins, MailKind, known_logins, notify
@@ -29,44 +27,38 @@ from portal.services.transaction import run
 
 #: how many holders one transaction freezes
 AT_ONCE = 100
-#: the status as mails say it
-_WORDS = {Compliance.MET: ("遵守", "met"), Compliance.MISSED: ("期限超過・未遵守", "missed")}
-
-
-@dataclass(frozen=True)
-class Due:
-    """A phase whose deadline has passed."""
-
-    phase_id: int
-    deadline: date
-
-    @property
-    def moment(self) -> datetime:
-        """The first moment after the deadline day, in Tokyo."""
-        return clock.end_of_day(self.deadline)
 
 
 @jobs.handler("freeze_compliance", nightly=True)
 def freeze_compliance(work: Work) -> dict[str, Any]:
-    """Freeze what is not frozen yet of every phase whose deadline has passed; how many holders."""
-    frozen = 0
+    """Freeze what is not frozen yet of every phase whose deadline has passed, and look again; how many."""
+    frozen = put_right = 0
     with work.open_session() as session:
         for due in run(session, lambda: _passed(session)):
-            ids = run(session, partial(_not_frozen, session, due))
-            for begin in range(0, len(ids), AT_ONCE):
-                some = ids[begin : begin + AT_ONCE]
+            for some in _portions(run(session, partial(_not_frozen, session, due))):
                 frozen += run(session, partial(_freeze, session, due, some))
-    return {"frozen": frozen}
+            for some in _portions(run(session, partial(_frozen, session, due))):
+                put_right += run(session, partial(look_again, session, due, some))
+    return {"frozen": frozen, "put_right": put_right}
 
 
-def frozen_of(session: Session, holder_id: int) -> ComplianceSnapshot | None:
-    """What was frozen for a holder; ``None`` before the night after its deadline."""
-    return session.scalars(select(ComplianceSnapshot).filter_by(holder_id=holder_id)).one_or_none()
+def _portions(ids: list[int]) -> Iterable[list[int]]:
+    return (ids[begin : begin + AT_ONCE] for begin in range(0, len(ids), AT_ONCE))
+
+
+# ---- freezing
 
 
 def _passed(session: Session) -> list[Due]:
-    query = select(PhaseRule.phase_id, PhaseRule.retirement_deadline).where(
-        PhaseRule.superseded_at.is_(None), PhaseRule.retirement_deadline < clock.today()
+    # nothing of a closed phase changes any more
+    query = (
+        select(PhaseRule.phase_id, PhaseRule.retirement_deadline)
+        .join(Phase, Phase.id == PhaseRule.phase_id)
+        .where(
+            PhaseRule.superseded_at.is_(None),
+            PhaseRule.retirement_deadline < clock.today(),
+            Phase.closed_at.is_(None),
+        )
     )
     return [Due(phase_id, deadline) for phase_id, deadline in session.execute(query)]
 
@@ -83,49 +75,37 @@ def _not_frozen(session: Session, due: Due) -> list[int]:
     return list(session.scalars(query))
 
 
+def _frozen(session: Session, due: Due) -> list[int]:
+    query = select(Holder.id).where(
+        Holder.phase_id == due.phase_id, Holder.id.in_(select(ComplianceSnapshot.holder_id))
+    )
+    return list(session.scalars(query.order_by(Holder.id)))
+
+
 def _freeze(session: Session, due: Due, ids: Sequence[int]) -> int:
     figures = figures_for(session, ids, at=due.moment)
-    holders = session.scalars(
-        select(Holder)
-        .where(Holder.id.in_(ids))
-        .options(joinedload(Holder.account), joinedload(Holder.representative), joinedload(Holder.phase))
-        .order_by(Holder.id)
-    ).all()
     known = known_logins(session, holders=ids)
-    return sum(_freeze_one(session, due, holder, figures[holder.id], known) for holder in holders)
+    frozen = 0
+    for holder in holders_of(session, ids):
+        row = keep(session, due, holder.id, 1, figures[holder.id])
+        if row is not None:
+            _tell_first(session, due, holder, row, known)
+            frozen += 1
+    return frozen
 
 
-def _freeze_one(session: Session, due: Due, holder: Holder, figures: Figures, known: KnownLogins) -> bool:
-    standing = status(figures, due.moment)
-    table = ComplianceSnapshot.__table__
-    assert isinstance(table, Table)
-    kept = insert_if_absent(
-        session,
-        table,
-        holder_id=holder.id,
-        deadline_at=due.moment,
-        frozen_at=clock.now(),
-        status=standing.value,
-        target_emissions=figures.target_emissions,
-        retired=figures.retired,
-        missing=figures.missing,
-        base_emissions=figures.base_emissions,
-        reduction_target=figures.reduction_target,
-        issued=figures.issued,
-        held=figures.held,
-    )
-    if not kept:
-        return False
-    row = session.scalars(select(ComplianceSnapshot).filter_by(holder_id=holder.id)).one()
+def _tell_first(
+    session: Session, due: Due, holder: Holder, row: ComplianceSnapshot, known: KnownLogins
+) -> None:
     audit.record(
         session,
         EventTag.COMPLIANCE_FROZEN,
         row,
         actor=None,
         holder_id=holder.id,
-        status=standing.value,
-        retired=figures.retired,
-        missing=figures.missing,
+        status=row.status,
+        retired=row.retired,
+        missing=row.missing,
     )
     notify(
         session,
@@ -133,7 +113,6 @@ def _freeze_one(session: Session, due: Due, holder: Holder, figures: Figures, kn
         holder=holder,
         known=known,
         due=due.deadline,
-        status=_WORDS[standing],
-        quantity=figures.missing or None,
+        status=WORDS[Compliance(row.status)],
+        quantity=row.missing or None,
     )
-    return True

@@ -29,6 +29,7 @@ from portal.models import (
     UnitType,
 )
 from portal.services.compliance import Figures, ReserveRule
+from portal.services.ledger_days import edge_at, held_before
 
 
 def figures_of(session: Session, holder: Holder) -> Figures:
@@ -37,17 +38,18 @@ def figures_of(session: Session, holder: Holder) -> Figures:
 
 
 def figures_for(
-    session: Session, holder_ids: Collection[int], *, at: datetime | None = None
+    session: Session, holder_ids: Collection[int], *, at: datetime | None = None, put_right: bool = False
 ) -> dict[int, Figures]:
     """The figures of several holders, by holder id. Six queries, however many holders.
 
     With ``at`` they are what stood just before that moment: what was approved, confirmed and posted by
-    then. Promises are not kept over time, so that ``promised`` is 0 there.
+    then. Promises are not kept over time, so that ``promised`` is 0 there. ``put_right``: corrections made
+    since count there too, each at the moment of what it corrects.
     """
     ids = list(holder_ids)
     confirmed = _confirmed(session, ids, at)
     targets = _targets(session, ids, at)
-    held = _held(session, ids) if at is None else _held_at(session, ids, at)
+    held = _held(session, ids) if at is None else _held_at(session, ids, at, put_right)
     rules = {
         holder_id: rule
         for holder_id, rule in session.execute(
@@ -58,13 +60,15 @@ def figures_for(
     }
     if any(holder_id not in rules for holder_id in ids):
         raise NotFound
-    flows = _flows(session, ids, {rule.phase_id: rule.retirement_deadline for rule in rules.values()}, at)
+    deadlines = {rule.phase_id: rule.retirement_deadline for rule in rules.values()}
+    flows = _flows(session, ids, deadlines, at, put_right)
     return {
         holder_id: Figures(
-            base_emissions=confirmed.get((holder_id, Period.BASE)),
+            base_emissions=confirmed[(holder_id, Period.BASE)][0],
             reduction_target=targets.get(holder_id),
             issued=flows[(holder_id, "issue", UnitType.JAA)][0],
-            target_emissions=confirmed.get((holder_id, Period.TARGET)),
+            target_emissions=confirmed[(holder_id, Period.TARGET)][0],
+            approved_late=_late(*confirmed[(holder_id, Period.TARGET)], rules[holder_id].retirement_deadline),
             retired_jaa=-flows[(holder_id, "retire", UnitType.JAA)][0],
             retired_jver=-flows[(holder_id, "retire", UnitType.JVER)][0],
             held=held[(holder_id, UnitType.JAA)][0],
@@ -95,22 +99,36 @@ def _targets(session: Session, ids: list[int], at: datetime | None) -> dict[int,
     return {holder_id: quantity for holder_id, quantity in session.execute(query)}
 
 
-def _confirmed(session: Session, ids: list[int], at: datetime | None) -> dict[tuple[int, Period], int]:
+def _confirmed(
+    session: Session, ids: list[int], at: datetime | None
+) -> dict[tuple[int, Period], tuple[int | None, datetime | None]]:
+    """(confirmed t-CO2, when); ``(None, None)`` is not confirmed."""
     query = select(
-        EmissionsReport.holder_id, EmissionsReport.period, EmissionsReport.confirmed_emissions
+        EmissionsReport.holder_id,
+        EmissionsReport.period,
+        EmissionsReport.confirmed_emissions,
+        EmissionsReport.confirmed_at,
     ).where(EmissionsReport.holder_id.in_(ids), EmissionsReport.confirmed_emissions.is_not(None))
     if at is not None:
         query = query.where(EmissionsReport.confirmed_at < at)
-    rows = session.execute(query)
-    return {(holder_id, period): figure for holder_id, period, figure in rows if figure is not None}
+    found: dict[tuple[int, Period], tuple[int | None, datetime | None]] = defaultdict(lambda: (None, None))
+    for holder_id, period, figure, when in session.execute(query):
+        found[(holder_id, period)] = (figure, when)
+    return found
+
+
+def _late(figure: int | None, when: datetime | None, deadline: date) -> bool:
+    """Whether a figure was approved, but not by the end of the deadline day in Tokyo."""
+    return figure is not None and (when is None or when >= clock.end_of_day(deadline))
 
 
 def _flows(
-    session: Session, ids: list[int], deadlines: dict[int, date], at: datetime | None
+    session: Session, ids: list[int], deadlines: dict[int, date], at: datetime | None, put_right: bool
 ) -> dict[tuple[int, str, UnitType], tuple[int, int]]:
     """(all, the part after the phase's deadline) of the units issued to and retired from the accounts.
 
     A correction counts back its original: as that kind and at that moment, whenever it was made.
+    What was posted before ``at``, or with ``put_right`` what counts as of before it.
     ``deadlines``: the last day for retiring, by phase id.
     """
     original = aliased(LedgerTransaction)
@@ -142,7 +160,7 @@ def _flows(
         .group_by(Holder.id, effective, UnitClass.unit_type)
     )
     if at is not None:
-        query = query.where(LedgerTransaction.posted_at < at)
+        query = query.where((moment if put_right else LedgerTransaction.posted_at) < at)
     flows: dict[tuple[int, str, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
     for holder_id, kind, unit_type, quantity, after in session.execute(query):
         flows[(holder_id, str(getattr(kind, "value", kind)), unit_type)] = (int(quantity), int(after))
@@ -179,22 +197,42 @@ def _own_units() -> ColumnElement[bool]:
     return (UnitClass.phase_id == Holder.phase_id) | (UnitClass.unit_type == UnitType.JVER)
 
 
-def _held_at(session: Session, ids: list[int], at: datetime) -> dict[tuple[int, UnitType], tuple[int, int]]:
-    """(held, 0) of the same units, summed from what was posted before ``at``."""
+def _held_at(
+    session: Session, ids: list[int], at: datetime, put_right: bool
+) -> dict[tuple[int, UnitType], tuple[int, int]]:
+    """(held, 0) of the same units, as the last entries before ``at`` tell; with ``put_right`` corrected."""
+    stood = held_before(edge_at(session, at), Holding.account_id, Holding.unit_class_id)
+    since = _put_right_since(session, ids, at) if put_right else {}
     rows = session.execute(
-        select(Holder.id, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
-        .select_from(LedgerEntry)
-        .join(Account, Account.id == LedgerEntry.account_id)
+        select(Holder.id, UnitClass.unit_type, stood)
+        .select_from(Holding)
+        .join(Account, Account.id == Holding.account_id)
         .join(Holder, Holder.id == Account.holder_id)
-        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(Holder.id.in_(ids), _own_units(), LedgerTransaction.posted_at < at)
-        .group_by(Holder.id, UnitClass.unit_type)
+        .join(UnitClass, UnitClass.id == Holding.unit_class_id)
+        .where(Holder.id.in_(ids), _own_units())
     )
     held: dict[tuple[int, UnitType], tuple[int, int]] = defaultdict(lambda: (0, 0))
     for holder_id, unit_type, quantity in rows:
-        held[(holder_id, unit_type)] = (int(quantity), 0)
+        held[(holder_id, unit_type)] = (int(quantity) + since.get((holder_id, unit_type), 0), 0)
     return held
+
+
+def _put_right_since(session: Session, ids: list[int], at: datetime) -> dict[tuple[int, UnitType], int]:
+    """What corrections from ``at`` on have moved of what was posted before it."""
+    original = aliased(LedgerTransaction)
+    rows = session.execute(
+        select(Holder.id, UnitClass.unit_type, func.sum(LedgerEntry.quantity))
+        .select_from(LedgerTransaction)
+        .join(original, original.id == LedgerTransaction.reverses_id)
+        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
+        .join(Account, Account.id == LedgerEntry.account_id)
+        .join(Holder, Holder.id == Account.holder_id)
+        .join(UnitClass, UnitClass.id == LedgerEntry.unit_class_id)
+        .where(LedgerTransaction.posted_at >= at, original.posted_at < at)
+        .where(Holder.id.in_(ids), _own_units())
+        .group_by(Holder.id, UnitClass.unit_type)
+    )
+    return {(holder_id, unit_type): int(quantity) for holder_id, unit_type, quantity in rows}
 
 
 def _held(session: Session, ids: list[int]) -> dict[tuple[int, UnitType], tuple[int, int]]:

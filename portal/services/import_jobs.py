@@ -49,9 +49,11 @@ _STEP = 200
 _MOST_MARKS = 1_000
 
 
-def _waits(session: Session, work: Work, state: ImportState) -> Import | None:
-    """The import this work is about, locked, if it still waits for it."""
-    query = select(Import).where(Import.id == int(work.payload["import"])).with_for_update()
+def _waits(session: Session, work: Work, state: ImportState, *, lock: bool = True) -> Import | None:
+    """The import this work is about, locked unless it is only read, if it still waits for it."""
+    query = select(Import).where(Import.id == int(work.payload["import"]))
+    if lock:
+        query = query.with_for_update()
     row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if row is None or row.state is not state or row.job_id != work.job_id:
         return None
@@ -66,7 +68,7 @@ def read(work: Work) -> dict[str, Any]:
     """Read the uploaded workbook in the jail, judge every row, keep all of it with its problems."""
     with work.open_session() as session:
         begin_reading(session)
-        row = _waits(session, work, ImportState.UPLOADED)
+        row = _waits(session, work, ImportState.UPLOADED, lock=False)
         if row is None or row.document is None:
             return {}
         kind, name, data = row.kind, row.file_name, documents.read(session, row.document)

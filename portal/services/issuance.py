@@ -12,15 +12,13 @@ from portal import clock
 from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     ISSUANCE_ACCOUNT,
-    Account,
-    AccountKind,
     Holder,
+    IssueBatch,
     LedgerTransaction,
     Movement,
     MovementKind,
     MovementState,
     UnitClass,
-    UnitType,
     User,
 )
 from portal.permissions import Permission
@@ -29,18 +27,22 @@ from portal.services import (
     banking_case,
     banking_results,
     books,
+    compliance_records,
     four_eyes,
     issue_cases,
     ledger,
     mail_words,
+    office_cases,
     once,
+    proposal_words,
 )
-from portal.services.allowance_rules import may_give, may_take, problems
-from portal.services.allowances import execute, expiry, terms_of, unit_name
+from portal.services.allowance_rules import problems
+from portal.services.allowances import execute, expiry
 from portal.services.audit import EventTag, record
-from portal.services.issue_rules import issue_problems
+from portal.services.correction_rules import correction_problems
+from portal.services.issue_rules import IssueCase, issue_problems
+from portal.services.jver_rules import jver_problems
 from portal.services.mail import MailKind, notify
-from portal.services.numbers import parse_account, parse_quantity
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance, clean_reason, expect_version
 
@@ -48,8 +50,18 @@ from portal.services.workflow import advance, clean_reason, expect_version
 PROMISING = frozenset({MovementKind.CORRECTION, MovementKind.CARRY_OVER})
 
 
+def issue_case(session: Session, holder_id: int, *, actor: User) -> tuple[Holder, IssueCase]:
+    """The holder and what the rules of its issue look at, for the page before the button."""
+    access.check(actor, Permission.MOVEMENT_PROPOSE)
+    holder = access.get_visible(session, Holder, holder_id, actor)
+    return holder, issue_cases.case_of(session, holder)
+
+
 def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) -> Movement:
-    """Propose the issue of base − target units to a holder, once (domain §5)."""
+    """Propose the issue of base − target units to a holder, once (domain §5).
+
+    Raises ``Refused`` with every failing rule (``issue_rules``) at once.
+    """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     holder = access.get_visible(session, Holder, holder_id, actor)
     ledger.lock_accounts(session, ISSUANCE_ACCOUNT, holder.account.id)
@@ -68,6 +80,7 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
             kind=MovementKind.ISSUE,
             state=MovementState.PROPOSED,
             holder_id=holder_id,
+            attempt=case.attempt,
             source_id=ISSUANCE_ACCOUNT,
             target_id=holder.account.id,
             unit_class_id=unit_class.id,
@@ -83,34 +96,35 @@ def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) ->
 def propose_jver(
     session: Session, account: str, quantity: str | int, reason: str, *, key: str, actor: User
 ) -> Movement:
-    """Propose jVER for an account, by application (domain §5); ``reason`` names the application."""
+    """Propose jVER for an account, by application (domain §5); ``reason`` names the application.
+
+    Raises ``Refused`` with every failing rule (``jver_rules``) at once.
+    """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
-    number, units = parse_account(account), parse_quantity(quantity)
-    why = clean_reason(reason, needed=True)
-    locked = ledger.lock_accounts(session, ISSUANCE_ACCOUNT, number)
-    content = {"kind": "jver", "account": number, "quantity": units, "reason": why}
+    typed = office_cases.jver_draft(session, account, quantity, reason)
+    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, *([typed.number] if typed.number is not None else []))
+    content: dict[str, object] = {
+        "kind": "jver",
+        "account": typed.number,
+        "quantity": typed.quantity,
+        "reason": typed.reason,
+    }
     made = made_before(session, key, content, actor)
     if made is not None:
         return made
-    target = locked.get(number)
-    if target is None:
-        raise refuse(Refusal.ACCOUNT_UNKNOWN, "account", account=f"AST-{number}")
-    if target.kind not in (AccountKind.COMPLIANCE, AccountKind.TRADING):
-        raise refuse(Refusal.TARGET_KIND, "account", account=target.code)
-    found = _open_problems(target)
-    if found:
-        raise Refused(*found)
-    jver = session.scalars(select(UnitClass).where(UnitClass.unit_type == UnitType.JVER)).one()
+    plan = office_cases.jver_draft(session, account, quantity, reason)
+    if plan.problems or plan.number is None or plan.quantity is None:
+        raise Refused(*plan.problems)
     return propose_movement(
         session,
         Movement(
             kind=MovementKind.ISSUE_JVER,
             state=MovementState.PROPOSED,
             source_id=ISSUANCE_ACCOUNT,
-            target_id=number,
-            unit_class_id=jver.id,
-            quantity=units,
-            reason=why,
+            target_id=plan.number,
+            unit_class_id=office_cases.jver_class(session).id,
+            quantity=plan.quantity,
+            reason=plan.reason,
         ),
         key=key,
         content=content,
@@ -127,32 +141,25 @@ def propose_correction(
     The units are promised at once, so that they cannot leave before the second person decides.
     Like every movement it takes nothing out of a suspended or closed account and puts nothing into a
     closed one. The reserve does not bind it: an approved mistake must be reversible. Raises
-    ``Refused``.
+    ``Refused`` with every failing rule (``correction_rules``) and the reason's at once.
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     original = access.get_visible(session, LedgerTransaction, transaction_id, actor)
     wrong = original.movement
     ledger.lock_accounts(session, wrong.source_id, wrong.target_id)
-    why = clean_reason(reason, needed=True)
-    content = {"kind": "correction", "transaction": transaction_id, "reason": why}
+    content = {"kind": "correction", "transaction": transaction_id, "reason": reason.strip()}
     made = made_before(session, key, content, actor)
     if made is not None:
         return made
-    if original.reverses_id is not None or wrong.kind is MovementKind.CARRY_OVER:
-        raise refuse(Refusal.REVERSAL_OF_REVERSAL)
-    live = select(Movement.id).where(
-        Movement.reverses_id == transaction_id,
-        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
-    )
-    if session.scalars(live).first() is not None:
-        raise refuse(Refusal.REVERSED_ALREADY)
-    found = _state_problems(source=wrong.target, target=wrong.source)
-    found += _phase_problems(session, wrong.unit_class)
+    found = correction_problems(office_cases.correction_case(session, original))
+    why = None
+    try:
+        why = clean_reason(reason, needed=True)
+    except Refused as refused:
+        found.extend(refused.problems)
     if found:
         raise Refused(*found)
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
-    if row.quantity - row.promised < wrong.quantity:
-        raise refuse(Refusal.REVERSAL_UNITS_GONE, account=wrong.target.code)
     row.promised += wrong.quantity
     return propose_movement(
         session,
@@ -185,6 +192,7 @@ def confirm(session: Session, movement_id: int, *, version: int, actor: User) ->
     execute(session, movement, "confirm", actor=actor, version=version)
     if movement.kind is MovementKind.CARRY_OVER:
         banking_results.accepted(session, movement, actor=actor)
+    compliance_records.corrected(session, movement, actor=actor)
     return movement
 
 
@@ -206,10 +214,12 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.kind is MovementKind.CARRY_OVER:
         found += books.problems(session)
         return found + problems(banking_case.of_movement(session, movement))
-    if movement.kind is not MovementKind.CORRECTION:
-        found += books.problems(session)
-    found += _state_problems(source=movement.source, target=movement.target)
-    return found + _phase_problems(session, movement.unit_class)
+    if movement.kind is MovementKind.CORRECTION and movement.reverses_id is not None:
+        # the books are not asked: a correction is how a wrong posting is put right
+        original = session.get_one(LedgerTransaction, movement.reverses_id)
+        return found + correction_problems(office_cases.correction_case(session, original, own=movement))
+    found += books.problems(session)
+    return found + jver_problems(office_cases.jver_case(session, movement))
 
 
 def withdraw(
@@ -221,23 +231,40 @@ def withdraw(
     if movement.batch_id is not None and movement.state is MovementState.PROPOSED:
         raise refuse(Refusal.ISSUE_IN_BATCH)
     leave(session, movement, "withdraw", actor=actor, version=version, reason=reason)
+    what = proposal_words.movement_fact(movement)
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
     return movement
 
 
-def expire_due(session: Session) -> int:
-    """Let proposals past their day go; returns how many. Run by the worker. Batches go as a whole."""
+def expire_due(session: Session, *, limit: int | None = None) -> int:
+    """Let proposals past their day go, ``limit`` of them; returns how many. Batches go as a whole.
+
+    The worker takes one for each transaction: accounts are locked in the order of their numbers only
+    within one movement.
+    """
     due = session.scalars(
-        select(Movement.id).where(
+        select(Movement.id)
+        .where(
             Movement.state == MovementState.PROPOSED,
             Movement.expires_at <= clock.now(),
             Movement.batch_id.is_(None),
         )
+        .order_by(Movement.id)
+        .limit(limit)
     ).all()
     for movement_id in due:
         movement = _locked(session, movement_id, None)
         if movement.state is MovementState.PROPOSED:
             leave(session, movement, "expire", actor=None, version=None)
+            tell_expired(session, movement, proposal_words.movement_fact(movement))
     return len(due)
+
+
+def tell_expired(session: Session, proposal: Movement | IssueBatch, what: tuple[str, str]) -> None:
+    """Tell the office that a proposal waited its days in vain; whoever proposed it is among them."""
+    assert proposal.expires_at is not None
+    days = (proposal.expires_at - proposal.proposed_at).days
+    notify(session, MailKind.PROPOSAL_EXPIRED, proposal=what, days=days)
 
 
 def leave(
@@ -312,7 +339,7 @@ def propose_movement(
         movement_kind=movement.kind.value,
         quantity=movement.quantity,
         unit=units.unit_type.value,
-        unit_class=mail_words.units(unit_name(units)),
+        unit_class=mail_words.units_of(units),
         source=f"AST-{movement.source_id}",
         target=f"AST-{movement.target_id}",
         expires_at=movement.expires_at,
@@ -325,7 +352,8 @@ def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:
     movement = session.scalars(query).one_or_none()
     if movement is None:
         raise refuse(Refusal.NOT_FOUND)
-    ledger.lock_accounts(session, movement.source_id, movement.target_id)
+    # every account the posting touches: a carry-over passes through the issuance account
+    ledger.lock_accounts(session, *(account for account, _class, _units in ledger.sides_of(movement)))
     return session.scalars(query.with_for_update(of=Movement).execution_options(populate_existing=True)).one()
 
 
@@ -339,22 +367,3 @@ def made_before(session: Session, key: str, content: dict[str, object], actor: U
     if made.proposed_by_id != actor.id or made.content_hash != once.content_hash(content):
         raise refuse(Refusal.KEY_REUSED)
     return made
-
-
-def _phase_problems(session: Session, unit_class: UnitClass) -> list[Problem]:
-    """Units of a closed phase never move again, not even by a correction (decided)."""
-    _until, closed = terms_of(session, unit_class)
-    return [Problem(Refusal.PHASE_CLOSED, None, {"unit_class": unit_name(unit_class)})] if closed else []
-
-
-def _state_problems(*, source: Account, target: Account) -> list[Problem]:
-    found = _open_problems(target)
-    if not may_give(source.state):
-        found.insert(0, Problem(Refusal.SOURCE_NOT_OPEN, None, {"account": source.code}))
-    return found
-
-
-def _open_problems(account: Account) -> list[Problem]:
-    if may_take(account.state):
-        return []
-    return [Problem(Refusal.TARGET_CLOSED, "account", {"account": account.code})]

@@ -85,4 +85,7 @@ def _execute(session: Session, work: Work, batch_id: int, version: int) -> int:
 def expire_batches(work: Work) -> dict[str, Any]:
     """Let batches lapse that nobody confirmed in time (domain §5)."""
     with work.open_session() as session:
-        return {"expired": run(session, lambda: issue_batches.expire_due(session))}
+        expired = 0
+        while run(session, lambda: issue_batches.expire_due(session, limit=1)):
+            expired += 1
+        return {"expired": expired}

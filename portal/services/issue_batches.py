@@ -31,16 +31,17 @@ from portal.services import (
     books,
     four_eyes,
     issuance,
+    issue_batch_posting,
     issue_cases,
     ledger,
     once,
     phase_words,
     workflow,
 )
-from portal.services.allowances import execute, expiry
-from portal.services.audit import EventTag, record
+from portal.services.allowances import expiry
+from portal.services.audit import EventTag, record, record_all
 from portal.services.issue_cases import IssueLine, PhaseTerms
-from portal.services.issue_rules import issue_problems
+from portal.services.issue_rules import issue_problems, most
 from portal.services.mail import MailKind, notify
 from portal.services.transitions import ISSUE_BATCH
 
@@ -54,6 +55,8 @@ class BatchLine:
     target: int | None
     quantity: int | None
     problems: tuple[Problem, ...]
+    #: which issue of the holder it is: one more for each that was corrected
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,14 @@ class Table:
 
 def _judged(lines: Iterable[IssueLine]) -> list[BatchLine]:
     return [
-        BatchLine(one.holder, one.case.base, one.case.target, one.case.due, tuple(issue_problems(one.case)))
+        BatchLine(
+            one.holder,
+            one.case.base,
+            one.case.target,
+            one.case.due,
+            tuple(issue_problems(one.case)),
+            one.case.attempt,
+        )
         for one in lines
     ]
 
@@ -87,9 +97,10 @@ def _judged(lines: Iterable[IssueLine]) -> list[BatchLine]:
 def _cap(terms: PhaseTerms, lines: Iterable[BatchLine]) -> Problem | None:
     """CAP_REACHED if ``lines`` together are more than the cap leaves; pure."""
     total = sum(line.quantity or 0 for line in lines)
-    if terms.cap is None or terms.left is None or total <= terms.left:
+    left = max(0, most(terms.cap) - terms.issued)
+    if total <= left:
         return None
-    return Problem(Refusal.CAP_REACHED, None, {"cap": terms.cap, "issued": terms.issued, "left": terms.left})
+    return Problem(Refusal.CAP_REACHED, None, {"cap": most(terms.cap), "issued": terms.issued, "left": left})
 
 
 def table(session: Session, phase_id: int, *, actor: User) -> Table:
@@ -170,6 +181,7 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
             kind=MovementKind.ISSUE,
             state=MovementState.PROPOSED,
             holder_id=line.holder.id,
+            attempt=line.attempt,
             source_id=ISSUANCE_ACCOUNT,
             target_id=line.holder.account.id,
             unit_class_id=terms.unit_class.id,
@@ -185,17 +197,13 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
     ]
     session.add_all(movements)
     session.flush()
-    for movement in movements:
-        record(
-            session,
-            EventTag.MOVEMENT_PROPOSED,
-            movement,
-            actor=actor,
-            holder_id=movement.holder_id,
-            kind=movement.kind.value,
-            quantity=movement.quantity,
-            batch=batch.id,
-        )
+    record_all(
+        session,
+        EventTag.MOVEMENT_PROPOSED,
+        [(one, {"kind": one.kind.value, "quantity": one.quantity, "batch": batch.id}) for one in movements],
+        actor=actor,
+        holders=lambda one: one.holder_id,
+    )
     _announce(session, batch, terms.phase.number, actor)
     return batch
 
@@ -276,7 +284,10 @@ def locked(session: Session, batch_id: int, actor: User | None) -> IssueBatch:
         query.with_for_update(of=IssueBatch)
         .options(
             selectinload(IssueBatch.movements).options(
-                joinedload(Movement.source), joinedload(Movement.target), joinedload(Movement.unit_class)
+                joinedload(Movement.source),
+                joinedload(Movement.target),
+                joinedload(Movement.unit_class),
+                joinedload(Movement.holder).joinedload(Holder.representative),
             ),
             joinedload(IssueBatch.phase),
         )
@@ -298,8 +309,16 @@ def execute_all(session: Session, batch_id: int, *, version: int | None, actor: 
     found = confirm_problems(session, batch, actor)
     if found:
         raise Refused(*found)
-    for movement in sorted(batch.movements, key=lambda one: one.target_id):
-        execute(session, movement, "confirm", actor=actor)
+    issue_batch_posting.execute(
+        session,
+        sorted(batch.movements, key=lambda one: one.target_id),
+        actor=actor,
+        before_posting=lambda: _executed(session, batch, actor),
+    )
+    return batch
+
+
+def _executed(session: Session, batch: IssueBatch, actor: User) -> None:
     with session.no_autoflush:
         batch.decided_by_id, batch.decided_at = actor.id, clock.now()
         workflow.advance(
@@ -312,7 +331,6 @@ def execute_all(session: Session, batch_id: int, *, version: int | None, actor: 
             count=batch.count,
             quantity=batch.total,
         )
-    return batch
 
 
 def withdraw(
@@ -323,23 +341,28 @@ def withdraw(
     batch = locked(session, batch_id, actor)
     workflow.expect_version(batch, version)
     _leave(session, batch, "withdraw", actor=actor, reason=reason)
-    ja, en = phase_words.phase_fact(batch.phase.number)
-    what = (f"{ja}の一括発行", f"issue to {en}")
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=_fact(batch), reason=reason)
     return batch
 
 
-def expire_due(session: Session) -> int:
-    """Let batches past their day go; returns how many. Run by the worker."""
+def _fact(batch: IssueBatch) -> tuple[str, str]:
+    ja, en = phase_words.phase_fact(batch.phase.number)
+    return f"{ja}の一括発行", f"issue to {en}"
+
+
+def expire_due(session: Session, *, limit: int | None = None) -> int:
+    """Let batches past their day go, ``limit`` of them; returns how many. The worker takes one at a time."""
     due = session.scalars(
-        select(IssueBatch.id).where(
-            IssueBatch.state == IssueBatchState.PROPOSED, IssueBatch.expires_at <= clock.now()
-        )
+        select(IssueBatch.id)
+        .where(IssueBatch.state == IssueBatchState.PROPOSED, IssueBatch.expires_at <= clock.now())
+        .order_by(IssueBatch.id)
+        .limit(limit)
     ).all()
     for batch_id in due:
         batch = locked(session, batch_id, None)
         if batch.state is IssueBatchState.PROPOSED:
             _leave(session, batch, "expire", actor=None)
+            issuance.tell_expired(session, batch, _fact(batch))
     return len(due)
 
 

@@ -6,19 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal import clock
 from portal.errors import NotFound
 from portal.models import (
+    ISSUANCE_ACCOUNT,
     Account,
     EmissionsReport,
     Holder,
-    LedgerTransaction,
     Movement,
-    MovementKind,
-    MovementState,
     Period,
     Phase,
     PhaseRule,
@@ -26,12 +24,10 @@ from portal.models import (
     TargetState,
     UnitClass,
 )
+from portal.services import standing_issues
 from portal.services.allowance_rules import Side
 from portal.services.allowances import unit_name
 from portal.services.issue_rules import IssueCase
-
-#: an issue that was made or waits: there is no second one
-LIVE = (MovementState.PROPOSED, MovementState.EXECUTED)
 
 
 @dataclass(frozen=True)
@@ -69,16 +65,8 @@ def terms_of(session: Session, phase_id: int, *, without: Collection[int] = ()) 
 
 def issued_by_class(session: Session, *, without: Collection[int] = ()) -> dict[int, int]:
     """Units issued or proposed to be, by unit class, without those whose issue was corrected; one query."""
-    reversal, posted = aliased(LedgerTransaction), aliased(LedgerTransaction)
-    corrected = (
-        select(posted.movement_id)
-        .join(reversal, reversal.reverses_id == posted.id)
-        .where(posted.kind == MovementKind.ISSUE)
-    )
     query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(
-        Movement.kind == MovementKind.ISSUE,
-        Movement.state.in_(LIVE),
-        Movement.id.not_in(corrected),
+        Movement.source_id == ISSUANCE_ACCOUNT, standing_issues.stands()
     )
     if without:
         query = query.where(Movement.id.not_in(list(without)))
@@ -107,14 +95,14 @@ def lines_of(
     earlier issue (the proposal's own). The cap is judged for each holder alone; whoever issues to
     many sums it up himself.
     """
-    earlier = exists().where(
-        Movement.holder_id == Holder.id,
-        Movement.kind == MovementKind.ISSUE,
-        Movement.state.in_(LIVE),
-        *([Movement.id.not_in(list(without))] if without else []),
-    )
     query = (
-        select(Holder, EmissionsReport.confirmed_emissions, ReductionTarget.quantity, earlier)
+        select(
+            Holder,
+            EmissionsReport.confirmed_emissions,
+            ReductionTarget.quantity,
+            standing_issues.has_one(Holder.id, *without),
+            standing_issues.attempt_of(Holder.id),
+        )
         .join(Holder.account)
         .outerjoin(
             EmissionsReport,
@@ -144,13 +132,14 @@ def lines_of(
                 opens=terms.opens,
                 today=today,
                 exists=issued,
+                attempt=attempt,
                 quantity=known.get(holder.id),
                 cap=terms.cap,
                 issued=terms.issued,
                 closed=terms.closed,
             ),
         )
-        for holder, base, target, issued in session.execute(query)
+        for holder, base, target, issued, attempt in session.execute(query)
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from portal.errors import Problem, Refusal, UnitName
+from portal.models import MAX_QUANTITY
 from portal.services.allowance_rules import Side, may_take
 
 
@@ -26,8 +27,10 @@ class IssueCase:
     #: first day on which the phase's allowances may be issued
     opens: date
     today: date
-    #: another issue to this holder is proposed or executed
+    #: another issue to this holder stands: it is proposed, or executed and not corrected
     exists: bool = False
+    #: which issue of the holder it would be: one more for each that was corrected
+    attempt: int = 1
     #: what the proposal says; ``None``: nothing is proposed yet
     quantity: int | None = None
     #: the most the phase may have, and what is issued or proposed without this one
@@ -39,6 +42,11 @@ class IssueCase:
     def due(self) -> int | None:
         """base − target; ``None`` until both are confirmed."""
         return None if self.base is None or self.target is None else self.base - self.target
+
+
+def most(cap: int | None) -> int:
+    """The most a phase may have: its cap, or what the database can hold of a unit class."""
+    return MAX_QUANTITY if cap is None else cap
 
 
 Rule = Callable[[IssueCase], Problem | None]
@@ -76,10 +84,10 @@ def _once(case: IssueCase) -> Problem | None:
 
 def _within_cap(case: IssueCase) -> Problem | None:
     wanted = case.quantity if case.quantity is not None else case.due
-    if case.cap is None or wanted is None or wanted <= 0 or case.issued + wanted <= case.cap:
+    if wanted is None or wanted <= 0 or case.issued + wanted <= most(case.cap):
         return None
-    left = max(0, case.cap - case.issued)
-    return Problem(Refusal.CAP_REACHED, None, {"cap": case.cap, "issued": case.issued, "left": left})
+    left = max(0, most(case.cap) - case.issued)
+    return Problem(Refusal.CAP_REACHED, None, {"cap": most(case.cap), "issued": case.issued, "left": left})
 
 
 def _account_takes(case: IssueCase) -> Problem | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -30,7 +31,10 @@ from portal.models import (
     User,
 )
 from portal.services import posting
-from portal.services.posting import Side, canonical_bytes
+from portal.services.posting import Posted, Side, canonical_bytes
+
+#: where a session keeps which accounts its transaction has locked
+_LOCKED = "accounts locked"
 
 
 def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
@@ -42,7 +46,19 @@ def lock_accounts(session: Session, *numbers: int) -> dict[int, Account]:
         .with_for_update(of=Account)
         .execution_options(populate_existing=True)
     )
-    return {account.id: account for account in session.scalars(query)}
+    found = {account.id: account for account in session.scalars(query)}
+    _held_here(session).update(found)
+    return found
+
+
+def _held_here(session: Session) -> set[int]:
+    """The accounts that were locked in the present transaction."""
+    began = session.get_transaction()
+    known = session.info.get(_LOCKED)
+    if known is None or known[0] is not began:
+        known = session.info[_LOCKED] = (began, set())
+    held: set[int] = known[1]
+    return held
 
 
 def holding(session: Session, account: int, unit_class: int, *, lock: bool = False) -> Holding:
@@ -85,10 +101,12 @@ def sides_of(movement: Movement) -> list[Side]:
 def post(session: Session, movement: Movement, sides: list[Side], *, actor: User) -> LedgerTransaction:
     """Write one transaction and move the balances with it.
 
-    ``sides`` must sum to zero in each unit class; the accounts must be locked. The database
+    ``sides`` must sum to zero in each unit class; all their accounts must have been locked together
+    (``lock_accounts``), or two postings could wait for each other: ``RuntimeError``. The database
     refuses (CHECK ``not_below_zero``) a balance below zero, whatever was checked before.
     """
     assert_balanced(sides)
+    assert_locked(session, sides)
     session.flush()
     posted = posting.write(
         session.connection(),
@@ -104,6 +122,36 @@ def post(session: Session, movement: Movement, sides: list[Side], *, actor: User
     return session.get_one(LedgerTransaction, posted.number)
 
 
+def post_many(session: Session, movements: Sequence[Movement], *, actor: User) -> list[Posted]:
+    """Post many movements one after the other, as :func:`post` does one; in the order given.
+
+    To be called last: from the first posting on the head of the chain is held, and everybody's
+    postings wait until the transaction ends.
+    """
+    sides = [sides_of(movement) for movement in movements]
+    for one in sides:
+        assert_balanced(one)
+        assert_locked(session, one)
+    session.flush()
+    connection, now = session.connection(), clock.now()
+    posted = [
+        posting.write(
+            connection,
+            kind=movement.kind.value,
+            movement_id=movement.id,
+            reverses_id=movement.reverses_id,
+            sides=own,
+            posted_at=now,
+            posted_by_id=actor.id,
+        )
+        for movement, own in zip(movements, sides, strict=True)
+    ]
+    read_again(session, (side for own in sides for side in own))
+    for movement in movements:
+        session.expire(movement, ["transaction"])
+    return posted
+
+
 def read_again(session: Session, sides: Iterable[Side]) -> None:
     """Let the session forget the balances that a posting has moved past it."""
     keys = [identity_key(Holding, (account, unit_class)) for account, unit_class, _quantity in sides]
@@ -111,6 +159,13 @@ def read_again(session: Session, sides: Iterable[Side]) -> None:
         known = session.identity_map.get(key)
         if known is not None:
             session.expire(known)
+
+
+def assert_locked(session: Session, sides: Iterable[Side]) -> None:
+    """Raise ``RuntimeError`` unless this transaction has locked the account of every side."""
+    missing = sorted({account for account, _class, _quantity in sides} - _held_here(session))
+    if missing:
+        raise RuntimeError(f"a posting touches accounts that were not locked: {missing}")
 
 
 def assert_balanced(sides: Iterable[Side]) -> None:
@@ -155,8 +210,9 @@ class _Wrong(Exception):
 def verify(session: Session) -> LedgerReport:
     """Recompute the chain, every posting's sum and every balance, in ledger order.
 
-    Each posting is also held against the movement it was made for, and each promise against the
-    proposals that wait. Reads in portions; stops at the first wrong entry and names it.
+    Each entry is held against what it says the account holds afterwards, each posting against the movement
+    it was made for, each promise against the proposals that wait. Reads in portions; stops at the first
+    wrong entry and names it.
     """
     seen = _Seen()
     try:
@@ -183,6 +239,20 @@ class _Seen:
     entries: int = 0
     last_hash: str = ""
     balances: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
+    last_entry: int = 0
+    latest_at: datetime | None = None
+    behind: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """One entry as it is stored."""
+
+    id: int
+    account: int
+    unit_class: int
+    quantity: int
+    after: int
 
 
 def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
@@ -197,16 +267,23 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
         if not batch:
             break
         sides: dict[int, list[Side]] = defaultdict(list)
+        entries: dict[int, list[_Told]] = defaultdict(list)
         rows = session.execute(
             select(
                 LedgerEntry.transaction_id,
+                LedgerEntry.id,
                 LedgerEntry.account_id,
                 LedgerEntry.unit_class_id,
                 LedgerEntry.quantity,
-            ).where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
+                LedgerEntry.balance_after,
+            )
+            .where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
+            .order_by(LedgerEntry.id)
         )
-        for number, account, unit_class, quantity in rows:
-            sides[number].append((account, unit_class, quantity))
+        for number, *stored in rows:
+            told = _Told(*stored)
+            entries[number].append(told)
+            sides[number].append((told.account, told.unit_class, told.quantity))
         movements = {
             movement.id: movement
             for movement in session.scalars(
@@ -219,11 +296,14 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
         for transaction in batch:
             _check_one(transaction, sides[transaction.id], seen)
             _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
+            _check_order(transaction, entries[transaction.id], seen)
         last = batch[-1].id
         session.expunge_all()
     head = session.scalars(select(LedgerHead)).one()
     if (head.last_number, head.last_hash) != (seen.transactions, seen.last_hash):
         raise _Wrong("the head of the chain does not name the last transaction", head.last_number)
+    if head.latest_at != seen.latest_at or timedelta(seconds=head.behind) < seen.behind:
+        raise _Wrong("the head of the chain does not bound the moments of the postings", head.last_number)
 
 
 def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -> None:
@@ -256,6 +336,25 @@ def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -
             raise _Wrong(f"{transaction.code} takes AST-{account} below zero", number)
     seen.transactions, seen.last_hash = number, transaction.hash
     seen.entries += len(sides)
+
+
+def _check_order(transaction: LedgerTransaction, entries: list[_Told], seen: _Seen) -> None:
+    """What readers find by index: the balance after each entry, rising ids, the head's bound of moments."""
+    for one in entries:
+        if one.after != seen.balances[(one.account, one.unit_class)]:
+            raise _Wrong(
+                f"{transaction.code} says that AST-{one.account} holds {one.after} of unit class"
+                f" {one.unit_class} after it, the entries sum to"
+                f" {seen.balances[(one.account, one.unit_class)]}",
+                transaction.id,
+            )
+        if one.id <= seen.last_entry:
+            raise _Wrong(
+                f"the entries of {transaction.code} are not in the order of the ledger", transaction.id
+            )
+        seen.last_entry = one.id
+    seen.latest_at = max(seen.latest_at or transaction.posted_at, transaction.posted_at)
+    seen.behind = max(seen.behind, seen.latest_at - transaction.posted_at)
 
 
 def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement: Movement | None) -> None:

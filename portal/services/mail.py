@@ -244,10 +244,18 @@ class KnownLogins:
 
 
 def known_logins(
-    session: Session, *, holders: Iterable[int] = (), verifiers: Iterable[int | None] = ()
+    session: Session,
+    *,
+    holders: Iterable[int] = (),
+    traders: Iterable[int] = (),
+    verifiers: Iterable[int | None] = (),
 ) -> KnownLogins:
-    """The logins of many holders and verifiers, by their ids, in one query: for :func:`notify` in a loop."""
-    whom = _Whom(holders=frozenset(holders), verifiers=frozenset(one for one in verifiers if one is not None))
+    """The logins of many participants, by their ids, in one query: for :func:`notify` in a loop."""
+    whom = _Whom(
+        holders=frozenset(holders),
+        traders=frozenset(traders),
+        verifiers=frozenset(one for one in verifiers if one is not None),
+    )
     return KnownLogins(whom, tuple(_read_logins(session, whom)))
 
 

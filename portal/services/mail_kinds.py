@@ -92,6 +92,11 @@ class MailKind(StrEnum):
     BOOKS_DISAGREED = auto()
     BANKING_WITHDRAWN = auto()
     CONTACT_CORRECTED = auto()
+    PROPOSAL_EXPIRED = auto()
+    BANKING_WAITS_AGAIN = auto()
+    COMPLIANCE_PUT_RIGHT = auto()
+    NIGHT_WORK_FAILED = auto()
+    BOOKS_NOT_COMPARED = auto()
 
 
 class Topic(StrEnum):
@@ -262,10 +267,10 @@ KINDS: dict[MailKind, Kind] = {
     # no next verifier is named; what the verifier itself is told is VERIFIER_UNASSIGNED
     MailKind.VERIFICATION_ENDED: _report(_A, _B, facts=("until_now",)),
     MailKind.ROLE_CHANGED: _registration(Audience(R.SELF), facts=("role",)),
-    # what waited for another person waits no longer
+    # what waited for another person waits no longer: told to those, and to who proposed it
     MailKind.PROPOSAL_WITHDRAWN: Kind(
         Topic.ALLOWANCES,
-        (Audience(R.OFFICE, permission=P.TARGET_CONFIRM),),
+        (Audience(R.OFFICE, permission=P.TARGET_PROPOSE),),
         frozenset({"proposal"}),
         frozenset({"reason"}),
     ),
@@ -297,6 +302,19 @@ KINDS: dict[MailKind, Kind] = {
     ),
     # the address: an applicant's, who has no login yet
     MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
+    MailKind.PROPOSAL_EXPIRED: Kind(
+        Topic.ALLOWANCES, (_office(P.MOVEMENT_PROPOSE),), frozenset({"proposal", "days"})
+    ),
+    MailKind.BANKING_WAITS_AGAIN: _allowance(_A, facts=("quantity",)),
+    MailKind.COMPLIANCE_PUT_RIGHT: Kind(
+        Topic.ALLOWANCES,
+        (_A, Audience(R.OFFICE, permission=P.MOVEMENT_CONFIRM)),
+        frozenset({"due", "number", "before", "status", "retired"}),
+        frozenset({"quantity"}),
+    ),
+    # what is wrong may name an account and a balance: it goes to those who decide about movements
+    MailKind.NIGHT_WORK_FAILED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("work", "problem")),
+    MailKind.BOOKS_NOT_COMPARED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("since",)),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from portal import clock
 from portal.errors import UnitName
-from portal.models import EmissionsReport, Holder, MovementKind, Opinion, Period, Phase
+from portal.models import EmissionsReport, Holder, MovementKind, Opinion, Period, Phase, UnitClass
 
 _WEEKDAYS = "月火水木金土日"
 _PERIODS: dict[Period, tuple[str, str]] = {
@@ -47,6 +47,16 @@ def units(before: UnitName, after: UnitName | None = None) -> tuple[str, str]:
     """Which units move, with their phase; a carry-over makes others of them."""
     names = [one for one in (before, after) if one is not None]
     return " → ".join(one.shown("ja") for one in names), " → ".join(one.shown("en") for one in names)
+
+
+def units_of(before: UnitClass, after: UnitClass | None = None) -> tuple[str, str]:
+    """The same of unit classes."""
+    names = [
+        UnitName(one.unit_type.value, one.phase.number if one.phase is not None else None)
+        for one in (before, after)
+        if one is not None
+    ]
+    return units(*names)
 
 
 def day(value: date | datetime, locale: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
-from portal import clock
-from portal.models import Movement, MovementKind, MovementState
+from portal.models import Movement, MovementKind, MovementState, User
 from portal.services import ledger, mail, mail_words, posting
 from portal.services.mail import MailKind
 from portal.services.movement_parties import Mover, Party
@@ -33,13 +33,14 @@ class Wanted:
     late: bool = False  # a retirement after its deadline
 
 
-def make(session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party) -> Movement:
+def make(
+    session: Session, wanted: Wanted, mover: Mover, source: Party, target: Party, now: datetime
+) -> Movement:
     """Write the movement, its posting, its event and its mails: the rules are judged, the accounts locked.
 
-    The answer's columns are read when somebody asks for them.
+    ``now`` is the moment the rules were judged at. The answer's columns are read when somebody asks.
     """
     edge = allowed(MOVEMENT, MovementState.PROPOSED, "execute", mover.role)
-    now = clock.now()
     sides = [
         (source.id, wanted.unit_class_id, -wanted.quantity),
         (target.id, wanted.unit_class_id, wanted.quantity),
@@ -120,3 +121,26 @@ def _mails(wanted: Wanted, source: Party, target: Party) -> list[dict[str, Any]]
         if party.logins:
             found += mail.rows(kind, party.logins, party.label, **facts)
     return found
+
+
+def tell(session: Session, movement: Movement, code: str, actor: User) -> None:
+    """Tell the owners of both sides of a movement that was posted under the ledger number ``code``."""
+    facts: dict[str, Any] = {
+        "movement_kind": movement.kind.value,
+        "quantity": movement.quantity,
+        "unit": movement.unit_class.unit_type.value,
+        "unit_class": mail_words.units_of(movement.unit_class, movement.target_class),
+        "source": movement.source.code,
+        "target": movement.target.code,
+        "source_name": movement.source.name,
+        "target_name": movement.target.name,
+        "ledger_number": code,
+    }
+    if movement.reverses_id is not None:
+        facts |= {"corrects": f"T-{movement.reverses_id:06d}", "reason": movement.reason}
+    for kind, account in (
+        (MailKind.MOVEMENT_EXECUTED, movement.source),
+        (MailKind.MOVEMENT_RECEIVED, movement.target),
+    ):
+        if account.holder is not None or account.trader is not None:
+            mail.notify(session, kind, holder=account.holder, trader=account.trader, actor=actor, **facts)

@@ -59,6 +59,7 @@ class Facts:
     phase_number: int | None
     usable_until: date | None
     closed: bool  # the units' phase
+    own_closed: bool  # the phase of the source's holder
     books_disagree: bool  # in the newest comparison
     own_phase: bool
     held: int
@@ -94,6 +95,7 @@ def facts(
         phase_number=row.phase_number,
         usable_until=row.usable_until,
         closed=row.closed_at is not None,
+        own_closed=row.own_closed_at is not None,
         books_disagree=row.books_ok is not None and not row.books_ok,
         own_phase=holder_id is not None and row.own_phase_id == row.phase_id,
         held=row.held or 0,
@@ -199,7 +201,7 @@ def _flows() -> Subquery:
 def _facts() -> Select[*tuple[Any, ...]]:
     holder, source = bindparam("holder", type_=BigId), bindparam("source", type_=BigId)
     own_rule, class_rule = aliased(PhaseRule, name="own_rule"), aliased(PhaseRule, name="class_rule")
-    earlier = aliased(Movement, name="earlier")
+    own_phase, earlier = aliased(Phase, name="own_phase"), aliased(Movement, name="earlier")
     own, flow = _own_holdings(), _flows()
     target = (
         select(ReductionTarget.quantity)
@@ -220,6 +222,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
             Phase.closed_at,
             _books_ok().label("books_ok"),
             Holder.phase_id.label("own_phase_id"),
+            own_phase.closed_at.label("own_closed_at"),
             Holding.quantity.label("held"),
             Holding.promised,
             own_rule.reserve_released_by_compliance.label("released_by_compliance"),
@@ -243,6 +246,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
         )
         .outerjoin(Holding, and_(Holding.unit_class_id == UnitClass.id, Holding.account_id == source))
         .outerjoin(Holder, Holder.id == holder)
+        .outerjoin(own_phase, own_phase.id == Holder.phase_id)
         .outerjoin(own_rule, and_(own_rule.phase_id == Holder.phase_id, own_rule.superseded_at.is_(None)))
         .outerjoin(own, true())
         .outerjoin(flow, true())

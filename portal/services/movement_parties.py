@@ -82,7 +82,8 @@ def parties(session: Session, actor_id: int, target_number: int) -> Parties | No
             logins = tuple(
                 Login(one.user_id, one.login_id, Role(one.role), one.user_name, one.email, one.locale)
                 for one in rows
-                if one.id == row.id and one.user_id is not None
+                # an address of blanks is none, as the mails say (mail.notify)
+                if one.id == row.id and one.user_id is not None and (one.email or "").strip()
             )
             found[row.id] = _party(row, logins)
     own = [one for one in found.values() if _owns(first, one)]

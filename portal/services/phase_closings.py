@@ -7,25 +7,24 @@ right before the books of a phase are shut.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import Problem, Refusal, Refused
 from portal.models import (
     ISSUANCE_ACCOUNT,
     Account,
-    AccountKind,
     BankingApplication,
     ComplianceSnapshot,
     DecisionState,
     Holder,
     Holding,
-    LedgerTransaction,
+    LedgerEntry,
     Movement,
-    MovementKind,
     MovementState,
     Phase,
     PhaseClosing,
@@ -37,98 +36,49 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, banking_case, four_eyes, ledger, once, phase_words, workflow
-from portal.services.allowances import unit_name
+from portal.services import (
+    access,
+    audit,
+    banking_case,
+    books,
+    compliance_records,
+    four_eyes,
+    ledger,
+    once,
+    phase_words,
+    unit_totals,
+    workflow,
+)
+from portal.services.allowances import expiry, unit_name
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.transitions import PHASE_CLOSING
+from portal.services.unit_totals import UnitTotals, totals_of
 
 
-@dataclass(frozen=True)
-class Totals:
-    """A phase's units and holders. issued + carried_in − carried_out = held + retired + cancelled + offset.
+@dataclass(frozen=True, kw_only=True)
+class Totals(UnitTotals):
+    """A phase's units (``unit_totals.py``) and holders. ``held`` stays in the accounts, unusable."""
 
-    ``issued``: without what was corrected. ``held`` stays in the accounts, visible and unusable.
-    """
-
-    issued: int
-    carried_in: int
-    carried_out: int
-    held: int
-    retired: int
-    cancelled: int
-    offset: int
     holders: int
     met: int
     missed: int
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether everything that came in is somewhere (safety 1)."""
-        came = self.issued + self.carried_in - self.carried_out
-        return came == self.held + self.retired + self.cancelled + self.offset
 
 
 def totals(session: Session, phase: Phase) -> Totals:
     """The totals of ``phase`` as they stand; five queries. Units and holders."""
     unit_class = banking_case.class_of(session, phase.id)
-    at = {
-        kind: int(units)
-        for kind, units in session.execute(
-            select(Account.kind, func.sum(Holding.quantity))
-            .join(Account, Account.id == Holding.account_id)
-            .where(Holding.unit_class_id == unit_class.id)
-            .group_by(Account.kind)
-        )
-    }
-    found: dict[Compliance, int] = {
-        Compliance(status): count
-        for status, count in session.execute(
-            select(ComplianceSnapshot.status, func.count())
-            .join(ComplianceSnapshot.holder)
-            .where(Holder.phase_id == phase.id)
-            .group_by(ComplianceSnapshot.status)
-        )
-    }
+    units = totals_of(session, [unit_class.id], transfers=True)[unit_class.id]
+    official = compliance_records.newest().join(ComplianceSnapshot.holder).where(Holder.phase_id == phase.id)
+    counted = Counter(Compliance(one.status) for one in session.scalars(official))
     holders = session.scalar(select(func.count()).select_from(Holder).where(Holder.phase_id == phase.id))
-    moved = _moved(session, unit_class)
     return Totals(
-        issued=moved["issue"] - moved["correction"],
-        carried_in=moved["in"],
-        carried_out=moved["out"],
-        held=at.get(AccountKind.COMPLIANCE, 0) + at.get(AccountKind.TRADING, 0),
-        retired=at.get(AccountKind.RETIREMENT, 0),
-        cancelled=at.get(AccountKind.CANCELLATION, 0),
-        offset=at.get(AccountKind.OFFSET, 0),
+        **asdict(units),
         holders=holders or 0,
-        met=found.get(Compliance.MET, 0),
-        missed=found.get(Compliance.MISSED, 0),
+        met=counted[Compliance.MET],
+        missed=counted[Compliance.MISSED],
     )
-
-
-def _moved(session: Session, unit_class: UnitClass) -> dict[str, int]:
-    """What was issued, corrected, carried in and out of the class, from the executed movements."""
-    original = aliased(LedgerTransaction)
-
-    def units(*conditions: ColumnElement[bool]) -> int:
-        query = select(func.coalesce(func.sum(Movement.quantity), 0)).where(
-            Movement.state == MovementState.EXECUTED, *conditions
-        )
-        return int(session.scalar(query) or 0)
-
-    kind, carried = Movement.kind, Movement.kind == MovementKind.CARRY_OVER
-    issues = select(original.id).where(original.kind == MovementKind.ISSUE)
-    return {
-        "issue": units(kind == MovementKind.ISSUE, Movement.unit_class_id == unit_class.id),
-        "correction": units(
-            kind == MovementKind.CORRECTION,
-            Movement.unit_class_id == unit_class.id,
-            Movement.reverses_id.in_(issues),
-        ),
-        "in": units(carried, Movement.target_class_id == unit_class.id),
-        "out": units(carried, Movement.unit_class_id == unit_class.id),
-    }
 
 
 # ---- may it be closed
@@ -163,7 +113,36 @@ def closing_problems(session: Session, phase: Phase) -> list[Problem]:
     waiting = pending(session, phase, unit_class)
     if waiting:
         found.append(Problem(Refusal.CLOSING_PENDING, None, {"count": waiting}))
-    return found
+    return found + _book_problems(session, unit_class)
+
+
+def _book_problems(session: Session, unit_class: UnitClass) -> list[Problem]:
+    """What the books say against shutting the class for good: nothing of it can be put right afterwards.
+
+    The newest comparison must agree and have read the class's last posting; the totals must add up.
+    """
+    found = books.problems(session)
+    last = _last_posting(session, unit_class)
+    check = books.newest(session)
+    if not found and last and (check is None or check.last_number < last):
+        found.append(Problem(Refusal.CLOSING_NOT_COMPARED, None, {"number": f"T-{last:06d}"}))
+    return found + unit_totals.problems(totals_of(session, [unit_class.id])[unit_class.id])
+
+
+def _last_posting(session: Session, unit_class: UnitClass) -> int:
+    """The ledger number of the last posting of the class; 0 if there is none. An index step an account."""
+    newest = (
+        select(LedgerEntry.transaction_id)
+        .where(
+            LedgerEntry.account_id == Holding.account_id, LedgerEntry.unit_class_id == Holding.unit_class_id
+        )
+        .order_by(LedgerEntry.id.desc())
+        .limit(1)
+        .correlate(Holding)
+        .scalar_subquery()
+    )
+    query = select(func.max(newest)).where(Holding.unit_class_id == unit_class.id)
+    return session.scalar(query) or 0
 
 
 def pending(session: Session, phase: Phase, unit_class: UnitClass) -> int:
@@ -254,13 +233,24 @@ def confirm_problems(session: Session, row: PhaseClosing, actor: User) -> list[P
     if row.state is not ProposalState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
+    if clock.now() >= row.proposed_at + expiry(session, row.phase_id):
+        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
     return found + closing_problems(session, row.phase)
 
 
 def _hold_units(session: Session, unit_class: UnitClass) -> None:
-    """Lock every account that has the units: whoever moves them comes before, or finds the phase closed."""
-    numbers = session.scalars(select(Holding.account_id).where(Holding.unit_class_id == unit_class.id))
-    ledger.lock_accounts(session, ISSUANCE_ACCOUNT, *numbers)
+    """Lock every account that has the units: whoever moves them comes before, or finds the phase closed.
+
+    Whoever came before may have brought them to an account that had none: looked at again until none is new.
+    """
+    locked = {ISSUANCE_ACCOUNT}
+    while True:
+        holding = select(Holding.account_id).where(Holding.unit_class_id == unit_class.id)
+        found = {ISSUANCE_ACCOUNT, *session.scalars(holding)}
+        ledger.lock_accounts(session, *found)
+        if found <= locked:
+            return
+        locked |= found
 
 
 def confirm(session: Session, closing_id: int, *, actor: User, version: int | None = None) -> PhaseClosing:
@@ -302,8 +292,10 @@ def _tell(session: Session, phase: Phase, unit_class: UnitClass, actor: User) ->
         .where(Holding.unit_class_id == unit_class.id, Holding.quantity > 0)
         .order_by(Trader.id)
     )
-    for trader in traders.all():
-        notify(session, MailKind.PHASE_CLOSED, trader=trader, actor=actor, phase=named)
+    found = traders.all()
+    known = known_logins(session, traders=[one.id for one in found])
+    for trader in found:
+        notify(session, MailKind.PHASE_CLOSED, trader=trader, actor=actor, known=known, phase=named)
 
 
 def withdraw(

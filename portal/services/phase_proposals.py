@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.errors import PortalError, Problem, Refusal, Refused, Stale
-from portal.models import Holder, Phase, PhaseProposal, ProposalState, User
+from portal.models import ISSUANCE_ACCOUNT, Holder, Phase, PhaseProposal, ProposalState, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, once, phase_words, phases, transitions, workflow
+from portal.services import access, audit, four_eyes, ledger, once, phase_words, phases, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.phases import PhaseYears, RuleDates
@@ -174,6 +174,8 @@ def confirm_proposal(session: Session, proposal_id: int, *, actor: User, version
     Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`confirm_problems` finds under lock.
     """
     access.check(actor, Permission.TARGET_CONFIRM)
+    # a cap is judged against what is issued and proposed: every issue waits here, or has come before
+    ledger.lock_accounts(session, ISSUANCE_ACCOUNT)
     row = access.get_visible(session, PhaseProposal, proposal_id, actor, lock=True)
     workflow.expect_version(row, version)
     phase = None

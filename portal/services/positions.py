@@ -1,32 +1,38 @@
 """What an account holds, class by class: held, promised, to be kept, movable, and why not (domain §5).
 
-Quantities are whole units. The present comes from the balances; a past day is counted back from them.
+Quantities are whole units. The present comes from the balances, a past day from its last entry.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
+from portal.errors import Refusal
 from portal.models import (
     Account,
     Holder,
     Holding,
-    LedgerEntry,
     LedgerTransaction,
+    Movement,
     MovementKind,
     Phase,
     PhaseRule,
     UnitClass,
 )
-from portal.services.allowance_rules import may_give
+from portal.services import account_life, books
+from portal.services.allowance_rules import Case, Side, standing
+from portal.services.allowances import unit_name
 from portal.services.compliance import Figures
 from portal.services.figures import figures_for, figures_of
+from portal.services.ledger_days import edge_at, held_before
 
 
 class Unusable(StrEnum):
@@ -35,6 +41,16 @@ class Unusable(StrEnum):
     PHASE_CLOSED = "phase_closed"
     WINDOW_OVER = "window_over"
     ACCOUNT_NOT_OPEN = "account_not_open"
+    BOOKS_DISAGREE = "books_disagree"
+
+
+#: the rule of movements behind each; of several the first is said, for it lasts longest
+_WHY = {
+    Refusal.PHASE_CLOSED: Unusable.PHASE_CLOSED,
+    Refusal.UNIT_WINDOW_OVER: Unusable.WINDOW_OVER,
+    Refusal.SOURCE_NOT_OPEN: Unusable.ACCOUNT_NOT_OPEN,
+    Refusal.BOOKS_DISAGREE: Unusable.BOOKS_DISAGREE,
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class Position:
     """One unit class of an account. ``promised`` ``None``: a past day, of which promises are not kept.
 
     ``reserve`` ``None``: these units know none. ``until``: the last day on which they may move.
+    ``movable`` may be transferred, cancelled or used for an offset, ``retirable`` retired by their holder.
     """
 
     unit_class: UnitClass
@@ -57,6 +74,7 @@ class Position:
     promised: int | None
     reserve: int | None
     movable: int
+    retirable: int
     until: date | None
     closed_at: datetime | None
     why_not: Unusable | None
@@ -66,58 +84,81 @@ def positions(session: Session, account: Account, figures: Figures | None, day: 
     """What ``account`` held at the end of ``day`` (today: holds now), JAA by phase, then jVER.
 
     ``figures``: the holder's of the same day; ``None`` for a trader. Classes without units are left
-    out, but for the holder's own JAA.
+    out, but for the holder's own JAA. What may move is judged by the rules of the movements themselves;
+    of a past day by the account's state and the windows as they were then.
     """
     own = account.holder.phase_id if account.holder is not None else None
-    promised = dict(
-        session.execute(
-            select(Holding.unit_class_id, Holding.promised).where(Holding.account_id == account.id)
-        ).all()
-    )
-    terms = _terms(session)
+    past = day < clock.today()
+    query = select(Holding.unit_class_id, Holding.promised).where(Holding.account_id == account.id)
+    promised = {} if past else dict(session.execute(query).all())
+    terms = _terms(session, day)
+    state = account_life.state_at(session, account, clock.end_of_day(day)) if past else account.state
+    disagree = not past and bool(books.problems(session))
     found = []
     for one in balances(session, account, day):
         unit_class = one.unit_class
         if not one.quantity and (own is None or unit_class.phase_id != own):
             continue
         until, closed_at = terms.get(unit_class.phase_id, (None, None))
-        why_not = _why_not(account, until, closed_at, day)
-        taken = promised.get(unit_class.id, 0) if day >= clock.today() else None
-        kept = figures.reserve if figures is not None and unit_class.phase_id == own else None
-        movable = max(0, one.quantity - (taken or 0) - (kept or 0))
+        ours = own is not None and unit_class.phase_id == own
+        case = Case(
+            kind=MovementKind.TRANSFER,
+            quantity=None,
+            source=Side(account.code, account.kind, state),
+            target=None,
+            unit_type=unit_class.unit_type,
+            unit_name=unit_name(unit_class),
+            own_phase=ours,
+            held=one.quantity,
+            promised=promised.get(unit_class.id, 0),
+            figures=figures,
+            usable_until=until,
+            today=day,
+            closed=closed_at is not None,
+            books_disagree=disagree,
+            own_closed=own is not None and terms.get(own, (None, None))[1] is not None,
+        )
         found.append(
             Position(
                 unit_class,
                 one.quantity,
-                taken,
-                kept,
-                0 if why_not is not None else movable,
+                None if past else case.promised,
+                figures.reserve if figures is not None and ours else None,
+                case.movable,
+                replace(case, kind=MovementKind.RETIRE).movable,
                 until,
                 closed_at,
-                why_not,
+                _why_not(case),
             )
         )
     return found
 
 
-def _terms(session: Session) -> dict[int | None, tuple[date, datetime | None]]:
-    """(last day of the banking window, when it was closed) by phase."""
+def _terms(session: Session, day: date) -> dict[int | None, tuple[date, datetime | None]]:
+    """(last day of the banking window, when it was closed) by phase, as they stood at the end of ``day``."""
+    end = clock.end_of_day(day)
     rows = session.execute(
         select(Phase.id, PhaseRule.banking_until, Phase.closed_at)
         .join(PhaseRule, PhaseRule.phase_id == Phase.id)
-        .where(PhaseRule.superseded_at.is_(None))
+        .where(
+            PhaseRule.created_at < end, or_(PhaseRule.superseded_at.is_(None), PhaseRule.superseded_at >= end)
+        )
     )
-    return {phase_id: (until, closed_at) for phase_id, until, closed_at in rows}
+    return {
+        phase_id: (until, closed_at if closed_at is not None and closed_at < end else None)
+        for phase_id, until, closed_at in rows
+    }
 
 
-def _why_not(account: Account, until: date | None, closed_at: datetime | None, day: date) -> Unusable | None:
-    if closed_at is not None and closed_at < clock.end_of_day(day):
-        return Unusable.PHASE_CLOSED
-    if until is not None and day > until:
-        return Unusable.WINDOW_OVER
-    if not may_give(account.state):
-        return Unusable.ACCOUNT_NOT_OPEN
-    return None
+def _why_not(case: Case) -> Unusable | None:
+    failing = {problem.refusal for problem in standing(case)}
+    return next((why for rule, why in _WHY.items() if rule in failing), None)
+
+
+def own_jaa(account: Account, held: Sequence[Position]) -> Position | None:
+    """Of the positions of ``account`` the JAA of its holder's own phase; ``None`` for a trader."""
+    phase_id = account.holder.phase_id if account.holder is not None else None
+    return next((one for one in held if phase_id and one.unit_class.phase_id == phase_id), None)
 
 
 def usable_class(session: Session, account: Account) -> int | None:
@@ -131,26 +172,17 @@ def balances(session: Session, account: Account, day: date) -> list[ClassBalance
 
     Every class it ever held is there, with 0 if need be.
     """
+    held: Any = Holding.quantity
+    if day < clock.today():
+        held = held_before(edge_at(session, clock.end_of_day(day)), Holding.account_id, Holding.unit_class_id)
     rows = session.execute(
-        select(UnitClass, Holding.quantity)
+        select(UnitClass, held)
         .join(Holding, Holding.unit_class_id == UnitClass.id)
         .where(Holding.account_id == account.id)
         .options(joinedload(UnitClass.phase))
         .order_by(UnitClass.phase_id.is_(None), UnitClass.phase_id)
     ).all()
-    later = _moved_after(session, account, day) if day < clock.today() else {}
-    return [ClassBalance(one, quantity - later.get(one.id, 0)) for one, quantity in rows]
-
-
-def _moved_after(session: Session, account: Account, day: date) -> dict[int, int]:
-    """What came in and went out after ``day``, by unit class."""
-    rows = session.execute(
-        select(LedgerEntry.unit_class_id, func.sum(LedgerEntry.quantity))
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(LedgerEntry.account_id == account.id, LedgerTransaction.posted_at >= clock.end_of_day(day))
-        .group_by(LedgerEntry.unit_class_id)
-    )
-    return {unit_class_id: int(quantity) for unit_class_id, quantity in rows}
+    return [ClassBalance(one, int(quantity)) for one, quantity in rows]
 
 
 def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
@@ -165,9 +197,10 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
 
 def issued_at(session: Session, account: Account) -> datetime | None:
     """When the account got its issue of JAA, if it did."""
-    return session.scalars(
+    return session.scalar(
         select(LedgerTransaction.posted_at)
-        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .where(LedgerEntry.account_id == account.id, LedgerTransaction.kind == MovementKind.ISSUE)
+        .join(Movement, Movement.id == LedgerTransaction.movement_id)
+        .where(Movement.target_id == account.id, Movement.kind == MovementKind.ISSUE)
         .order_by(LedgerTransaction.id)
-    ).first()
+        .limit(1)
+    )

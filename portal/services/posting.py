@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
@@ -22,16 +23,25 @@ from portal.services.compiled import Prepared
 
 Side = tuple[int, int, int]  # account, unit class, signed units
 
-#: stands in a mail's text where the ledger number comes, which nobody knows before the head is locked
-NUMBER_COMES = "\uf8ff"
+#: stands in a mail's text where the ledger number comes, which nobody knows before the head is locked;
+#: made anew for each process, so that no name that somebody types can hold it
+NUMBER_COMES = f"\uf8ff{secrets.token_hex(8)}\uf8ff"
 
 
 @dataclass(frozen=True)
 class Head:
-    """Where the chain ends."""
+    """Where the chain ends; how far its moments go, and lag behind its numbers (models/ledger)."""
 
     number: int
     hash: str
+    latest_at: datetime | None = None
+    behind: int = 0
+
+    def moments(self, posted_at: datetime) -> dict[str, Any]:
+        """What the head says of its moments with a posting stamped ``posted_at`` more."""
+        latest = max(self.latest_at or posted_at, posted_at)
+        lag = -((posted_at - latest) // timedelta(seconds=1))  # rounded up
+        return {"latest_at": latest, "behind": max(self.behind, lag)}
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def canonical_bytes(
 def lock_head(connection: Connection) -> Head:
     """The end of the chain, locked until the transaction ends: postings stand in one queue."""
     row = connection.execute(_HEAD).one()
-    return Head(row.last_number, row.last_hash)
+    return Head(*row)
 
 
 def write(
@@ -137,21 +147,30 @@ def write(
         },
     )
     rows = [
-        {"transaction_id": number, "account_id": account, "unit_class_id": unit_class, "quantity": quantity}
+        {
+            "transaction_id": number,
+            "account_id": account,
+            "unit_class_id": unit_class,
+            "quantity": quantity,
+            "balance_after": _move_balance(connection, account, unit_class, quantity),
+        }
         for account, unit_class, quantity in sorted(sides)
     ]
     connection.execute(_ENTRY, rows)
-    for side in sorted(sides):
-        _move_balance(connection, *side)
-    connection.execute(_MOVE_HEAD, {"last_number": number, "last_hash": posted.hash})
+    moved = {"last_number": number, "last_hash": posted.hash, **head.moments(posted_at)}
+    connection.execute(_MOVE_HEAD, moved)
     return posted
 
 
-def _move_balance(connection: Connection, account: int, unit_class: int, quantity: int) -> None:
+def _move_balance(connection: Connection, account: int, unit_class: int, quantity: int) -> int:
+    """Move the balance; the answer is what the account holds now."""
     values = {"at_account": account, "at_class": unit_class, "by": quantity}
-    if connection.execute(_MOVE_BALANCE, values).rowcount == 0:
+    now: int | None = connection.execute(_MOVE_BALANCE, values).scalar()
+    if now is None:
         row = {"account_id": account, "unit_class_id": unit_class, "quantity": quantity, "promised": 0}
         connection.execute(_BALANCE, row)
+        return quantity
+    return now
 
 
 def carry_out(session: Session, act: Act) -> Posted:
@@ -177,17 +196,22 @@ def one_by_one(session: Session, act: Act) -> Posted:
         posted_by_id=act.posted_by_id,
     )
     connection.execute(_EVENT, {**act.event, "subject_id": movement_id})
-    if act.mails:
-        told = [
-            {
-                **mail,
-                "subject": mail["subject"].replace(NUMBER_COMES, posted.code),
-                "body": mail["body"].replace(NUMBER_COMES, posted.code),
-            }
-            for mail in act.mails
-        ]
-        connection.execute(_MAIL, told)
+    queue_mails(connection, ((mail, posted.code) for mail in act.mails))
     return posted
+
+
+def queue_mails(connection: Connection, mails: Iterable[tuple[Mapping[str, Any], str]]) -> None:
+    """Queue mails that were written before the ledger number was known, each with its number."""
+    told = [
+        {
+            **mail,
+            "subject": mail["subject"].replace(NUMBER_COMES, code),
+            "body": mail["body"].replace(NUMBER_COMES, code),
+        }
+        for mail, code in mails
+    ]
+    if told:
+        connection.execute(_MAIL, told)
 
 
 def _at_once(session: Session, act: Act) -> Posted:
@@ -233,7 +257,9 @@ def _table(model: Any) -> Table:
     return table
 
 
-_HEAD = select(_table(LedgerHead).c.last_number, _table(LedgerHead).c.last_hash).with_for_update()
+_HEAD = select(
+    *(_table(LedgerHead).c[name] for name in ("last_number", "last_hash", "latest_at", "behind"))
+).with_for_update()
 _MOVEMENT, _EVENT, _MAIL = insert(_table(Movement)), insert(_table(Event)), insert(_table(MailMessage))
 _TRANSACTION, _ENTRY = insert(_table(LedgerTransaction)), insert(_table(LedgerEntry))
 _BALANCE, _MOVE_HEAD = insert(_table(Holding)), update(_table(LedgerHead))
@@ -244,6 +270,7 @@ _MOVE_BALANCE = (
         _table(Holding).c.unit_class_id == bindparam("at_class"),
     )
     .values(quantity=_table(Holding).c.quantity + bindparam("by"))
+    .returning(_table(Holding).c.quantity)
 )
 
 #: what a mail's row takes from its message; the rest is the same for all that are queued
@@ -291,20 +318,26 @@ WITH head AS MATERIALIZED (
   SELECT * FROM unnest(
     CAST(%(accounts)s AS bigint[]), CAST(%(classes)s AS bigint[]), CAST(%(quantities)s AS bigint[])
   ) AS given (account_id, unit_class_id, quantity)
-), entered AS (
-  INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity)
-  SELECT posted.number, side.account_id, side.unit_class_id, side.quantity FROM posted CROSS JOIN side
 ), moved AS (
-  UPDATE holding SET quantity = holding.quantity + side.quantity FROM side
+  UPDATE holding SET quantity = holding.quantity + side.quantity FROM posted CROSS JOIN side
   WHERE holding.account_id = side.account_id AND holding.unit_class_id = side.unit_class_id
-  RETURNING holding.account_id, holding.unit_class_id
+  RETURNING holding.account_id, holding.unit_class_id, side.quantity, holding.quantity AS balance
 ), opened AS (
   INSERT INTO holding (account_id, unit_class_id, quantity, promised)
   SELECT account_id, unit_class_id, quantity, 0 FROM side
   WHERE (account_id, unit_class_id) NOT IN (SELECT account_id, unit_class_id FROM moved)
+  RETURNING account_id, unit_class_id, quantity, quantity AS balance
+), entered AS (
+  INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity, balance_after)
+  SELECT posted.number, stood.account_id, stood.unit_class_id, stood.quantity, stood.balance
+  FROM posted CROSS JOIN (SELECT * FROM moved UNION ALL SELECT * FROM opened) AS stood
+  ORDER BY stood.account_id, stood.unit_class_id
 ), on_with_the_head AS (
-  UPDATE ledger_head SET last_number = posted.number, last_hash = posted.hash FROM posted
-  WHERE ledger_head.id = 1
+  UPDATE ledger_head SET last_number = posted.number, last_hash = posted.hash,
+    latest_at = greatest(latest_at, CAST(%(posted_at)s AS timestamptz)),
+    behind = greatest(
+      behind, CAST(ceil(extract(epoch FROM latest_at - CAST(%(posted_at)s AS timestamptz))) AS bigint))
+  FROM posted WHERE ledger_head.id = 1
 ), recorded AS (
   INSERT INTO event (at, tag, actor_id, subject_type, subject_id, holder_id, facts)
   SELECT %(posted_at)s, %(event_tag)s, %(posted_by_id)s, 'movement', movement_id,

@@ -8,34 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
 from portal.models import (
     Account,
+    AccountAction,
+    AccountChange,
     AccountKind,
-    AccountState,
     Holder,
-    LedgerEntry,
-    LedgerTransaction,
-    MovementKind,
     Phase,
+    ProposalState,
     PublicationSubject,
     UnitClass,
+    UnitType,
 )
-from portal.services.boards import ledger_totals
+from portal.services import compliance_records
 from portal.services.compliance import Compliance, Figures, status
 from portal.services.figures import figures_for
 from portal.services.phases import rule_in_force
+from portal.services.unit_totals import UnitTotals, totals_of
 
 #: what a released table is made of; kept as JSON, so plain values only
 Content = dict[str, Any]
 #: counts up when the shape of a content changes: an old one must stay readable
-SHAPE = 1
+SHAPE = 2
+#: what lies between the last moment of a day and its end
+LAST = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,20 @@ def _sum(figures: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def content_of(session: Session, phase: Phase, subject: PublicationSubject) -> Content:
-    """What a table about ``subject`` would say now; a fixed number of queries however many holders."""
-    return _MAKERS[subject](session, phase)
+def content_of(
+    session: Session, phase: Phase, subject: PublicationSubject, day: date | None = None
+) -> Content:
+    """What a table about ``subject`` would say; a fixed number of queries however many holders.
+
+    Allowances are told as of the end of ``day`` (none: yesterday), so that the table can be made again;
+    emissions as they are confirmed now.
+    """
+    return _MAKERS[subject](session, phase, day)
+
+
+def day_of(content: Mapping[str, Any]) -> date | None:
+    """The day whose end a content tells of; none for emissions and for tables made before days were named."""
+    return date.fromisoformat(content["as_of"]) if "as_of" in content else None
 
 
 def is_empty(content: Mapping[str, Any]) -> bool:
@@ -95,7 +110,7 @@ def is_empty(content: Mapping[str, Any]) -> bool:
     sums = content["sums"]
     if content["subject"] == PublicationSubject.EMISSIONS:
         return sums["base"] is None and sums["actual"] is None
-    return not sums["issued"]
+    return not any(one["issued"] or one["carried_in"] for one in sums["units"] if one["unit"] == UnitType.JAA)
 
 
 def _holders(session: Session, phase: Phase) -> list[Holder]:
@@ -134,87 +149,100 @@ def _emissions(session: Session, phase: Phase) -> Content:
     }
 
 
-def _standing(figures: Figures) -> Compliance:
-    """What of a holder's compliance is public: who is still short before the deadline is nobody's affair."""
-    standing = status(figures, clock.now())
-    return Compliance.UNCONFIRMED if standing is Compliance.SHORT else standing
+def _standings(session: Session, phase: Phase, ids: list[int], day: date) -> dict[int, Compliance]:
+    """What of each holder's compliance was public at the end of ``day``, by holder id.
+
+    From the deadline on it is the official status. Before, who is still short is nobody's affair.
+    """
+    if not ids:
+        return {}
+    if day >= rule_in_force(session, phase).retirement_deadline:
+        return compliance_records.official(session, figures_for(session, ids))
+    at = clock.end_of_day(day)
+    found = {holder_id: status(one, at - LAST) for holder_id, one in figures_for(session, ids, at=at).items()}
+    return {
+        holder_id: Compliance.MET if one is Compliance.MET else Compliance.UNCONFIRMED
+        for holder_id, one in found.items()
+    }
 
 
-def _allowances(session: Session, phase: Phase) -> Content:
-    holders = _holders(session, phase)
-    figures = _figures(session, holders)
+def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
+    """As of the end of ``day`` (without one, of yesterday): what is posted later changes nothing in it."""
+    day = day or last_whole_day()
+    at = clock.end_of_day(day)
+    holders = [one for one in _holders(session, phase) if one.created_at < at]
+    standings = _standings(session, phase, [one.id for one in holders], day)
     rows = [
         {
             "company": one.representative.name,
             "site": one.site_name,
-            "standing": _standing(figures[one.id]).value,
+            "standing": standings[one.id].value,
         }
         for one in holders
     ]
-    units = next((one for one in ledger_totals(session) if one.unit_class.phase_id == phase.id), None)
     return {
         "shape": SHAPE,
         "subject": PublicationSubject.ALLOWANCES.value,
         "phase": phase.number,
         "target_year": phase.target_year,
         "deadline": rule_in_force(session, phase).retirement_deadline.isoformat(),
+        "as_of": day.isoformat(),
         "rows": rows,
         "sums": {
             "holders": len(rows),
             "met": sum(row["standing"] == Compliance.MET.value for row in rows),
-            "issued": units.issued if units else 0,
-            "transferred": _transferred(session, units.unit_class) if units else 0,
-            "retired": units.retired if units else 0,
-            "cancelled": units.cancelled if units else 0,
-            "offset": units.offset if units else 0,
-            **_accounts(session, phase),
+            "units": _units(session, phase, at),
+            **_accounts(session, phase, at),
         },
     }
 
 
-def _transferred(session: Session, units: UnitClass) -> int:
-    """How many units changed hands between participants; a corrected transfer does not count."""
-    corrected = case(
-        (LedgerTransaction.kind == MovementKind.CORRECTION, -LedgerEntry.quantity),
-        else_=LedgerEntry.quantity,
+def last_whole_day() -> date:
+    """The last day that is over in Tokyo: what a table of allowances can say at the latest."""
+    return clock.today() - timedelta(days=1)
+
+
+def _units(session: Session, phase: Phase, at: datetime) -> list[Content]:
+    """The totals of the phase's JAA, and of jVER, which belong to no phase; as posted before ``at``."""
+    classes = session.scalars(
+        select(UnitClass)
+        .where((UnitClass.phase_id == phase.id) | (UnitClass.unit_type == UnitType.JVER))
+        .order_by(UnitClass.phase_id.is_(None))
+    ).all()
+    found = totals_of(session, [one.id for one in classes], at=at, transfers=True)
+    return [{"unit": one.unit_type.value, **asdict(found[one.id])} for one in classes]
+
+
+def units_of(row: Mapping[str, Any]) -> UnitTotals:
+    """One of the ``units`` of a content as totals."""
+    return UnitTotals(**{name: units for name, units in row.items() if name != "unit"})
+
+
+def _accounts(session: Session, phase: Phase, at: datetime) -> Content:
+    """How many compliance accounts of the phase and trading accounts there were then, without closed ones."""
+    closed = select(AccountChange.account_id).where(
+        AccountChange.action == AccountAction.CLOSE,
+        AccountChange.state == ProposalState.CONFIRMED,
+        AccountChange.confirmed_at < at,
     )
-    of_transfers = select(LedgerTransaction.id).where(LedgerTransaction.kind == MovementKind.TRANSFER)
-    return int(
-        session.scalar(
-            select(func.coalesce(func.sum(corrected), 0))
-            .select_from(LedgerEntry)
-            .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-            .where(
-                LedgerEntry.unit_class_id == units.id,
-                LedgerEntry.quantity > 0,
-                (LedgerTransaction.kind == MovementKind.TRANSFER)
-                | LedgerTransaction.reverses_id.in_(of_transfers),
-            )
+    query = (
+        select(Account.kind, func.count())
+        .outerjoin(Holder, Holder.id == Account.holder_id)
+        .where(
+            Account.opened_at < at,
+            Account.id.not_in(closed),
+            (Holder.phase_id == phase.id) | (Account.kind == AccountKind.TRADING),
         )
-        or 0
+        .group_by(Account.kind)
     )
-
-
-def _accounts(session: Session, phase: Phase) -> Content:
-    """How many compliance accounts of the phase and how many trading accounts are not closed."""
-    counted = dict(
-        session.execute(
-            select(Account.kind, func.count())
-            .outerjoin(Holder, Holder.id == Account.holder_id)
-            .where(
-                Account.state != AccountState.CLOSED,
-                (Holder.phase_id == phase.id) | (Account.kind == AccountKind.TRADING),
-            )
-            .group_by(Account.kind)
-        ).all()
-    )
+    counted = {kind: count for kind, count in session.execute(query)}
     return {
         "compliance_accounts": counted.get(AccountKind.COMPLIANCE, 0),
         "trading_accounts": counted.get(AccountKind.TRADING, 0),
     }
 
 
-_MAKERS: dict[PublicationSubject, Callable[[Session, Phase], Content]] = {
-    PublicationSubject.EMISSIONS: _emissions,
+_MAKERS: dict[PublicationSubject, Callable[[Session, Phase, date | None], Content]] = {
+    PublicationSubject.EMISSIONS: lambda session, phase, _day: _emissions(session, phase),
     PublicationSubject.ALLOWANCES: _allowances,
 }

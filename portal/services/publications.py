@@ -6,6 +6,7 @@ replaced by newer ones or ended with a reason, and stay in the record.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -15,11 +16,19 @@ from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, Stale
 from portal.models import Holder, Phase, Publication, PublicationState, PublicationSubject, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, once, workflow
+from portal.services import access, audit, four_eyes, once, unit_totals, workflow
+from portal.services.allowances import expiry
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.once import content_hash
-from portal.services.publication_content import Content, content_of, is_empty
+from portal.services.publication_content import (
+    Content,
+    content_of,
+    day_of,
+    is_empty,
+    last_whole_day,
+    units_of,
+)
 from portal.services.reporting_transitions import PUBLICATION
 
 #: what mails call a subject: (Japanese, English)
@@ -30,9 +39,14 @@ SUBJECTS: dict[PublicationSubject, tuple[str, str]] = {
 _LONGEST_NOTE = 2_000
 
 
-def present(session: Session, phase: Phase, subject: PublicationSubject) -> tuple[Content, str]:
-    """(what would be published now, its fingerprint: what a page showed is what is proposed)."""
-    content = content_of(session, phase, subject)
+def present(
+    session: Session, phase: Phase, subject: PublicationSubject, day: date | None = None
+) -> tuple[Content, str]:
+    """(what would be published, its fingerprint: what a page showed is what is proposed).
+
+    Allowances are told as of the end of ``day``, without one of yesterday.
+    """
+    content = content_of(session, phase, subject, day)
     return content, content_hash(content)
 
 
@@ -54,6 +68,11 @@ def propose_problems(
 ) -> list[Problem]:
     """Why ``content`` cannot be proposed; the page before the button asks the same."""
     found = []
+    day = day_of(content)
+    if day is not None and day > last_whole_day():
+        found.append(Problem(Refusal.PUBLICATION_DAY_OPEN, "day", {"day": last_whole_day()}))
+    for one in content["sums"].get("units", ()):
+        found += unit_totals.problems(units_of(one))
     if is_empty(content):
         found.append(Problem(Refusal.PUBLICATION_EMPTY))
     if of_phase(session, phase.id, subject, PublicationState.PROPOSED) is not None:
@@ -70,24 +89,27 @@ def propose(
     subject: PublicationSubject,
     *,
     actor: User,
+    day: date | None = None,
     seen: str | None = None,
     note: str | None = None,
     key: str | None = None,
 ) -> Publication:
-    """Propose to publish what the record says now, frozen. ``seen`` is the fingerprint the page showed.
+    """Propose to publish what the record says, frozen. ``seen`` is the fingerprint the page showed.
 
-    A second press with the same ``key`` gives the first answer. Raises ``Stale`` if the record says
-    something else by now, or ``Refused`` with PUBLICATION_EMPTY, PUBLICATION_OPEN, NOTHING_CHANGED
-    (the same is public already), TOO_LONG.
+    Allowances are told as of the end of ``day``, without one of yesterday. A second press with the same
+    ``key`` gives the first answer. Raises ``Stale`` if the record says something else by now, or ``Refused``
+    with PUBLICATION_DAY_OPEN, TOTALS_NOT_EVEN, PUBLICATION_EMPTY, PUBLICATION_OPEN, NOTHING_CHANGED (the same
+    is public already), TOO_LONG.
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
-    asked = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
+    asked: dict[str, Any] = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
+    asked |= {"day": day.isoformat()} if day is not None else {}
     # proposals about one phase come one after another; of two presses the second finds the first's answer
     phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     made = once.earlier(session, key, "propose_publication", asked, actor=actor)
     if made is not None:
         return access.get_visible(session, Publication, made, actor)
-    content, fingerprint = present(session, phase, subject)
+    content, fingerprint = present(session, phase, subject, day)
     if seen is not None and seen != fingerprint:
         raise Stale
     words = (note or "").strip() or None
@@ -122,14 +144,16 @@ def release_problems(session: Session, row: Publication, actor: User) -> list[Pr
     if row.state is not PublicationState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
+    if clock.now() >= row.proposed_at + expiry(session, row.phase_id):
+        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
     if outdated(session, row):
         found.append(Problem(Refusal.PUBLICATION_OUTDATED))
     return found
 
 
 def outdated(session: Session, row: Publication) -> bool:
-    """Whether the record says something else by now than the publication."""
-    return row.content != content_of(session, row.phase, row.subject)
+    """Whether the record says something else by now than the publication; of its day, if it names one."""
+    return row.content != content_of(session, row.phase, row.subject, day_of(row.content))
 
 
 def _locked(session: Session, publication_id: int, actor: User, version: int | None) -> Publication:

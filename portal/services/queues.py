@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, select, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, union_all
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from portal import clock
@@ -32,7 +32,6 @@ from portal.models import (
     MailMessage,
     MailState,
     Movement,
-    MovementKind,
     MovementState,
     Period,
     PhaseClosing,
@@ -48,6 +47,7 @@ from portal.models import (
     TargetState,
     UnitClass,
 )
+from portal.services import standing_issues
 from portal.services.allowance_rules import Side
 from portal.services.issue_cases import issued_by_class
 from portal.services.issue_rules import IssueCase, issue_problems
@@ -287,15 +287,10 @@ class Issuable:
 
 
 def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
-    """The holders whose issue has not been proposed yet, by phase and account; two queries.
+    """The holders of whom no issue stands, by phase and account; two queries.
 
     ``holder_id`` asks about one holder.
     """
-    issued = exists().where(
-        Movement.holder_id == Holder.id,
-        Movement.kind == MovementKind.ISSUE,
-        Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
-    )
     query = (
         select(
             Holder,
@@ -317,7 +312,7 @@ def issuable(session: Session, holder_id: int | None = None) -> list[Issuable]:
             ReductionTarget.state == TargetState.CONFIRMED,
             ReductionTarget.superseded_at.is_(None),
             PhaseRule.superseded_at.is_(None),
-            ~issued,
+            ~standing_issues.has_one(Holder.id),
         )
         .options(contains_eager(Holder.account), joinedload(Holder.representative), joinedload(Holder.phase))
         .order_by(Holder.phase_id, Account.id)

@@ -8,7 +8,7 @@ distance) is told once, whatever runs twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -32,6 +32,7 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.services import audit, jobs
+from portal.services.allowance_rules import may_give
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance, Figures, days_left, status
 from portal.services.documents import insert_if_absent
@@ -69,6 +70,29 @@ def distance_of(left: int) -> int | None:
     if left < 0:
         return OVERDUE
     return min((days for days in DISTANCES if left <= days), default=None)
+
+
+def next_day(deadline: date, today: date, told: Collection[int]) -> date | None:
+    """The day of the next reminder of ``deadline`` for whom ``told`` distances were told. Pure."""
+    left = days_left(deadline, today)
+    if left < 0:
+        return None
+    now = distance_of(left)
+    if now is not None and now not in told:
+        return today  # the coming night tells it
+    later = [days for days in DISTANCES if days < (now if now is not None else left)]
+    return deadline - timedelta(days=max(later)) if later else None
+
+
+def told_of_retirement(session: Session, holder_ids: Collection[int]) -> dict[int, list[Reminder]]:
+    """The reminders of the retirement deadline that went out, by holder id, the newest last; one query."""
+    found: dict[int, list[Reminder]] = {}
+    query = select(Reminder).where(
+        Reminder.holder_id.in_(holder_ids), Reminder.subject == ReminderSubject.RETIREMENT
+    )
+    for row in session.scalars(query.order_by(Reminder.sent_at, Reminder.id)):
+        found.setdefault(row.holder_id, []).append(row)
+    return found
 
 
 def near(rules: Iterable[PhaseRule], today: date) -> Iterator[Deadline]:
@@ -187,7 +211,9 @@ def _of_retirement(session: Session, deadline: Deadline, ids: Sequence[int], tod
     known = known_logins(session, holders=ids)
     told = 0
     for holder in holders:
-        if must_retire(figures[holder.id]) and _first(session, deadline, holder.id):
+        # who cannot retire is not told to: nothing leaves a suspended or closed account (decided)
+        can = may_give(holder.account.state)
+        if can and must_retire(figures[holder.id]) and _first(session, deadline, holder.id):
             _tell_retirement(session, deadline, holder, figures[holder.id], today, known)
             told += 1
     return told

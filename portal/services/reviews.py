@@ -12,9 +12,6 @@ from portal.models import (
     ApprovalRevocation,
     ComplianceSnapshot,
     EmissionsReport,
-    Movement,
-    MovementKind,
-    MovementState,
     Period,
     ReviewDocument,
     ReviewSide,
@@ -22,7 +19,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, workflow
+from portal.services import access, audit, four_eyes, ledger, once, standing_issues, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_steps import begin, hold, step, touch
@@ -111,12 +108,8 @@ def return_submitted(
 def revocation_problem(session: Session, report: EmissionsReport) -> Problem | None:
     """Why the approval of ``report`` can no longer be revoked: issued (base) or closed (target) on it."""
     if report.period is Period.BASE:
-        issue = select(Movement.id).where(
-            Movement.holder_id == report.holder_id,
-            Movement.kind == MovementKind.ISSUE,
-            Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
-        )
-        return Problem(Refusal.REVOKE_ISSUED) if session.scalars(issue).first() is not None else None
+        issued = session.scalar(select(standing_issues.has_one(report.holder_id)))
+        return Problem(Refusal.REVOKE_ISSUED) if issued else None
     frozen = select(ComplianceSnapshot.id).where(ComplianceSnapshot.holder_id == report.holder_id)
     return Problem(Refusal.REVOKE_RETIRED) if session.scalars(frozen).first() is not None else None
 

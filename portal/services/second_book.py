@@ -9,7 +9,8 @@ Checked in ledger order: numbers without gaps; the stored bytes, their hash and 
 equal to the bytes; every unit class sums to zero; no account but AST-1 below zero; every posting is its
 movement, of a kind that may join these two accounts and take these units, decided by a second person where
 two are needed; nothing leaves AST-2, AST-101, AST-201 but by a correction, which is the mirror image of
-what it corrects, once; outgoing movements left the commitment reserve. Then the head of the chain, what
+what it corrects, once; outgoing movements left the commitment reserve; every entry says what the account
+holds after it, and entries rise in number as their postings do. Then the head of the chain, what
 belongs to no posting, balances, the sums of each class, promises; and every issue is base − target, once.
 
 Where the rows do not tell what stood at the time (a phase's rule that was replaced, an approval that was
@@ -20,10 +21,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.services.second_book_rows import (
@@ -36,6 +40,8 @@ from portal.services.second_book_rows import (
     portions,
     scheme,
 )
+
+log = logging.getLogger(__name__)
 
 #: the accounts of the scheme, as domain §1 numbers them
 MINT, RETIRED, CANCELLED, OFFSET = 1, 2, 101, 201
@@ -73,10 +79,13 @@ class _Differs(Exception):
 def compare(session: Session) -> BookResult:
     """Tell the ledger again and compare; call it in a transaction that reads as of one moment.
 
-    Nothing is written.
+    Nothing is written. Rows that cannot be read at all (a moment that is none, a class that no phase has)
+    are a difference too: whoever could write them could hide anything behind them. Only what the
+    database itself refuses is raised.
     """
-    told, known = Told(), scheme(session)
+    told = Told()
     try:
+        known = scheme(session)
         for some in portions(session):
             for posting in some:
                 told.number += 1
@@ -87,6 +96,7 @@ def compare(session: Session) -> BookResult:
                 _units(known, posting)
                 _reserve(session, told, known, posting)
                 _add(told, known, posting)
+                _said(told, posting)
         _head(session, told)
         _left_overs(session)
         _balances(session, told)
@@ -94,6 +104,12 @@ def compare(session: Session) -> BookResult:
         _issues(session)
     except _Differs as differs:
         return BookResult(False, str(differs), told.number, told.entries, told.number)
+    except DBAPIError:
+        raise
+    except Exception as error:
+        log.exception("the second book cannot read the rows")
+        problem = f"the rows after T-{told.number:06d} cannot be read: {type(error).__name__}: {error}"
+        return BookResult(False, problem, told.number, told.entries, told.number)
     return BookResult(True, None, told.number, told.entries, told.number)
 
 
@@ -233,6 +249,23 @@ def _add(told: Told, known: Scheme, posting: Posting) -> None:
             _count(known, own, posting, unit_class, quantity)
 
 
+def _said(told: Told, posting: Posting) -> None:
+    """What every entry says of the balance after it, in rising order; how far moments lag behind numbers."""
+    for entry, account, unit_class, after in posting.stood:
+        there = told.balances[(account, unit_class)]
+        if after != there:
+            raise _Differs(
+                f"{posting.name} says that AST-{account} then held {after} of unit class {unit_class},"
+                f" its entries sum to {there}"
+            )
+        if entry <= told.last_entry:
+            raise _Differs(f"{posting.name}: entry {entry} is older than those of the posting before")
+        told.last_entry = entry
+    if told.latest is None or posting.at > told.latest:
+        told.latest = posting.at
+    told.behind = max(told.behind, told.latest - posting.at)
+
+
 def _count(known: Scheme, own: Participant, posting: Posting, unit_class: int, quantity: int) -> None:
     """Issued to and retired from a holder; a correction counts back what it corrects."""
     kind = posting.movement["o_kind"] if posting.kind == "correction" else posting.kind
@@ -245,10 +278,12 @@ def _count(known: Scheme, own: Participant, posting: Posting, unit_class: int, q
 
 
 def _head(session: Session, told: Told) -> None:
-    head = session.execute(text("SELECT last_number, last_hash FROM ledger_head")).first()
+    head = session.execute(text("SELECT last_number, last_hash, behind FROM ledger_head")).first()
     if head is None or (int(head[0]), str(head[1])) != (told.number, told.last_hash):
         says = "is missing" if head is None else f"says T-{int(head[0]):06d}, {head[1][:12] or 'no hash'}"
         raise _Differs(f"the chain ends at T-{told.number:06d}, {told.last_hash[:12]}; its head {says}")
+    if timedelta(seconds=int(head[2])) < told.behind:
+        raise _Differs(f"the head of the chain says {head[2]} s for what was stamped {told.behind} too early")
 
 
 def _left_overs(session: Session) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -77,6 +77,8 @@ class Posting:
     hash: str
     movement: dict[str, Any]
     sides: list[Side]
+    #: (entry, account, unit class, what it says the account holds after it), as they were written
+    stood: list[tuple[int, int, int, int]]
 
     @property
     def name(self) -> str:
@@ -92,6 +94,10 @@ class Told:
     last_hash: str = ""
     balances: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
     reversed: set[int] = field(default_factory=set)
+    last_entry: int = 0
+    latest: datetime | None = None
+    #: the most by which a posting was stamped earlier than one with a lower number
+    behind: timedelta = timedelta(0)
 
 
 def moment(value: Any) -> datetime:
@@ -172,8 +178,8 @@ _POSTINGS = text(
     " WHERE t.id > :last ORDER BY t.id LIMIT :portion"
 )
 _ENTRIES = text(
-    "SELECT transaction_id, account_id, unit_class_id, quantity FROM ledger_entry"
-    " WHERE transaction_id BETWEEN :first AND :last"
+    "SELECT transaction_id, account_id, unit_class_id, quantity, id, balance_after FROM ledger_entry"
+    " WHERE transaction_id BETWEEN :first AND :last ORDER BY id"
 )
 
 
@@ -185,9 +191,11 @@ def portions(session: Session) -> Iterator[list[Posting]]:
         if not rows:
             return
         sides: dict[int, list[Side]] = defaultdict(list)
+        stood: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
         span = {"first": rows[0]["id"], "last": rows[-1]["id"]}
-        for number, account, unit_class, quantity in session.execute(_ENTRIES, span):
+        for number, account, unit_class, quantity, entry, after in session.execute(_ENTRIES, span):
             sides[number].append((int(account), int(unit_class), int(quantity)))
+            stood[number].append((int(entry), int(account), int(unit_class), int(after)))
         yield [
             Posting(
                 int(row["id"]),
@@ -200,6 +208,7 @@ def portions(session: Session) -> Iterator[list[Posting]]:
                 str(row["hash"]),
                 dict(row),
                 sorted(sides[row["id"]]),
+                stood[row["id"]],
             )
             for row in rows
         ]

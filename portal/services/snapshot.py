@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 def one_moment(session: Session) -> None:
     """Let everything ``session`` reads from here to the end of its transaction be of one moment.
 
-    Call it before the first query. Nothing can be written in that transaction on PostgreSQL; on
-    SQLite the transaction does not take the writers' lock.
+    Call it before the first query: the moment is that of the first one. Nothing can be written in that
+    transaction on PostgreSQL; on SQLite it does not take the writers' lock. Neither waits for a writer.
     """
     if session.get_bind().dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

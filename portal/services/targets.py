@@ -18,15 +18,13 @@ from portal.models import (
     EmissionsReport,
     Holder,
     Movement,
-    MovementKind,
-    MovementState,
     Period,
     ReductionTarget,
     TargetState,
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, transitions, workflow
+from portal.services import access, audit, four_eyes, ledger, once, standing_issues, transitions, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import KnownLogins, MailKind, known_logins, notify
 from portal.services.numbers import parse_quantity
@@ -73,11 +71,7 @@ def facts_for(session: Session, holder_ids: Collection[int]) -> dict[int, Target
     )
     issues = set(
         session.scalars(
-            select(Movement.holder_id).where(
-                Movement.holder_id.in_(holder_ids),
-                Movement.kind == MovementKind.ISSUE,
-                Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
-            )
+            select(Movement.holder_id).where(Movement.holder_id.in_(holder_ids), standing_issues.stands())
         )
     )
     return {

@@ -8,10 +8,11 @@ one (domain §2, safety 14).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
 
-from sqlalchemy import Select, false, func, literal, select, union_all
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from portal.errors import NotFound
@@ -19,17 +20,18 @@ from portal.models import (
     Account,
     EmissionsReport,
     Event,
-    LedgerEntry,
-    LedgerTransaction,
     ReportFile,
     ReviewDocument,
     User,
     VerificationReport,
     VerifierAssignment,
 )
+from portal.models.base import MAX_QUANTITY
+from portal.models.event import UNTOLD
 from portal.permissions import Permission, may
-from portal.services import allowances, statements
+from portal.services import allowances, line_search, statements
 from portal.services.audit import ALLOWANCE_TAGS, EventTag
+from portal.services.line_search import Filters
 from portal.services.statements import Line
 
 PER_PAGE = 20
@@ -101,30 +103,65 @@ def tags_for(actor: User) -> frozenset[EventTag]:
     return REPORT_TAGS | OWNER_TAGS if may(actor.role, Permission.ALLOWANCE_OWN_VIEW) else REPORT_TAGS
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A place between two happenings: events and entries below these numbers are older."""
+
+    event: int = MAX_QUANTITY
+    entry: int = MAX_QUANTITY
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some happenings, newest first, and where they begin and end; ``None``: there is nothing beyond."""
+
+    happenings: list[Happening]
+    newer: Cut | None
+    older: Cut | None
+
+
 def own_events(
-    session: Session, actor: User, *, page: int = 1, size: int = PER_PAGE
-) -> tuple[list[Happening], int]:
-    """(one page of the reader's events, how many there are); ``page`` counts from 1."""
-    account = _account(session, actor)
-    both = union_all(_events(actor), _entries(account)).subquery()
-    total = session.scalar(select(func.count()).select_from(both)) or 0
-    rows = session.execute(
-        select(both.c.at, both.c.what, both.c.id)
-        .order_by(both.c.at.desc(), both.c.what.desc(), both.c.id.desc())
-        .limit(size)
-        .offset((page - 1) * size)
-    ).all()
-    event_ids = [row.id for row in rows if row.what == "event"]
-    events = {e.id: e for e in session.scalars(select(Event).where(Event.id.in_(event_ids)))}
-    reports = _reports_of(session, list(events.values()))
-    entry_ids = [row.id for row in rows if row.what == "entry"]
-    lines = statements.lines_by_id(session, account, entry_ids) if account is not None else {}
-    return [
-        Happening(row.at, event=events[row.id], report=reports.get(row.id))
-        if row.what == "event"
-        else Happening(row.at, line=lines[row.id])
-        for row in rows
-    ], total
+    session: Session,
+    actor: User,
+    *,
+    before: Cut | None = None,
+    after: Cut | None = None,
+    size: int | None = None,
+) -> Stretch:
+    """The reader's happenings next to a cut, newest first; without one the newest.
+
+    Of each side the next few are read along its index and put together by their moments.
+    """
+    size, account, upwards = size or PER_PAGE, _account(session, actor), after is not None
+    cut = after or before or Cut()
+    events = _events(session, actor, cut, upwards, size + 1)
+    lines = _lines(session, account, cut, upwards, size + 1)
+    sign = 1 if upwards else -1
+    sides = (lines, events) if upwards else (events, lines)  # of one moment the event counts as newer
+    merged = list(merge(*sides, key=lambda one: sign * one.at.timestamp()))
+    if upwards and len(merged) <= size:
+        return own_events(session, actor, size=size)
+    shown = merged[:size]
+    far = _beyond(shown, cut, upwards)
+    if upwards:
+        shown.reverse()
+    newer = far if upwards else before
+    older = cut if upwards else far if len(merged) > size else None
+    reports = _reports_of(session, [one.event for one in shown if one.event is not None])
+    return Stretch(
+        [replace(one, report=reports.get(one.event.id)) if one.event is not None else one for one in shown],
+        newer,
+        older,
+    )
+
+
+def _beyond(shown: Sequence[Happening], cut: Cut, upwards: bool) -> Cut:
+    """The cut on the far side of what is shown."""
+    events = [one.event.id for one in shown if one.event is not None]
+    entries = [one.line.entry_id for one in shown if one.line is not None]
+    if upwards:
+        return Cut(max(events, default=cut.event - 1) + 1, max(entries, default=cut.entry - 1) + 1)
+    return Cut(min(events, default=cut.event), min(entries, default=cut.entry))
 
 
 def _account(session: Session, actor: User) -> Account | None:
@@ -134,24 +171,29 @@ def _account(session: Session, actor: User) -> Account | None:
         return None
 
 
-def _events(actor: User) -> Select[datetime, str, int]:
-    mine = Event.holder_id == actor.holder_id if actor.holder_id is not None else false()
-    return select(Event.at.label("at"), literal("event").label("what"), Event.id.label("id")).where(
-        mine, Event.tag.in_([tag.value for tag in tags_for(actor)])
+def _events(session: Session, actor: User, cut: Cut, upwards: bool, most: int) -> list[Happening]:
+    """The events next to the cut, the nearest first."""
+    if actor.holder_id is None:
+        return []
+    query = select(Event).where(
+        Event.holder_id == actor.holder_id,
+        Event.tag.in_([tag.value for tag in tags_for(actor)]),
+        text(UNTOLD),  # written out, so that both databases take the index of what is told
+        Event.id >= cut.event if upwards else Event.id < cut.event,
     )
+    query = query.order_by(Event.id.asc() if upwards else Event.id.desc()).limit(most)
+    return [Happening(event.at, event=event) for event in session.scalars(query)]
 
 
-def _entries(account: Account | None) -> Select[datetime, str, int]:
-    own = LedgerEntry.account_id == account.id if account is not None else false()
-    return (
-        select(
-            LedgerTransaction.posted_at.label("at"),
-            literal("entry").label("what"),
-            LedgerEntry.id.label("id"),
-        )
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .where(own)
-    )
+def _lines(session: Session, account: Account | None, cut: Cut, upwards: bool, most: int) -> list[Happening]:
+    """The entries next to the cut, the nearest first."""
+    where = line_search.search(session, account, Filters()) if account is not None else None
+    if account is None or where is None:
+        return []
+    query = where.ids(most=most, after=cut.entry - 1) if upwards else where.ids(most=most, before=cut.entry)
+    ids = list(session.scalars(query))
+    lines = statements.lines_by_id(session, account, ids)
+    return [Happening(lines[one].at, line=lines[one]) for one in ids]
 
 
 def _reports_of(session: Session, events: Sequence[Event]) -> dict[int, EmissionsReport]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.errors import InUse, Stale
+from portal.services.snapshot import one_moment
 
 T = TypeVar("T")
 
@@ -85,9 +86,12 @@ def give_up(session: Session) -> None:
 
 
 def begin_reading(session: Session) -> None:
-    """Give up what was begun and read on: on SQLite without standing in the writers' queue."""
+    """Give up what was begun and read on, all as of one moment; nothing can be written (:func:`run` can).
+
+    A page is often several statements: what is committed between two of them is seen by both or by none.
+    """
     session.rollback()
-    session.connection(execution_options={"portal_read_only": True})
+    one_moment(session)
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -20,6 +20,7 @@ from portal.services import (
     letter_printing,
     list_files,
     marked_copies,
+    night_watch,
     outbox,
     reminders,
 )
@@ -60,6 +61,7 @@ def one_round(open_session: OpenSession, transport: Transport, stop: Event | Non
         if jobs.run_one(open_session) is None:
             break
         done += 1
+    done += night_watch.tell(open_session)
     while not _told(stop):
         delivered = outbox.deliver(open_session, transport)
         done += delivered.sent + delivered.refused

@@ -8,6 +8,9 @@
   var moved = form.querySelector("[data-moved]");
   var after = form.querySelector("[data-after]");
   var held = Number(form.getAttribute("data-held"));
+  var free = Number(form.getAttribute("data-free"));
+  /* nothing can move: there is nothing to type */
+  if (!after) { return; }
 
   function written(figure) { return figure.toLocaleString("en-US").replace("-", "\u2212"); }
 
@@ -15,10 +18,10 @@
   quantity.addEventListener("input", function () {
     var plain = quantity.value.normalize("NFKC").replace(/[\s,、]/g, "");
     var figure = /^[0-9]{1,15}$/.test(plain) ? Number(plain) : 0;
-    var left = held - figure;
+    var short = figure - free;
     moved.textContent = figure ? written(-figure) : "\u2014";
-    after.textContent = !figure ? "\u2014" : left < 0 ? after.getAttribute("data-short").replace("{n}", written(-left)) : written(left);
-    after.parentNode.classList.toggle("as-table__total--bad", left < 0);
+    after.textContent = !figure ? "\u2014" : short > 0 ? after.getAttribute("data-short").replace("{n}", written(short)) : written(held - figure);
+    after.parentNode.classList.toggle("as-table__total--bad", short > 0);
     form.querySelectorAll(".as-panel__note[data-of-quantity]").forEach(function (note) { note.hidden = true; });
   });
 

@@ -115,7 +115,14 @@ def test_the_outlook_leaves_as_a_file(app: Flask, session: Session, market: allo
     viewer = Clerk(app, session, "viewer")
     answer = viewer.get("/admin/outlook/export/csv/")
     rows = list(csv.reader(io.StringIO(answer.text.lstrip("\ufeff"))))
-    assert rows[1][0] == market.holder.account.code and rows[1][2] == "7400"
+    assert rows[1][0] == market.holder.account.code and rows[1][2:4] == ["8500", "7400"]
+    line = dict(zip(rows[0], rows[1], strict=True))
+    assert (line["償却済量（t-CO2）"], line["うちjVER（jVER）"], line["あと必要（t-CO2）"]) == (
+        "0",
+        "0",
+        "7400",
+    )
+    assert (line["最後のお知らせ"], line["次のお知らせ"]) == ("", "2015-10-31")
     assert viewer.get("/admin/outlook/export/pdf/").status_code == 404
 
 

@@ -3,6 +3,7 @@
 Among the movements are those at the edge of the reserve: each legal alone, illegal together. A reader looks
 as of one moment and must find that every unit class sums to zero, that balances are the sums of entries, that
 nobody holds less than nothing or less than promised, and that no holder is below the commitment reserve.
+Meanwhile the office issues jVER, corrects, carries units over into the next phase and issues to many at once.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ from portal.services import allowances, second_book
 from portal.services.allowances import Request
 from portal.services.snapshot import one_moment
 from portal.services.transaction import begin_reading, run
-from tests.campaigns.driven import START
+from tests.campaigns.office_acts import (
+    IN_THE_WINDOW,
+    STEPS,
+    Wish,
+    bankers,
+    give_back,
+    made_by,
+    unissued,
+)
 from tests.campaigns.processes import context
 from tests.factories import reports
-from tests.factories.ledger_model import ISSUANCE, JAA, JVER, Cast
+from tests.factories.ledger_cast import ISSUANCE, JAA, JVER, Cast
 
 #: a reader compares balances with all entries as often as this
 WHOLE = 20
@@ -64,6 +73,8 @@ class Job:
     seed: str
     operations: int
     skew: bool
+    #: how many acts an office process does
+    acts: int = 0
 
 
 def _logins(cast: Cast) -> dict[int, int]:
@@ -94,10 +105,10 @@ def _choice(session: Session, job: Job, dice: random.Random) -> tuple[int, Reque
 
 def move(job: Job, answer: Any) -> None:
     """A process that moves units, again and again; tells the movements that were acknowledged."""
-    reports.at(START)
+    reports.at(IN_THE_WINDOW)
     engine, dice = make_engine(job.url, pool_size=1), random.Random(job.seed)
     refused: Counter[str] = Counter()
-    made: list[int] = []
+    made: list[list[int]] = []
     with make_session(engine) as session:
         for number in range(job.operations):
             login, request = _choice(session, job, dice)
@@ -108,11 +119,63 @@ def move(job: Job, answer: Any) -> None:
                 return allowances.move(session, request, key=key, actor=actor).id
 
             try:
-                made.append(run(session, work))
+                made.append([run(session, work)])
             except PortalError as error:
                 refused[error.refusal.value] += 1
     engine.dispose()
     answer.put(("moved", made, refused))
+
+
+def office(job: Job, answer: Any) -> None:
+    """A process of the office: each act to its end, or until a form is refused."""
+    reports.at(IN_THE_WINDOW)
+    engine, dice = make_engine(job.url, pool_size=1), random.Random(f"{job.seed}-office")
+    refused: Counter[str] = Counter()
+    made: list[list[int]] = []
+    with make_session(engine) as session:
+        for number in range(job.acts):
+            wish, answers = _wish(session, job, dice, f"{job.seed}-office-{number}"), list[int]()
+            try:
+                for step in STEPS[wish.what]:
+                    answers.append(run(session, lambda: step(session, job.cast, wish, answers)))  # noqa: B023
+            except PortalError as error:
+                refused[error.refusal.value] += 1
+            made.append(made_by(session, wish, answers))
+            session.rollback()
+            if wish.what == "carry over" and len(answers) < 3:
+                run(session, lambda: give_back(session, job.cast, wish.accounts[0]))  # noqa: B023
+    engine.dispose()
+    answer.put(("moved", made, refused))
+
+
+def _wish(session: Session, job: Job, dice: random.Random, key: str) -> Wish:
+    """What the office does next; in the reserve's campaign mostly what takes units out of accounts."""
+    what = dice.choice(
+        ["jver", "correction", "carry over", "batch", *["carry over"] * (3 if job.skew else 0)]
+    )
+    first, second = job.cast.traders
+    if what == "batch":
+        begin_reading(session)
+        issued = set(session.scalars(text("SELECT target_id FROM movement WHERE kind = 'issue'")))
+        session.rollback()
+        some = [account for account in unissued(job.cast) if account not in issued]
+        if some:
+            return Wish(what, key, tuple(some[: dice.randint(1, 2)]))
+        what = "jver"
+    if what == "carry over":
+        account = dice.choice(bankers(job.cast))
+        begin_reading(session)
+        held = session.scalar(
+            select(Holding.quantity - Holding.promised).where(
+                Holding.account_id == account, Holding.unit_class_id == job.cast.classes[JAA]
+            )
+        )
+        session.rollback()
+        free = max(0, (held or 0) - job.reserves[account])
+        return Wish(what, key, (account,), (free if job.skew else min(free, 3)) or 1)
+    if what == "jver":
+        return Wish(what, key, (dice.choice([*job.cast.holders, first, second]),), dice.randint(1, 40))
+    return Wish(what, key, dice.choice([(first, second), (second, first)]), dice.randint(1, 40))
 
 
 def read(job: Job, stop: Event, answer: Any) -> None:
@@ -135,12 +198,12 @@ def found(session: Session, job: Job, *, whole: bool) -> list[str]:
     rows = session.execute(text("SELECT account_id, unit_class_id, quantity, promised FROM holding")).all()
     sums: Counter[int] = Counter()
     wrong = []
-    own = job.cast.classes[JAA]
+    own = {account: job.cast.classes[facts.unit] for account, facts in job.cast.holders.items()}
     for account, unit_class, quantity, promised in rows:
         sums[unit_class] += quantity
         if account != ISSUANCE and not 0 <= promised <= quantity:
             wrong.append(f"AST-{account} holds {quantity}, promised {promised}")
-        if account in job.reserves and unit_class == own and quantity < job.reserves[account]:
+        if own.get(account) == unit_class and quantity < job.reserves[account]:
             wrong.append(f"AST-{account} holds {quantity}, its reserve is {job.reserves[account]}")
     wrong += [f"class {unit_class} sums to {total}" for unit_class, total in sums.items() if total]
     if whole:
@@ -165,22 +228,35 @@ def campaign(
     seed: int,
     operations: int,
     movers: int = 4,
+    offices: int = 2,
     readers: int = 1,
     skew: bool = False,
 ) -> Outcome:
-    """Let ``movers`` processes carry out ``operations`` together while ``readers`` read."""
+    """Let ``movers`` processes carry out ``operations`` together while ``readers`` read.
+
+    ``offices`` do a tenth as many acts beside them, which count as operations too.
+    """
     platform = context()
     answers, stop = platform.Queue(), platform.Event()
     jobs = [
-        Job(url, cast, reserves, f"{seed}-{'skew' if skew else 'bank'}-{n}", operations // movers, skew)
-        for n in range(movers)
+        Job(
+            url,
+            cast,
+            reserves,
+            f"{seed}-{'skew' if skew else 'bank'}-{n}",
+            operations // movers,
+            skew,
+            max(3, operations // 10 // max(1, offices)),
+        )
+        for n in range(max(movers, offices))
     ]
     before = _posted(url)
-    moving = [platform.Process(target=move, args=(job, answers)) for job in jobs]
+    moving = [platform.Process(target=move, args=(job, answers)) for job in jobs[:movers]]
+    moving += [platform.Process(target=office, args=(job, answers)) for job in jobs[:offices]]
     reading = [platform.Process(target=read, args=(jobs[0], stop, answers)) for _ in range(readers)]
     for process in [*reading, *moving]:
         process.start()
-    outcome, made = Outcome(), list[int]()
+    outcome, made = Outcome(), list[list[int]]()
     told = [_answer(answers, process) for process in moving]
     stop.set()
     told += [_answer(answers, process) for process in reading]
@@ -193,8 +269,8 @@ def campaign(
         else:
             outcome.reads += first
             outcome.wrong += second
-    outcome.done = len(made)
-    outcome.wrong += _lost_or_doubled(url, made, before)
+    outcome.done = sum(bool(some) for some in made)
+    outcome.wrong += _lost_or_doubled(url, [one for some in made for one in some], before)
     return outcome
 
 

@@ -1,7 +1,8 @@
 """kill -9 in the middle of commits: nothing acknowledged is lost, nothing doubled by retries (safety 7, 12).
 
-A process makes one movement after another. When it is about to commit it says so, and a moment later it is
-killed. Then the same form is sent again, with its key, by somebody who lives.
+A process makes one movement after another: a transfer, jVER, a correction, a carry-over, a batch of issues.
+When it is about to commit, or in the middle of a batch, it says so, and a moment later it is killed. Then the
+same form is sent again, with its key, by somebody who lives.
 """
 
 from __future__ import annotations
@@ -10,21 +11,37 @@ import os
 import random
 import signal
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.orm import Session
 
+from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
-from portal.models import MovementKind, User
-from portal.services import allowances, ledger, second_book
-from portal.services.allowances import Request
+from portal.services import ledger, posting, second_book
 from portal.services.transaction import run
-from tests.campaigns.driven import START
+from tests.campaigns.office_acts import IN_THE_WINDOW, STEPS, Wish, bankers, made_by, unissued
 from tests.campaigns.processes import context
 from tests.factories import reports
+from tests.factories.ledger_cast import Cast
+
+#: what is killed in turn; ``inside``: between two postings of one transaction
+TURNS = (
+    ("batch", "inside"),
+    ("carry over", "commit"),
+    ("correction", "commit"),
+    ("batch", "commit"),
+    ("jver", "inside"),
+    ("transfer", "commit"),
+    ("transfer", "commit"),
+)
+#: how many holders a batch issues to
+IN_A_BATCH = 2
+Told = tuple[str, str, int, int]
 
 
 @dataclass
@@ -35,128 +52,234 @@ class Toll:
     before: int = 0
     after: int = 0
     acknowledged: int = 0
+    #: how often each kind of act was killed
+    kinds: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"{self.kills} kills ({self.before} before the commit lasted, {self.after} after it),"
-            f" {self.acknowledged} acknowledged: {len(self.lost)} lost, {len(self.doubled)} doubled"
+            f" {self.acknowledged} acknowledged: {len(self.lost)} lost, {len(self.doubled)} doubled;"
+            f" {dict(self.kinds)}"
         )
 
 
-@dataclass(frozen=True)
-class Way:
-    """Who moves units of which class where, one at a time."""
-
-    login: int
-    account: str
-    unit_class: int
-
-
-def _move(session: Session, way: Way, key: str) -> int:
-    request = Request(MovementKind.TRANSFER, "1", way.account, way.unit_class)
-    actor = session.get_one(User, way.login)
-    return allowances.move(session, request, key=key, actor=actor).id
+def wish(cast: Cast, what: str, prefix: str, number: int) -> Wish:
+    """The ``number``-th act of a victim. A batch is the same until it lasts: its victims die inside it."""
+    first, second = cast.traders
+    if what == "batch":
+        some = unissued(cast)[number * IN_A_BATCH : (number + 1) * IN_A_BATCH]
+        return Wish(what, f"batch-{number}", tuple(some))
+    accounts = {"carry over": (bankers(cast)[0],), "jver": (second,)}.get(what, (first, second))
+    return Wish(what, f"{prefix}-{number}", accounts)
 
 
-def victim(url: str, way: Way, prefix: str, pipe: Connection) -> None:
-    """Move one unit after another; ``commit`` before each commit, ``done`` and the movement after it."""
-    reports.at(START)
+def wish_of(cast: Cast, what: str, key: str) -> Wish:
+    """The act a key belongs to."""
+    prefix, _dash, number = key.rpartition("-")
+    kind = "batch" if prefix == "batch" else "transfer" if what == "batch" else what
+    return wish(cast, kind, prefix, int(number))
+
+
+def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Pipe, torn: bool) -> None:
+    """Do one act after another; tells ``commit`` and ``inside`` before, ``done`` with the answer after it.
+
+    ``torn``: a planted fault, see :func:`_tear`.
+    """
+    reports.at(IN_THE_WINDOW)
     engine = make_engine(url, pool_size=1)
-    number = 0
+    now = [f"{prefix}-0", 0]
+    if torn:
+        _tear()
 
     @event.listens_for(engine, "commit")
-    def _told(_connection: Any) -> None:
-        pipe.send(("commit", f"{prefix}-{number}", 0))
+    def _commits(_connection: Any) -> None:
+        pipe.send(("commit", *now, 0))
 
+    @event.listens_for(engine, "before_cursor_execute")
+    def _posts(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO ledger_transaction"):
+            pipe.send(("inside", *now, 0))
+
+    number = begin
     with make_session(engine) as session:
         while True:
-            key = f"{prefix}-{number}"
-            made = run(session, lambda: _move(session, way, key))  # noqa: B023
-            pipe.send(("done", key, made))
+            one = wish(cast, what, prefix, number)
+            if not one.accounts:  # all batches are made: something else, until it is killed
+                one = wish_of(cast, what, f"{prefix}-{number}")
+            answers: list[int] = []
+            for place, step in enumerate(STEPS[one.what]):
+                now[:] = [one.key, place]
+                answers.append(run(session, lambda: step(session, cast, one, answers)))  # noqa: B023
+                pipe.send(("done", one.key, place, answers[-1]))
             number += 1
 
 
-def campaign(url: str, way: Way, *, seed: int, kills: int) -> Toll:
-    """Kill ``kills`` processes while they commit transfers along ``way``, retrying each."""
-    platform, dice, toll = context(), random.Random(seed), Toll()
-    acknowledged: dict[str, int] = {}
-    keys: set[str] = set()
-    engine = make_engine(url)
-    before = _last(engine)
+def _tear() -> None:
+    """The planted fault: every posting of a transaction is committed by itself (SQLite)."""
+    write = posting.write
+
+    def torn(connection: Connection, **given: Any) -> posting.Posted:
+        made = write(connection, **given)
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return made
+
+    posting.write = torn
+
+
+def campaign(url: str, cast: Cast, *, seed: int, kills: int, torn: bool = False) -> Toll:
+    """Kill ``kills`` processes in the middle of their acts, each of which is then sent again."""
+    reports.at(IN_THE_WINDOW)
+    dice, engine = random.Random(seed), make_engine(url)
+    watch = _Watch(engine, cast, Toll())
     for number in range(kills):
-        mine, theirs = platform.Pipe(duplex=False)
-        process = platform.Process(target=victim, args=(url, way, f"{seed}-{number}", theirs))
-        process.start()
-        theirs.close()
-        # let it live through some commits, then strike within the next one
-        strike, seen, waiting = dice.randint(1, 3), 0, None
-        while seen < strike:
-            what, key, made = mine.recv()
-            if what == "commit":
-                seen, waiting = seen + 1, key
-                keys.add(key)
-            else:
-                acknowledged[key] = made
-        time.sleep(dice.random() * 0.004)
-        os.kill(process.pid or 0, signal.SIGKILL)
-        process.join()
-        while mine.poll():
-            try:
-                what, key, made = mine.recv()
-            except EOFError:
-                break
-            keys.add(key)
-            if what == "done":
-                acknowledged[key] = made
-            else:
-                waiting = key
-        mine.close()
-        _retry(engine, way, waiting or "", acknowledged, toll)
-    toll.acknowledged = len(acknowledged)
-    _count(engine, keys, acknowledged, before, toll)
+        what, where = TURNS[number % len(TURNS)]
+        begin = 0
+        if what == "batch":
+            begin = watch.batches
+            if (begin + 1) * IN_A_BATCH > len(unissued(cast)):
+                what, where = "correction", "commit"
+                begin = 0
+        prefix = f"{seed}-{number}"
+        told = _killed(url, (cast, what, prefix, begin), where, dice, torn)
+        watch.toll.kinds[f"{what}, {where}"] += 1
+        watch.after(what, told, wait=what == "batch" and dice.random() < 0.5)
+    watch.count()
     engine.dispose()
-    return toll
+    return watch.toll
 
 
-def _last(engine: Any) -> int:
-    with engine.connect() as connection:
-        return int(connection.execute(text("SELECT last_number FROM ledger_head")).scalar_one())
+def _killed(
+    url: str, given: tuple[Cast, str, str, int], where: str, dice: random.Random, torn: bool
+) -> list[Told]:
+    """Let a victim live through some commits, then strike; all it told."""
+    platform = context()
+    mine, theirs = platform.Pipe(duplex=False)
+    process = platform.Process(target=victim, args=(url, *given, theirs, torn))
+    process.start()
+    theirs.close()
+    what = given[1]
+    # the second commit of a batch is its execution; inside it, before one of its postings
+    strike = {"batch": 2 if where == "commit" else IN_A_BATCH}.get(what) or dice.randint(1, 3)
+    told: list[Told] = []
+    while sum(one[0] == where for one in told) < strike:
+        told.append(mine.recv())
+    time.sleep(dice.random() * 0.004)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    while mine.poll():
+        try:
+            told.append(mine.recv())
+        except EOFError:
+            break
+    mine.close()
+    return told
 
 
-def _retry(engine: Any, way: Way, key: str, acknowledged: dict[str, int], toll: Toll) -> None:
-    """Send the form that was in flight again: its first answer if the commit had lasted."""
-    toll.kills += 1
-    with make_session(engine) as session:
-        number = _last_of(session)
-        made = run(session, lambda: _move(session, way, key))
-        if _last_of(session) == number:
-            toll.after += 1
-        else:
-            toll.before += 1
-        if acknowledged.setdefault(key, made) != made:
-            toll.doubled.append(f"{key}: {acknowledged[key]} was acknowledged, the retry made {made}")
+class _Watch:
+    """What was acknowledged, and what the living find when they send the forms again."""
 
+    def __init__(self, engine: Engine, cast: Cast, toll: Toll) -> None:
+        self.engine, self.cast, self.toll = engine, cast, toll
+        self.answers: dict[str, list[int]] = {}
+        self.wishes: dict[str, Wish] = {}
+        self.begin = self._state()[1]
 
-def _last_of(session: Session) -> int:
-    number = int(session.scalar(text("SELECT last_number FROM ledger_head")) or 0)
-    session.rollback()
-    return number
+    def _state(self) -> tuple[int, int, int]:
+        with self.engine.connect() as connection:
+            query = (
+                "SELECT (SELECT count(*) FROM movement), (SELECT last_number FROM ledger_head),"
+                " (SELECT count(*) FROM banking_application)"
+            )
+            return tuple(connection.execute(text(query)).one())  # type: ignore[return-value]
 
+    def after(self, what: str, told: Sequence[Told], *, wait: bool) -> None:
+        """Send the form that was in flight again, and go on to the act's end.
 
-def _count(engine: Any, keys: set[str], acknowledged: dict[str, int], before: int, toll: Toll) -> None:
-    with make_session(engine) as session:
-        rows = session.execute(
-            text(
-                "SELECT m.idempotency_key, m.id FROM ledger_transaction t"
-                " JOIN movement m ON m.id = t.movement_id WHERE t.id > :before"
-            ),
-            {"before": before},
-        ).all()
-        there = dict(rows)
-        toll.lost += [key for key, made in acknowledged.items() if there.get(key) != made]
-        if len(rows) != len(keys):
-            toll.doubled.append(f"{len(rows)} posted for {len(keys)} keys")
-        report, second = ledger.verify(session), second_book.compare(session)
-        toll.lost += [problem for problem in (report.problem, second.problem) if problem]
+        ``wait``: unless it was killed inside a batch; the next victim has that before it once more.
+        """
+        self.toll.kills += 1
+        self.wishes |= {key: wish_of(self.cast, what, key) for _kind, key, *_rest in told}
+        for kind, key, place, answer in told:
+            if kind == "done":
+                self._acknowledged(key, place, answer)
+        kind, key, place, _answer = told[-1]
+        one, before = self.wishes[key], self._state()
+        if kind == "done":  # it was about to begin with the next form, which nobody has sent yet
+            place += 1
+        if wait and kind == "inside" and one.what == "batch":
+            self.toll.before += 1
+            if before[1] != self.known_number():
+                self.toll.doubled.append(f"a part of {key} was posted")
+            return
+        with make_session(self.engine) as session:
+            for again in range(place, len(STEPS[one.what])):
+                answer = self._sent(session, one, again)
+                if answer is None:
+                    self.toll.lost.append(f"{key} cannot be sent again")
+                    break
+                self._acknowledged(key, again, answer)
+                if again == place:
+                    lasted = self._state() == before
+                    self.toll.after += lasted
+                    self.toll.before += not lasted
+            if place == len(STEPS[one.what]):
+                self.toll.after += 1
+
+    @property
+    def batches(self) -> int:
+        """How many batches are executed."""
+        return sum(
+            one.what == "batch" and len(self.answers.get(key, [])) == len(STEPS["batch"])
+            for key, one in self.wishes.items()
+        )
+
+    def known_number(self) -> int:
+        """Where the ledger should be by what is acknowledged."""
+        with make_session(self.engine) as session:
+            return self.begin + len(self._made(session))
+
+    def _sent(self, session: Session, one: Wish, place: int) -> int | None:
+        """The answer to the form; none if it is refused for good."""
+        known = self.answers.get(one.key, [])[:place]
+
+        def work() -> int:
+            return STEPS[one.what][place](session, self.cast, one, known)
+
+        for _ in range(2):
+            # refused once: the dead one's commit was still under way when this one looked, now it is there
+            try:
+                return run(session, work)
+            except PortalError:
+                continue
+        return None
+
+    def _acknowledged(self, key: str, place: int, answer: int) -> None:
+        known = self.answers.setdefault(key, [])
+        if place == len(known):
+            known.append(answer)
+        elif known[place] != answer:
+            self.toll.doubled.append(f"{key}: {known[place]} was acknowledged, the retry made {answer}")
+
+    def _made(self, session: Session) -> list[int]:
+        return [
+            number
+            for key, answers in self.answers.items()
+            for number in made_by(session, self.wishes[key], answers)
+        ]
+
+    def count(self) -> None:
+        """Every acknowledged movement is posted once, nothing else is, and both books agree."""
+        with make_session(self.engine) as session:
+            query = text("SELECT movement_id FROM ledger_transaction WHERE id > :begin")
+            posted = list(session.scalars(query, {"begin": self.begin}))
+            made = self._made(session)
+            self.toll.acknowledged = len(made)
+            self.toll.lost += [f"movement {one}" for one in sorted(set(made) - set(posted))]
+            self.toll.doubled += [f"movement {one}" for one in sorted(set(posted) - set(made))]
+            if len(made) != len(set(made)) or len(posted) != len(set(posted)):
+                self.toll.doubled.append(f"{len(posted)} posted for {len(made)}")
+            report, second = ledger.verify(session), second_book.compare(session)
+            self.toll.lost += [problem for problem in (report.problem, second.problem) if problem]

@@ -1,9 +1,12 @@
 """The ledger's services driven by a machine, beside a plain model of what must come out.
 
-Proposals, confirmations, movements legal and not, corrections, in any order, and a fault in a third of
+Proposals, confirmations, movements legal and not, corrections, whole phases, banking, accounts that are
+suspended and closed, figures approved and taken back, deadline, closing, books that disagree: in any
+order, and a fault in a third of
 the steps: a transaction that is rolled back, a connection that breaks before the commit (given up, or tried
 again with the same key), an answer that is lost so that the form comes once more, a stale page, a second
-press, a clock that jumps forward or back. After each step every balance is what the model says; at the end
+press, a clock that jumps forward or back. After each step every balance is what the model says
+(``invariants.py``); at the end
 the ledger's own proof and the second book agree (safety, "model-checked"). A failure prints the steps that
 replay it.
 """
@@ -17,31 +20,18 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
 from portal import clock
-from portal.models import Movement, MovementKind
-from portal.services import allowances, issuance
+from portal.models import MovementKind
+from portal.services import allowances
 from portal.services.allowances import Request
 from tests import databases
-from tests.campaigns.driven import Driven
-from tests.factories.ledger_model import (
-    ISSUANCE,
-    JAA,
-    JVER,
-    MOST,
-    NOWHERE,
-    RETIREMENT,
-    SCHEME,
-    Cast,
-    Model,
-    Posting,
-    Proposal,
-)
+from tests.campaigns.office_steps import FAULTS, PICK
+from tests.campaigns.phase_steps import PhaseSteps
+from tests.factories import reports
+from tests.factories.ledger_cast import JAA, JVER, MOST, NEXT, NOWHERE, RETIREMENT, SCHEME, Cast
+from tests.factories.ledger_model import Model, Posting
 
 #: how much: a share of what could move, a little more than that, or plain nonsense
 QUANTITIES = st.one_of(
@@ -51,164 +41,27 @@ QUANTITIES = st.one_of(
     st.tuples(st.just("free"), st.integers(0, 1)),
     st.tuples(st.just("plain"), st.sampled_from([0, 1, 7, 40, 300, MOST, MOST + 1])),
 )
-PICK, BY = st.integers(0, 99), st.sampled_from([2, 3, 2, 3, 0, 1])
 KINDS = st.sampled_from([MovementKind.TRANSFER] * 3 + [*SCHEME])
-#: what befalls a step: nothing, or one of four things
-FAULTS = st.sampled_from([None, None, None, None, "rollback", "broken", "retry", "lost"])
-STALE = st.sampled_from([False, False, False, True])
+#: before the deadline, in the banking window, after it: a run begins in one of them
+SEASONS = st.sampled_from(["2015-08-03 09:00", "2015-08-03 09:00", "2015-12-02 09:00", "2016-01-29 09:00"])
 
 
-class LedgerMachine(Driven):
+class LedgerMachine(PhaseSteps):
     """The steps people and time take."""
 
     def open_the_market(self) -> None:
-        """Two holders are issued, a trader and the third holder get jVER: there is something to move."""
+        """Two holders of phase 2 are issued, a trader and the first holder get jVER."""
         for number in (0, 2):
             self.propose_issue(number, 0, None)
-        for number in (2, 3):
+        for number in (2, 5):
             self.propose_jver(number, 0, 250, None)
         for _ in range(4):
             self.confirm(1, 2, False, None)
         assert len(self.model.postings) == 4
 
-    # ---- the secretariat
-
-    @rule(pick=PICK, by=BY, fault=FAULTS)
-    def propose_issue(self, pick: int, by: int, fault: str | None) -> None:
-        self.step(fault)
-        account = list(self.cast.holders)[pick % len(self.cast.holders)]
-        facts, maker = self.cast.holders[account], self.cast.proposers[by % len(self.cast.proposers)]
-        legal = not any(
-            one.kind is MovementKind.ISSUE and one.target == account and one.state in ("proposed", "executed")
-            for one in self.model.proposals.values()
-        )
-        key = self.key()
-        made = self.done(
-            lambda: issuance.propose_issue(
-                self.session, self.cast.holder_ids[account], key=key, actor=self.user(maker)
-            ),
-            legal=legal,
-            fault=fault,
-        )
-        if made is not None:
-            due = facts.base - facts.target
-            self.propose(made, MovementKind.ISSUE, ISSUANCE, account, JAA, due, maker)
-
-    @rule(pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 0, MOST + 1]), fault=FAULTS)
-    def propose_jver(self, pick: int, by: int, quantity: int, fault: str | None) -> None:
-        self.step(fault)
-        choices = [*self.accounts, *self.accounts, RETIREMENT, NOWHERE]
-        account, maker = choices[pick % len(choices)], self.cast.proposers[by % len(self.cast.proposers)]
-        legal = account in self.accounts and 1 <= quantity <= MOST
-        key = self.key()
-        made = self.done(
-            lambda: issuance.propose_jver(
-                self.session, f"AST-{account}", quantity, "申請", key=key, actor=self.user(maker)
-            ),
-            legal=legal,
-            fault=fault,
-        )
-        if made is not None:
-            self.propose(made, MovementKind.ISSUE_JVER, ISSUANCE, account, JVER, quantity, maker)
-
-    @precondition(lambda self: self.model.postings)
-    @rule(pick=PICK, by=BY, fault=FAULTS)
-    def propose_correction(self, pick: int, by: int, fault: str | None) -> None:
-        self.step(fault)
-        number = pick % len(self.model.postings) + 1
-        wrong, maker = self.model.postings[number], self.cast.proposers[by % len(self.cast.proposers)]
-        live = any(
-            one.reverses == number and one.state in ("proposed", "executed")
-            for one in self.model.proposals.values()
-        )
-        enough = self.model.free(wrong.target, wrong.unit) >= wrong.quantity
-        key = self.key()
-        made = self.done(
-            lambda: issuance.propose_correction(
-                self.session, number, "口座番号の誤り", key=key, actor=self.user(maker)
-            ),
-            legal=wrong.reverses is None and not live and enough,
-            fault=fault,
-        )
-        if made is not None:
-            self.model.promise(wrong.target, wrong.unit, wrong.quantity)
-            self.propose(
-                made,
-                MovementKind.CORRECTION,
-                wrong.target,
-                wrong.source,
-                wrong.unit,
-                wrong.quantity,
-                maker,
-                number,
-            )
-
-    def propose(
-        self,
-        made: int,
-        kind: MovementKind,
-        source: int,
-        target: int,
-        unit: str,
-        quantity: int,
-        by: int,
-        reverses: int | None = None,
-    ) -> None:
-        until = clock.now() + timedelta(days=14)
-        self.model.proposals[made] = Proposal(kind, source, target, unit, quantity, by, until, reverses)
-
-    @precondition(lambda self: self.model.proposals)
-    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
-    def confirm(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
-        self.step("stale" if stale else fault)
-        number = self.pending(pick)
-        one, checker = self.model.proposals[number], self.cast.proposers[by % len(self.cast.proposers)]
-        legal = (
-            checker in self.cast.approvers
-            and checker != one.by
-            and one.state == "proposed"
-            and clock.now() < one.until
-            and not stale
-        )
-        version = self.session.get_one(Movement, number).version - (1 if stale else 0)
-        self.session.rollback()
-        done = self.done(
-            lambda: issuance.confirm(self.session, number, version=version, actor=self.user(checker)),
-            legal=legal,
-            fault=fault,
-            keyed=False,
-        )
-        if done is not None:
-            self.leave(one, "executed")
-            self.model.post(Posting(one.kind, one.source, one.target, one.unit, one.quantity, one.reverses))
-
-    @precondition(lambda self: self.model.proposals)
-    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
-    def withdraw(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
-        self.step("stale" if stale else fault)
-        number = self.pending(pick)
-        one, maker = self.model.proposals[number], self.cast.proposers[by % len(self.cast.proposers)]
-        version = self.session.get_one(Movement, number).version - (1 if stale else 0)
-        self.session.rollback()
-        done = self.done(
-            lambda: issuance.withdraw(self.session, number, version=version, actor=self.user(maker)),
-            legal=one.state == "proposed" and not stale,
-            fault=fault,
-            keyed=False,
-        )
-        if done is not None:
-            self.leave(one, "withdrawn")
-
-    def pending(self, pick: int) -> int:
-        """A proposal, mostly one that waits."""
-        waiting = [number for number, one in self.model.proposals.items() if one.state == "proposed"]
-        choices = waiting if waiting and pick % 4 else list(self.model.proposals)
-        return choices[pick % len(choices)]
-
-    def leave(self, one: Proposal, state: str) -> None:
-        one.state = state
-        if one.kind is MovementKind.CORRECTION:
-            self.model.promise(one.source, one.unit, -one.quantity)
+    @initialize(season=SEASONS)
+    def begin(self, season: str) -> None:
+        reports.at(season)
 
     # ---- participants
 
@@ -216,7 +69,7 @@ class LedgerMachine(Driven):
         pick=PICK,
         to=PICK,
         kind=KINDS,
-        unit=st.sampled_from([JAA, JAA, JVER]),
+        unit=st.sampled_from([JAA, JAA, NEXT, JVER]),
         much=QUANTITIES,
         sure=st.booleans(),
         fault=FAULTS,
@@ -248,33 +101,34 @@ class LedgerMachine(Driven):
         if made is not None:
             self.model.post(Posting(kind, source, target, unit, quantity))
             self.last = (made, key, request, self.login(source))
-            if kind is not MovementKind.RETIRE and source in self.cast.holders and unit == JAA:
-                assert self.model.of(source, JAA) >= self.model.reserve(source)
+            if kind is not MovementKind.RETIRE:
+                assert self.model.of(source, unit) >= self.model.keeps(source, unit)
 
     @rule(pick=PICK, to=PICK, kind=KINDS, more=st.integers(0, 2), sure=st.booleans(), fault=FAULTS)
     def move_at_the_edge(
         self, pick: int, to: int, kind: MovementKind, more: int, sure: bool, fault: str | None
     ) -> None:
         """All a holder may move, or a little more."""
-        self.move(pick % len(self.cast.holders), to % 5, kind, JAA, ("over", more), sure, fault)
+        account = self.accounts[pick % len(self.cast.holders)]
+        unit = self.cast.holders[account].unit
+        self.move(pick % len(self.cast.holders), to % 7, kind, unit, ("over", more), sure, fault)
 
     @rule(pick=PICK, to=PICK, kind=KINDS, more=st.integers(0, 1), fault=FAULTS)
     def move_all_that_is_free(
         self, pick: int, to: int, kind: MovementKind, more: int, fault: str | None
     ) -> None:
         """All units that are not promised, or one more, with no thought of the reserve."""
-        unit = JVER if pick % 2 else JAA
+        unit = (JAA, JVER, NEXT)[pick % 3]
         promised = [key for key, units in self.model.promised.items() if units and key[0] in self.accounts]
         if promised:  # where it matters most
             account, unit = promised[pick % len(promised)]
             pick = self.accounts.index(account)
-        self.move(pick, to % 5, kind, unit, ("free", more), True, fault)
+        self.move(pick, to % 7, kind, unit, ("free", more), True, fault)
 
     def quantity(self, kind: MovementKind, source: int, unit: str, much: tuple[str, int]) -> int:
         how, figure = much
         free = self.model.free(source, unit)
-        keeps = kind is not MovementKind.RETIRE and unit == JAA and source in self.cast.holders
-        movable = max(0, free - self.model.reserve(source)) if keeps else free
+        movable = free if kind is MovementKind.RETIRE else max(0, free - self.model.keeps(source, unit))
         if how == "share":
             return max(1, movable * figure // 100)
         return {"over": movable + figure, "free": free + figure}.get(how, figure)
@@ -307,18 +161,6 @@ class LedgerMachine(Driven):
         self.step("clock")
         clock.step(timedelta(hours=hours))
 
-    @rule()
-    def expire(self) -> None:
-        self.step(None)
-        due = [
-            one
-            for one in self.model.proposals.values()
-            if one.state == "proposed" and one.until <= clock.now()
-        ]
-        assert self.done(lambda: issuance.expire_due(self.session), legal=True) == len(due)
-        for one in due:
-            self.leave(one, "expired")
-
 
 def opened(template: str, cast: Cast) -> Model:
     """Open the market in the template itself, so that each run begins there; the model of it."""
@@ -326,6 +168,7 @@ def opened(template: str, cast: Cast) -> Model:
     machine.open_the_market()
     machine.session.close()
     machine.engine.dispose()
+    machine.watch.connection.close()
     return machine.model
 
 

@@ -19,15 +19,24 @@ from portal import clock
 from portal.errors import Refusal
 from portal.models import LedgerHead
 from portal.services import (
+    account_life,
     allowance_rules,
     allowances,
+    banking,
+    banking_case,
+    banking_results,
     books,
+    compliance,
+    deadline,
     four_eyes,
     issuance,
+    issue_batches,
     issue_rules,
     ledger,
     movement_parties,
+    phase_closings,
     posting,
+    reviews,
     second_book,
     workflow,
 )
@@ -188,6 +197,93 @@ def _no_account_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(movement_parties, "_PARTIES", unlocking)
 
 
+def _no_window(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(banking.Window, "problems", lambda window, today: [])
+
+
+def _into_nothing(patch: pytest.MonkeyPatch) -> None:
+    sides_of = ledger.sides_of
+    patch.setattr(ledger, "sides_of", lambda movement: sides_of(movement)[:2])
+
+
+def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
+    case_of = banking_case.case_of
+
+    def unreserved(*given: Any, **options: Any) -> Any:
+        case = case_of(*given, **options)
+        return replace(case, figures=replace(case.figures, issued=0))
+
+    for module in (banking, banking_case):
+        patch.setattr(module, "case_of", unreserved)
+
+
+def _application_free(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(banking, "_expect_free", lambda row, version: workflow.expect_version(row, version))
+
+
+def _never_accepted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(banking_results, "accepted", lambda session, movement, *, actor: None)
+
+
+def _one_left_out(patch: pytest.MonkeyPatch) -> None:
+    execute, known = issue_batches.execute, set()
+
+    def all_but_the_first(session: Any, movement: Any, *given: Any, **options: Any) -> None:
+        if movement.batch_id in known:
+            execute(session, movement, *given, **options)
+        known.add(movement.batch_id)
+
+    patch.setattr(issue_batches, "execute", all_but_the_first)
+
+
+def _any_account_gives(patch: pytest.MonkeyPatch) -> None:
+    for module in (allowance_rules, issuance):
+        patch.setattr(module, "may_give", lambda state: True)
+
+
+def _change_without(refusal: Refusal) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        judge = account_life.refusals_for
+        patch.setattr(
+            account_life,
+            "refusals_for",
+            lambda *given: [one for one in judge(*given) if one.refusal is not refusal],
+        )
+
+    return plant
+
+
+def _approved_is_enough(patch: pytest.MonkeyPatch) -> None:
+    reserve = compliance.reserve
+    patch.setattr(compliance, "reserve", lambda one: 0 if one.target_emissions is not None else reserve(one))
+
+
+def _always_revocable(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reviews, "revocation_problem", lambda session, report: None)
+
+
+def _as_of_now(patch: pytest.MonkeyPatch) -> None:
+    figures_for = deadline.figures_for
+    patch.setattr(deadline, "figures_for", lambda session, ids, *, at: figures_for(session, ids))
+
+
+def _closing_unless(refusal: Refusal) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        judge = phase_closings.closing_problems
+        patch.setattr(
+            phase_closings,
+            "closing_problems",
+            lambda *given: [one for one in judge(*given) if one.refusal is not refusal],
+        )
+
+    return plant
+
+
+def _closed_goes_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(issuance, "_phase_problems", lambda session, unit_class: [])
+    _without("_phase_open")(patch)
+
+
 _SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first_difference_that_is_named"
 
 CONTROLS: tuple[Control, ...] = (
@@ -209,6 +305,23 @@ CONTROLS: tuple[Control, ...] = (
     Control("the head names another hash", _head_behind),
     Control("a posting with one side", _one_sided),
     Control("issued twice", _issued_again),
+    Control("a disagreement of the books is overlooked", _books_overlooked),
+    Control("banking outside its window", _no_window),
+    Control("a carry-over arrives nowhere", _into_nothing),
+    Control("a carry-over takes the reserve", _reserve_carried_over),
+    Control("an application goes while its carry-over waits", _application_free),
+    Control("an application is never accepted", _never_accepted),
+    Control("a batch leaves one out", _one_left_out),
+    Control("a suspended account gives", _any_account_gives),
+    Control("an account with units is closed", _change_without(Refusal.ACCOUNT_NOT_EMPTY)),
+    Control("an account is closed while something waits", _change_without(Refusal.ACCOUNT_PENDING)),
+    Control("an account changes in two ways at once", _change_without(Refusal.ACCOUNT_CHANGE_OPEN)),
+    Control("an approved figure alone frees the reserve", _approved_is_enough),
+    Control("a frozen figure is taken back", _always_revocable),
+    Control("the deadline counts what came after it", _as_of_now),
+    Control("a phase is closed in its window", _closing_unless(Refusal.CLOSING_TOO_EARLY)),
+    Control("a phase is closed while something waits", _closing_unless(Refusal.CLOSING_PENDING)),
+    Control("units of a closed phase move", _closed_goes_on),
     Control("the second book does not see the reserve", _reserve_unseen, _SECOND_BOOK),
     Control("the second book does not see promises", _promises_unseen, _SECOND_BOOK),
     Control(

@@ -9,8 +9,9 @@ from portal.models import User
 from portal.services import issuance
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
-from tests.campaigns.killed import Way
-from tests.factories.ledger_model import JVER, Cast, Model, small_scheme
+from tests.factories.ledger_cast import Cast
+from tests.factories.ledger_model import Model
+from tests.factories.small_scheme import small_scheme
 
 #: jVER of the first trader, beside what the machine's opening gives
 PLENTY = 1_000_000
@@ -29,21 +30,16 @@ class World:
         """What each holder must keep of its own JAA, by account."""
         return {account: self.model.reserve(account) for account in self.cast.holders}
 
-    @property
-    def way(self) -> Way:
-        """From the first trader, who has plenty, to the second."""
-        (_first, login), (second, _login) = self.cast.traders.items()
-        return Way(login, f"AST-{second}", self.cast.classes[JVER])
 
-
-def open_world(url: str, *, plenty: bool = True) -> World:
+def open_world(url: str, *, plenty: bool = True, unissued: int = 0) -> World:
     """Make the small scheme in a migrated database and open its market.
 
-    ``plenty``: the first trader gets a million jVER, which the model does not know.
+    ``plenty``: the first trader gets a million jVER, which the model does not know. ``unissued``: holders
+    of phase 3 that wait for their issue.
     """
     engine = make_engine(url)
     with make_session(engine) as session, one_transaction(session):
-        cast = small_scheme(session)
+        cast = small_scheme(session, unissued=unissued)
     engine.dispose()
     world = World(url, cast, ledger_machine.opened(url, cast))
     if not plenty:

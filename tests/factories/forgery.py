@@ -81,8 +81,9 @@ def rewrite(connection: Connection, number: int, **changes: Any) -> None:
     for account, sign in ((row["source_id"], -1), (row["target_id"], 1)):
         connection.execute(
             text(
-                "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity)"
-                " VALUES (:number, :account, :unit, :quantity)"
+                "INSERT INTO ledger_entry"
+                " (transaction_id, account_id, unit_class_id, quantity, balance_after)"
+                " VALUES (:number, :account, :unit, :quantity, 0)"
             ),
             {
                 "number": number,
@@ -169,3 +170,26 @@ def mend(connection: Connection, *, balances: bool = True) -> None:
                 " WHERE e.account_id = holding.account_id AND e.unit_class_id = holding.unit_class_id)"
             )
         )
+        _tell_balances(connection)
+
+
+def _tell_balances(connection: Connection) -> None:
+    """Let entries have the order of their postings, and say what was held after each."""
+    rows = connection.execute(
+        text(
+            "SELECT id, transaction_id, account_id, unit_class_id, quantity,"
+            " sum(quantity) OVER (PARTITION BY account_id, unit_class_id ORDER BY transaction_id) AS balance"
+            " FROM ledger_entry ORDER BY transaction_id, id"
+        )
+    ).all()
+    connection.execute(text("DELETE FROM ledger_entry"))
+    for place, row in enumerate(rows, start=1):
+        connection.execute(
+            text(
+                "INSERT INTO ledger_entry"
+                " (id, transaction_id, account_id, unit_class_id, quantity, balance_after)"
+                " VALUES (:id, :number, :account, :unit, :quantity, :balance)"
+            ),
+            {"id": place, "number": row[1], "account": row[2], "unit": row[3], "quantity": row[4],
+             "balance": int(row[5])},
+        )  # fmt: skip

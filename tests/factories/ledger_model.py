@@ -1,49 +1,35 @@
-"""A plain book of the scheme, and a small scheme it fits: what the ledger's services are held against.
+"""A plain book of the scheme: what the ledger's services are held against.
 
 Nothing of ``portal.services`` computes here: the rules of domain §5 are written down a second time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from datetime import datetime
 
 from portal import clock
-from portal.models import MovementKind, Period, ReportState, UnitClass, User
-from portal.permissions import Role
-from portal.services import targets
-from tests.factories import registration, reports
-
-LAST_DAY = date(2016, 1, 31)  # of the phase's banking window: its units are usable until then
-MOST = 2**53 - 1
-ISSUANCE, RETIREMENT, CANCELLATION, OFFSET, NOWHERE = 1, 2, 101, 201, 9999
-SCHEME = {MovementKind.RETIRE: RETIREMENT, MovementKind.CANCEL: CANCELLATION, MovementKind.OFFSET: OFFSET}
-JAA, JVER = "JAA", "jVER"
-
-
-@dataclass(frozen=True)
-class HolderFacts:
-    """What a holder's rules rest on; ``emissions``: the approved target-year figure."""
-
-    login: int
-    base: int
-    target: int
-    emissions: int | None
-
-
-@dataclass(frozen=True)
-class Cast:
-    """Who is in the small scheme, by account number, as plain values that outlive any session."""
-
-    holders: dict[int, HolderFacts]
-    traders: dict[int, int]
-    proposers: tuple[int, ...]
-    approvers: tuple[int, ...]
-    holder_ids: dict[int, int]
-    classes: dict[str, int]
+from portal.models import AccountAction, MovementKind
+from tests.factories.ledger_cast import (
+    AFTER_DEADLINE,
+    CLOSED,
+    DEADLINE,
+    FIRST_DAY_OF_BANKING,
+    ISSUANCE,
+    ISSUED_AGAIN,
+    JVER,
+    LAST_DAY,
+    MOST,
+    NEXT,
+    OPEN,
+    PHASE,
+    RECORDS,
+    STEPS,
+    UNIT,
+    Cast,
+)
 
 
 @dataclass
@@ -58,6 +44,9 @@ class Proposal:
     by: int
     until: datetime
     reverses: int | None = None
+    into: str | None = None
+    batch: bool = False
+    application: int | None = None
     state: str = "proposed"
 
 
@@ -71,17 +60,66 @@ class Posting:
     unit: str
     quantity: int
     reverses: int | None = None
+    into: str | None = None
+    at: datetime = field(default_factory=clock.now)
+
+    def sides(self) -> Iterator[tuple[int, str, int]]:
+        yield self.source, self.unit, -self.quantity
+        if self.into is not None:  # a carry-over: through the issuance account into the other class
+            yield ISSUANCE, self.unit, self.quantity
+            yield ISSUANCE, self.into, -self.quantity
+        yield self.target, self.into or self.unit, self.quantity
+
+
+@dataclass
+class Paper:
+    """Something that waits for another person: a batch, an account's change, a revocation, a closing.
+
+    Or for the office: a banking application. ``about``: the account, or the phase.
+    """
+
+    about: int
+    by: int
+    state: str = "proposed"
+    quantity: int = 0
+    movements: tuple[int, ...] = ()
+    action: AccountAction | None = None
+    until: datetime | None = None
 
 
 @dataclass
 class Model:
-    """The plain book: balances, promises, proposals, postings."""
+    """The plain book: balances, promises, and everything that waits or was decided."""
 
     cast: Cast
     held: dict[tuple[int, str], int] = field(default_factory=dict)
     promised: dict[tuple[int, str], int] = field(default_factory=dict)
     proposals: dict[int, Proposal] = field(default_factory=dict)
     postings: dict[int, Posting] = field(default_factory=dict)
+    issued: Counter[int] = field(default_factory=Counter)
+    retired_units: Counter[tuple[int, str]] = field(default_factory=Counter)
+    states: dict[int, str] = field(default_factory=dict)
+    figures: dict[int, int] = field(default_factory=dict)
+    applications: dict[int, Paper] = field(default_factory=dict)
+    batches: dict[int, Paper] = field(default_factory=dict)
+    changes: dict[int, Paper] = field(default_factory=dict)
+    revocations: dict[int, Paper] = field(default_factory=dict)
+    closings: dict[int, Paper] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
+    #: (retired, held) as the deadline found them
+    frozen: dict[int, tuple[int, int]] = field(default_factory=dict)
+    disagree: bool = False
+    #: the last posting that a comparison of the books has read
+    compared: int = 0
+    #: holders that may be below their reserve, for something else than an outgoing movement lowered them
+    excused: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.states = dict.fromkeys([*self.cast.holders, *self.cast.traders], OPEN)
+        facts = {account: self.cast.holders[account].reported for account in self.cast.approved}
+        self.figures = {account: figure for account, figure in facts.items() if figure is not None}
+
+    # ---- what is there
 
     def of(self, account: int, unit: str) -> int:
         return self.held.get((account, unit), 0)
@@ -93,72 +131,243 @@ class Model:
         self.promised[(account, unit)] = self.promised.get((account, unit), 0) + quantity
 
     def post(self, posting: Posting) -> None:
-        for account, quantity in ((posting.source, -posting.quantity), (posting.target, posting.quantity)):
-            self.held[(account, posting.unit)] = self.of(account, posting.unit) + quantity
+        for account, unit, quantity in posting.sides():
+            self.held[(account, unit)] = self.of(account, unit) + quantity
+        original = self.postings[posting.reverses] if posting.reverses else posting
+        signed = posting.quantity if posting.reverses is None else -posting.quantity
+        if original.kind is MovementKind.ISSUE:
+            self.issued[original.target] += signed
+        if original.kind is MovementKind.RETIRE:
+            self.retired_units[(original.source, original.unit)] += signed
+        if posting.reverses is not None:
+            self.excused |= {posting.source, posting.target} & set(self.cast.holders)
         self.postings[len(self.postings) + 1] = posting
 
-    def flow(self, account: int, kind: MovementKind, unit: str) -> int:
-        """Units issued to or retired from an account, less what was corrected."""
-        total = 0
-        for posting in self.postings.values():
-            original = self.postings[posting.reverses] if posting.reverses else posting
-            if (
-                original.kind is kind
-                and original.unit == unit
-                and account in (original.source, original.target)
-            ):
-                total += posting.quantity if posting.reverses is None else -posting.quantity
-        return total
-
     def retired(self, account: int) -> int:
-        return sum(self.flow(account, MovementKind.RETIRE, unit) for unit in (JAA, JVER))
+        """JAA of the own phase and jVER."""
+        own = self.cast.holders[account].unit
+        return self.retired_units[(account, own)] + self.retired_units[(account, JVER)]
+
+    def retired_in_time(self, account: int) -> int:
+        """Retired before the deadline's end, without what was corrected since."""
+        own, back = self.cast.holders[account].unit, {one.reverses for one in self.postings.values()}
+        return sum(
+            one.quantity
+            for number, one in self.postings.items()
+            if one.kind is MovementKind.RETIRE
+            and (one.source, one.at < AFTER_DEADLINE) == (account, True)
+            and one.unit in (own, JVER)
+            and number not in back
+        )
+
+    def at_the_deadline(self, account: int) -> tuple[int, int]:
+        """(retired, held) by what was posted before the deadline's end."""
+        own, retired, held = self.cast.holders[account].unit, 0, 0
+        for one in self.postings.values():
+            if one.at >= AFTER_DEADLINE:
+                continue
+            original = self.postings[one.reverses] if one.reverses else one
+            if original.kind is MovementKind.RETIRE and original.source == account:
+                retired += one.quantity if one.reverses is None else -one.quantity
+            held += sum(q for who, unit, q in one.sides() if (who, unit) == (account, own))
+        return retired, held
 
     def reserve(self, account: int) -> int:
         """max(0, issued − target − retired JAA); 0 once the approved figure is retired (domain §5)."""
-        facts = self.cast.holders[account]
-        if facts.emissions is not None and self.retired(account) >= facts.emissions:
+        facts, figure = self.cast.holders[account], self.figures.get(account)
+        if figure is not None and self.retired(account) >= figure:
             return 0
-        jaa = self.flow(account, MovementKind.ISSUE, JAA) - self.flow(account, MovementKind.RETIRE, JAA)
+        jaa = self.issued[account] - self.retired_units[(account, facts.unit)]
         return max(0, jaa - facts.target)
+
+    def keeps(self, account: int, unit: str) -> int:
+        """What must stay of ``unit`` when something goes out."""
+        facts = self.cast.holders.get(account)
+        return self.reserve(account) if facts is not None and facts.unit == unit else 0
+
+    def shut(self, *units: str | None) -> bool:
+        """Whether the phase of one of the units is closed."""
+        return any(PHASE.get(unit or "") in self.closed for unit in units)
+
+    def gives(self, account: int) -> bool:
+        return self.states.get(account, OPEN) == OPEN
+
+    def takes(self, account: int) -> bool:
+        return self.states.get(account, OPEN) != CLOSED
+
+    # ---- what is legal
 
     def may_move(
         self, kind: MovementKind, source: int, target: int, unit: str, quantity: int, sure: bool
     ) -> bool:
         """Whether a participant's movement is legal."""
-        own = {*self.cast.holders, *self.cast.traders}
-        holder = source in self.cast.holders
-        if kind is MovementKind.RETIRE and not holder:
+        facts = self.cast.holders.get(source)
+        if self.disagree or not self.gives(source) or self.shut(unit):
             return False
-        if kind is MovementKind.TRANSFER and (target not in own or target == source):
+        if kind is MovementKind.RETIRE and (facts is None or unit not in (facts.unit, JVER)):
+            return False
+        if kind is MovementKind.TRANSFER and (
+            target not in self.states or target == source or not self.takes(target)
+        ):
             return False
         if not 1 <= quantity <= MOST or quantity > self.free(source, unit):
             return False
-        if unit == JAA and clock.today() > LAST_DAY:
+        if unit in LAST_DAY and clock.today() > LAST_DAY[unit]:
             return False
         if kind is not MovementKind.RETIRE:
-            reserve = self.reserve(source) if holder and unit == JAA else 0
-            return reserve == 0 or quantity <= self.free(source, unit) - reserve
-        emissions = self.cast.holders[source].emissions
-        return sure or emissions is None or quantity <= max(0, emissions - self.retired(source))
+            return self.leaves_the_reserve(source, unit, quantity)
+        figure = self.figures.get(source)
+        return sure or figure is None or quantity <= max(0, figure - self.retired(source))
 
+    def leaves_the_reserve(self, source: int, unit: str, quantity: int, own: int = 0) -> bool:
+        """``own``: what this very movement has promised already."""
+        keeps = self.keeps(source, unit)
+        return keeps == 0 or quantity <= self.free(source, unit) + own - keeps
 
-def small_scheme(session: Session) -> Cast:
-    """Three holders ready for issue (one with its target year approved), two traders, four colleagues."""
-    holders, ids = {}, {}
-    officers = [registration.office(session, Role.OFFICER).id for _ in range(2)]
-    approvers = [registration.office(session, Role.APPROVER).id for _ in range(2)]
-    for base, target, emissions in ((1_000, 150, None), (100, 60, None), (900, 100, 640)):
-        scheme = reports.scheme(session)
-        reports.bring(session, scheme, ReportState.APPROVED, Period.BASE, base)
-        made = targets.propose_target(
-            session, scheme.holder.id, target, actor=session.get_one(User, officers[0])
+    def may_issue(self, account: int, but: Proposal | None = None) -> bool:
+        """Once (``but`` a proposal itself), while account and phase take units."""
+        states = {
+            one.state
+            for one in self.proposals.values()
+            if (one.kind, one.target) == (MovementKind.ISSUE, account) and one is not but
+        }
+        made = self.issued[account] > 0 if ISSUED_AGAIN else "executed" in states
+        return (
+            not made
+            and "proposed" not in states
+            and self.takes(account)
+            and not self.shut(self.cast.holders[account].unit)
         )
-        targets.confirm_target(session, made.id, actor=session.get_one(User, approvers[0]))
-        if emissions is not None:
-            reports.bring(session, scheme, ReportState.APPROVED, Period.TARGET, emissions)
-        account = scheme.holder.account.id
-        holders[account] = HolderFacts(scheme.a.id, base, target, emissions)
-        ids[account] = scheme.holder.id
-    traders = {one.account.id: one.users[0].id for one in (registration.trader(session) for _ in range(2))}
-    classes = {unit.unit_type.value: unit.id for unit in session.scalars(select(UnitClass))}
-    return Cast(holders, traders, (*officers, *approvers), tuple(approvers), ids, classes)
+
+    def may_correct(self, number: int) -> bool:
+        wrong = self.postings[number]
+        live = any(
+            one.reverses == number and one.state in ("proposed", "executed")
+            for one in self.proposals.values()
+        )
+        return (
+            wrong.kind not in (MovementKind.CORRECTION, MovementKind.CARRY_OVER)
+            and not live
+            and self.gives(wrong.target)
+            and self.takes(wrong.source)
+            and not self.shut(wrong.unit)
+            and not self.counted(wrong)
+            and self.free(wrong.target, wrong.unit) >= wrong.quantity
+        )
+
+    def counted(self, wrong: Posting) -> bool:
+        """Whether the totals of a closed phase count a retirement, as they do of jVER."""
+        return (
+            RECORDS
+            and wrong.kind is MovementKind.RETIRE
+            and (self.cast.holders[wrong.source].phase in self.closed)
+        )
+
+    def may_carry_over(self, account: int, quantity: int, own: int = 0) -> bool:
+        """Whether units may go into the next phase; ``own``: promised to this very carry-over."""
+        unit = self.cast.holders[account].unit
+        return (
+            self.gives(account)
+            and not self.shut(unit, NEXT)
+            and 1 <= quantity <= min(MOST, self.free(account, unit) + own)
+            and self.leaves_the_reserve(account, unit, quantity, own)
+        )
+
+    def may_confirm(self, one: Proposal, checker: int) -> bool:
+        if one.batch or not self.second_person(one.by, checker) or clock.now() >= one.until:
+            return False
+        if one.state != "proposed" or (self.disagree and one.kind is not MovementKind.CORRECTION):
+            return False
+        if one.kind is MovementKind.ISSUE:
+            return self.may_issue(one.target, one)
+        if one.kind is MovementKind.CARRY_OVER:
+            return self.may_carry_over(one.source, one.quantity, one.quantity)
+        if one.reverses is not None and self.counted(self.postings[one.reverses]):
+            return False
+        return self.gives(one.source) and self.takes(one.target) and not self.shut(one.unit)
+
+    def second_person(self, proposer: int, checker: int) -> bool:
+        return checker in self.cast.approvers and checker != proposer
+
+    def waits(self, account: int) -> bool:
+        """Whether a movement or an application about the account waits."""
+        moving = any(
+            one.state == "proposed" and account in (one.source, one.target) for one in self.proposals.values()
+        )
+        return moving or any(
+            one.state == "applied" and one.about == account for one in self.applications.values()
+        )
+
+    def may_become(self, account: int, action: AccountAction) -> bool:
+        """Whether an account may take this step of its life."""
+        if self.states.get(account) not in STEPS[action][0]:
+            return False
+        if action is not AccountAction.CLOSE:
+            return True
+        return not self.waits(account) and not any(
+            quantity for (who, _unit), quantity in self.held.items() if who == account
+        )
+
+    def may_close(self, phase: int) -> bool:
+        """Whether a phase can be shut: its window is over, all is frozen, nothing of its units waits."""
+        unit = UNIT[phase]
+        moving = any(
+            one.state == "proposed" and unit in (one.unit, one.into) for one in self.proposals.values()
+        )
+        waiting = any(
+            one.state == "applied" and not one.movements and unit in (self.cast.holders[one.about].unit, NEXT)
+            for one in self.applications.values()
+        )
+        frozen = all(
+            account in self.frozen for account, facts in self.cast.holders.items() if facts.phase == phase
+        )
+        over = clock.today() > LAST_DAY[unit]
+        return phase not in self.closed and over and frozen and self.agreed(unit) and not (moving or waiting)
+
+    def agreed(self, unit: str) -> bool:
+        """Whether the second book agrees, and has read the last posting of the unit."""
+        if not RECORDS:
+            return True
+        numbers = [
+            number
+            for number, one in self.postings.items()
+            if unit in {what for _account, what, _quantity in one.sides()}
+        ]
+        return not self.disagree and max(numbers, default=0) <= self.compared
+
+    def open_paper(self, papers: dict[int, Paper], about: int, state: str = "proposed") -> bool:
+        return any((one.about, one.state) == (about, state) for one in papers.values())
+
+    def is_past_deadline(self) -> bool:
+        return clock.today() > DEADLINE
+
+    def following(self, unit: str) -> str:
+        """The unit of the phase after it."""
+        return UNIT[PHASE[unit] + 1]
+
+    def may_apply(self, account: int, quantity: int) -> bool:
+        """Whether a holder may apply for banking: in its window, into a phase that is there, once."""
+        unit = self.cast.holders[account].unit
+        return (
+            PHASE[unit] + 1 in UNIT
+            and FIRST_DAY_OF_BANKING <= clock.today() <= LAST_DAY[unit]
+            and not self.open_paper(self.applications, account, "applied")
+            and self.may_carry_over(account, quantity)
+        )
+
+    def may_confirm_batch(self, one: Paper, checker: int) -> bool:
+        until = one.until
+        return (
+            not self.disagree
+            and self.second_person(one.by, checker)
+            and until is not None
+            and clock.now() < until
+            and all(
+                self.may_issue(movement.target, movement)
+                for movement in (self.proposals[number] for number in one.movements)
+            )
+        )
+
+    def may_revoke(self, account: int) -> bool:
+        """Whether the approval of a target-year figure may be taken back: not what the deadline froze."""
+        return account in self.figures and account not in self.frozen

@@ -7,8 +7,18 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import Holder, IssueBatch, Period, Phase, ReportState, User
-from portal.services import deadline, issue_batches, phase_closings, targets
+from portal.services import (
+    book_checks,
+    compliance_records,
+    deadline,
+    issue_batches,
+    jobs,
+    phase_closings,
+    second_book,
+    targets,
+)
 from portal.services.demo.assigning import assign_holder
 from tests.factories import allowances, reports
 from tests.factories import registration as make
@@ -73,9 +83,23 @@ def batch(session: Session, made: Cohort, *, actor: User | None = None, key: str
 
 
 def freeze(session: Session) -> None:
-    """What the worker does in the night after the deadline."""
+    """What the worker does in the night after the deadline: records are frozen, the books compared."""
+    night(session)
+    compare(session)
+
+
+def night(session: Session) -> None:
+    """Freeze what is due, and look again."""
     for due in deadline._passed(session):
         deadline._freeze(session, due, deadline._not_frozen(session, due))
+        compliance_records.look_again(session, due, deadline._frozen(session, due))
+
+
+def compare(session: Session) -> None:
+    """What the worker does when it compares the books."""
+    session.flush()
+    night = jobs.Work(0, {}, lambda: session, 1)
+    book_checks._keep(session, night, second_book.compare(session), seen=0, began=clock.now())
 
 
 @replayed

@@ -27,8 +27,8 @@ HOLDER_PAGES = (
     f"/reports/files/report/{HUGE}",
     f"/reports/marked/{HUGE}",
     "/reports/%00",
-    "/events?page=0",
-    f"/events?page={HUGE}",
+    "/events?before=0-0",
+    f"/events?after={HUGE}-{HUGE}",
 )
 OFFICE_PAGES = (
     *(f"/admin/{name}/?search=%00a" for name in ("ledger", "holder", "user", "event", "mail", "letter")),

@@ -13,7 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from migrations.chain_triggers import CHAIN_GUARDS
+from migrations.issue_triggers import ISSUE_GUARDS
 from migrations.posting_triggers import POSTING_GUARDS
+from migrations.record_triggers import RECORD_GUARDS, RECORDS
 from portal.extensions import (
     downgrade_database,
     make_engine,
@@ -116,8 +119,9 @@ def triggers(engine: Engine) -> set[str]:
 
 def expected_triggers(engine: Engine) -> set[str]:
     acts = ("no_update", "no_delete") if engine.dialect.name == "sqlite" else ("append_only", "no_truncate")
-    growing = {f"{table}_{act}" for table in APPEND_ONLY for act in acts}
-    return growing | {*ACCOUNT_GUARDS[engine.dialect.name], *POSTING_GUARDS[engine.dialect.name]}
+    growing = {f"{table}_{act}" for table in (*APPEND_ONLY, *RECORDS) for act in acts}
+    guards = (ACCOUNT_GUARDS, POSTING_GUARDS, CHAIN_GUARDS, ISSUE_GUARDS, RECORD_GUARDS)
+    return growing.union(*(one[engine.dialect.name] for one in guards))
 
 
 def test_the_program_needs_what_the_migrations_make(engine: Engine) -> None:
@@ -201,7 +205,8 @@ def test_postings_outlive_the_way_down_and_up_and_are_guarded_again(bare: Engine
     kept = "SELECT id, kind, state, quantity FROM movement ORDER BY id"
     before, chain = rows(bare, kept), rows(bare, "SELECT id, hash FROM ledger_transaction ORDER BY id")
     go(bare, BEFORE_GUARDS, down=True)
-    assert not triggers(bare) & set(POSTING_GUARDS[bare.dialect.name])
+    kind = bare.dialect.name
+    assert not triggers(bare) & {*POSTING_GUARDS[kind], *CHAIN_GUARDS[kind]}
     assert rows(bare, kept) == before
     go(bare, "head")
     assert triggers(bare) == expected_triggers(bare)

@@ -83,6 +83,7 @@ def contents(engine: Engine) -> dict[str, list[Any]]:
                 "batch_id",
                 "closed_at",
                 "issue_cap",
+                "attempt",
             }
             if table == "compliance_snapshot":
                 columns -= {"base_emissions", "reduction_target", "issued", "held"}

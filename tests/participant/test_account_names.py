@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from portal.services import account_lookup
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
+from tests.factories import registration as make
+from tests.factories.registration import PASSWORD
 from tests.participant.test_allowances import Names
 from tests.participant.visitor import Visitor, asked, values, words
 
@@ -92,3 +94,33 @@ def test_after_ten_minutes_names_are_told_again(app: Flask, names: Names) -> Non
     assert last["status"] == 429
     trade.at("2014-06-12 15:22")
     assert said(reader, f"AST-{number}")["status"] == 200
+
+
+def test_a_refused_confirmation_with_the_right_password_tells_no_more_names(
+    app: Flask, session: Session, names: Names
+) -> None:
+    """25 numbers, each asked for by a transfer of more than there is: the last ones are not named."""
+    with one_transaction(session):
+        first, last = (make.trader(session).account for _ in range(2))
+        names_of = {first.code: first.name, last.code: last.name}
+    reader = Visitor(app, names.a)
+    page = asked(reader, "transfer", quantity="5", account=names.other)
+    assert page.status_code == 200, words(page)
+    (code, last_code), answers = names_of, []
+    for number in (code, *(f"AST-{n}" for n in range(2001, 2024)), last_code):
+        refused = reader.send(
+            page,
+            "/allowances/transfer/confirm",
+            password=PASSWORD,
+            quantity="999999999999",
+            account=number,
+            key=f"{number}-key",
+        )
+        told = any(name in words(refused) for name in names_of.values())
+        answers.append((refused.status_code, told))
+    # one look was the question's own
+    assert answers == [(422, True), *[(422, False)] * 18, *[(429, False)] * 6]
+    # a road that forgets to ask the counter has no name to print
+    for kind, typed in (("transfer", {"look": "name"}), ("transfer", {"quantity": "1"})):
+        again = reader.send(page, f"/allowances/{kind}", account=last_code, **typed)
+        assert (again.status_code, names_of[last_code] in words(again)) == (429, False)

@@ -116,7 +116,13 @@ def test_a_proposed_application_is_not_withdrawn_and_a_decided_one_leads_to_its_
     session.rollback()
     page = reader.get(f"{HERE}/{number}")
     assert "承認" in words(page) and "T-000003" in words(page)
-    assert reader.get("/allowances/receipt/T-000003").status_code == 200
+    slip = words(reader.get("/allowances/receipt/T-000003"))
+    # both classes: what the units were and what they are, and what stayed of each
+    assert "移す前の排出枠と数量" in slip and "第2期 JAA 100 JAA" in slip
+    assert "移したあとの排出枠と数量" in slip and "第3期 JAA 100 JAA" in slip
+    code = market.holder.account.code
+    assert f"2,400 JAA（{code}、第2期 JAA）" in slip and f"100 JAA（{code}、第3期 JAA）" in slip
+    assert reader.get("/allowances/receipt/T-000003/pdf").status_code == 200
 
 
 def test_nobody_else_finds_the_application_or_the_pages(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.models import EmissionsReport, Holder, MovementKind, Period, ReportState, User
+from portal.services import timeline
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
@@ -137,6 +140,28 @@ def test_the_holder_reads_both_sides_of_its_movements(app: Flask, names: Names) 
     trader = words(Visitor(app, names.t).get("/events"))
     assert "1,500 JAAを受け取りました" in trader
     assert "発行されました" not in trader
+
+
+def test_pages_of_the_events_follow_each_other_both_ways(
+    app: Flask, session: Session, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Movements and other events in one order, read through the links alone."""
+    whole = events_on(Visitor(app, names.a).get("/events"))
+    assert len(whole) > 4
+    monkeypatch.setattr(timeline, "PER_PAGE", 2)
+    reader = Visitor(app, names.a)
+    pages = [reader.get("/events")]
+    while older := re.search(r'href="([^"]+)" rel="next"', pages[-1].text):
+        pages.append(reader.get(unescape(older[1])))
+    assert [one for page in pages for one in events_on(page)] == whole
+    back = [pages[-1]]
+    while newer := re.search(r'href="([^"]+)" rel="prev"', back[-1].text):
+        back.append(reader.get(unescape(newer[1])))
+    assert [events_on(page) for page in back] == [events_on(page) for page in reversed(pages)]
+
+
+def events_on(page: Any) -> list[str]:
+    return re.findall(r"<li><time[^>]*>.*?</time><p>(.*?)</p></li>", page.text, re.DOTALL)
 
 
 def test_a_trader_sees_what_it_holds_first(app: Flask, names: Names) -> None:

@@ -20,8 +20,9 @@ def test_a_page_from_before_the_deadline_is_shown_again_with_what_late_means(
         login = trade.market(session).a.login_id
 
     def posted() -> int:
-        session.rollback()
-        return session.scalar(select(func.count()).select_from(LedgerTransaction)) or 0
+        found = session.scalar(select(func.count()).select_from(LedgerTransaction)) or 0
+        session.rollback()  # SQLite: who reads holds back who writes
+        return found
 
     trade.at("2015-11-30 23:55")
     reader, before = Visitor(app, login), posted()

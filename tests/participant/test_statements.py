@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.models import Event, LedgerTransaction, MovementKind, User
 from portal.services import account_statement, positions, statements
 from portal.services.audit import EventTag
-from portal.services.statements import Filters
+from portal.services.line_search import Filters
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.participant.test_allowances import Names, login
@@ -166,8 +166,7 @@ def test_every_balance_of_the_history_is_the_sum_of_what_came_before(session: Se
         assert line.balance == running
     slices = statements.look_back(session, account, Filters(incoming=False), size=1)
     assert [(line.quantity, line.balance) for line in slices.lines] == [(-5_000, 2_400)]
-    pages = statements.history(session, account, Filters())
-    assert pages.lines == everything
+    assert statements.look_back(session, account, Filters()).lines == everything
     for line in everything:
         assert statements.lines_by_id(session, account, [line.entry_id])[line.entry_id] == line
 

@@ -20,6 +20,8 @@ from portal.models import (
     PhaseClosing,
     ReductionTarget,
     ReportState,
+    UnitClass,
+    UnitType,
     User,
 )
 from portal.services import allowances, banking, issuance, issue_batches, phase_closings
@@ -67,6 +69,12 @@ class World:
             self.session, movement.transaction.id, "誤り", key=key(), actor=self.market.officer
         )
 
+    def jver(self, quantity: int, account: str = "") -> Movement:
+        code = account or self.market.trader.account.code
+        return issuance.propose_jver(
+            self.session, code, quantity, "申請のとおり", key=key(), actor=self.market.officer
+        )
+
     def confirm(self, movement: Movement, actor: User | None = None) -> Movement:
         return issuance.confirm(
             self.session, movement.id, version=movement.version, actor=actor or self.market.approver
@@ -80,6 +88,12 @@ class World:
         return banking.propose(
             self.session, row.id, version=row.version, key=key(), actor=self.market.officer
         )
+
+    def own_jver(self) -> Movement:
+        """Five jVER on A's account."""
+        account, market = self.market.holder.account, self.market
+        made = issuance.propose_jver(self.session, account.code, 5, "申請", key=key(), actor=market.officer)
+        return self.confirm(made)
 
     # ---- what must be before
 
@@ -119,6 +133,14 @@ class World:
             key=key(),
             actor=self.market.officer,
         )
+
+    def jver_class(self) -> int:
+        return self.session.scalars(select(UnitClass.id).where(UnitClass.unit_type == UnitType.JVER)).one()
+
+    def newest_jaa(self) -> int:
+        """The JAA of the newest phase."""
+        of_phases = select(UnitClass.id).where(UnitClass.phase_id.is_not(None))
+        return self.session.scalars(of_phases.order_by(UnitClass.id.desc()).limit(1)).one()
 
     def first(self) -> Movement:
         return self.session.scalars(select(Movement).order_by(Movement.id).limit(1)).one()

@@ -71,6 +71,7 @@ def post_past_the_rules(session: Session, market: make.Market, source: Account, 
         )
         session.add(movement)
         session.flush()
+        ledger.lock_accounts(session, source.id, target.id)
         ledger.post(session, movement, ledger.sides_of(movement), actor=market.a)
 
 

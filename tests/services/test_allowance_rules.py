@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from portal.errors import Refusal, UnitName
+from portal.errors import Problem, Refusal, UnitName
 from portal.models import AccountKind, AccountState, MovementKind, UnitType
-from portal.services.allowance_rules import Case, Side, problems
+from portal.services.allowance_rules import Case, Side, problems, standing
 from portal.services.compliance import Figures, ReserveRule
 
 OPEN = AccountState.OPEN
@@ -77,8 +77,8 @@ def test_retirement_need_not_leave_the_reserve() -> None:
         ({"target": HOLDER}, Refusal.ACCOUNT_SAME),
         ({"target": Side("AST-101", AccountKind.CANCELLATION, OPEN)}, Refusal.TARGET_KIND),
         ({"target": replace(TRADER, state=AccountState.CLOSED)}, Refusal.TARGET_CLOSED),
-        ({"usable_until": date(2014, 6, 11)}, Refusal.UNIT_NOT_USABLE),
-        ({"promised": 7_001}, Refusal.BALANCE_SHORT),
+        ({"usable_until": date(2014, 6, 11)}, Refusal.UNIT_WINDOW_OVER),
+        ({"promised": 7_001}, Refusal.RESERVE),
     ],
 )
 def test_each_rule_refuses_its_case(change: dict[str, object], refusal: Refusal) -> None:
@@ -94,8 +94,64 @@ def test_the_last_day_of_the_window_still_counts() -> None:
 
 
 def test_all_failing_rules_are_shown_at_once_and_in_order() -> None:
-    case = replace(CASE, quantity=9_000, target=replace(TRADER, state=AccountState.CLOSED))
-    assert refused(case) == [Refusal.BALANCE_SHORT, Refusal.RESERVE, Refusal.TARGET_CLOSED]
+    case = replace(
+        CASE,
+        books_disagree=True,
+        source=replace(HOLDER, state=AccountState.SUSPENDED),
+        usable_until=date(2014, 6, 11),
+        quantity=9_000,
+        target=replace(TRADER, state=AccountState.CLOSED),
+        note="あ" * 101,
+    )
+    assert refused(case) == [
+        Refusal.BOOKS_DISAGREE,
+        Refusal.SOURCE_NOT_OPEN,
+        Refusal.UNIT_WINDOW_OVER,
+        Refusal.RESERVE,
+        Refusal.TARGET_CLOSED,
+        Refusal.TOO_LONG,
+    ]
+
+
+def test_what_cannot_be_read_stands_among_the_rules_at_its_field() -> None:
+    nothing = (Problem(Refusal.REQUIRED, "quantity"), Problem(Refusal.ACCOUNT_NUMBER_SHAPE, "account"))
+    case = replace(CASE, closed=True, quantity=None, target=None, note="あ" * 101, unreadable=nothing)
+    assert [one.field for one in problems(case)] == ["unit", "quantity", "account", "note"]
+
+
+def test_too_much_is_one_sentence_the_reserve_where_it_binds() -> None:
+    over = replace(CASE, quantity=8_501)
+    assert refused(over) == [Refusal.RESERVE]
+    assert refused(replace(over, own_phase=False)) == [Refusal.BALANCE_SHORT]
+    assert refused(replace(over, figures=replace(FIGURES, issued=1_500))) == [Refusal.BALANCE_SHORT]
+    assert refused(replace(RETIRE, quantity=8_501)) == [Refusal.BALANCE_SHORT]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"books_disagree": True},
+        {"source": replace(HOLDER, state=AccountState.SUSPENDED)},
+        {"closed": True},
+        {"usable_until": date(2014, 6, 11)},
+    ],
+)
+def test_while_nothing_may_move_nothing_is_movable_whatever_is_typed(change: dict[str, object]) -> None:
+    blank = replace(CASE, quantity=None, target=None)
+    assert (standing(blank), blank.movable) == ([], 1_500)
+    for kind in (MovementKind.TRANSFER, MovementKind.RETIRE, MovementKind.CANCEL, MovementKind.OFFSET):
+        stuck = replace(blank, kind=kind, **change)  # type: ignore[arg-type]
+        assert len(standing(stuck)) == 1 and stuck.movable == 0
+        typed = replace(stuck, quantity=1, target=CASE.target)
+        assert set(refused(typed)) >= {problem.refusal for problem in standing(stuck)}
+
+
+def test_jver_are_not_retired_for_a_closed_phase_but_may_be_moved() -> None:
+    jver = replace(RETIRE, unit_type=UnitType.JVER, own_phase=False, usable_until=None, quantity=1)
+    closed = replace(jver, own_closed=True)
+    assert (refused(jver), refused(closed)) == ([], [Refusal.RETIRE_AFTER_CLOSING])
+    assert refused(replace(closed, kind=MovementKind.TRANSFER, target=TRADER)) == []
+    assert refused(replace(RETIRE, closed=True, own_closed=True)) == [Refusal.PHASE_CLOSED]
 
 
 def test_retiring_more_than_needed_wants_an_explicit_word() -> None:

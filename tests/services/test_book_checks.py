@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.errors import NotAllowed, Refusal, Refused
 from portal.extensions import make_session
 from portal.models import BookCheck, Event, Job, JobState, LedgerTransaction, MailMessage, MovementKind, User
@@ -18,6 +21,7 @@ from portal.services.mail import MailKind
 from portal.services.second_book import BookResult
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
+from tests.factories.forgery import unguarded
 
 TRANSFER = MovementKind.TRANSFER
 
@@ -111,6 +115,53 @@ def test_a_disagreement_is_told_and_stops_what_moves_until_another_comparison_ag
     session.rollback()
     assert compared(engine).ok
     allowances.move(session, request, key="m", actor=market.a)
+
+
+GARBAGE = {
+    "a moment that is none": "UPDATE ledger_transaction SET posted_at = 'soon' WHERE id = 2",
+    "bytes that are text": "UPDATE ledger_transaction SET canonical = 'text' WHERE id = 2",
+    "a class that no phase has": "UPDATE phase_rule SET phase_id = 77",
+    "text that is none": "UPDATE ledger_transaction SET hash = CAST(x'ff' AS text) WHERE id = 2",
+}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("what", GARBAGE)
+def test_rows_that_nobody_can_read_stop_what_moves_too(
+    engine: Engine, session: Session, market: make.Market, what: str
+) -> None:
+    """SQLite keeps anything in any column: what the second book cannot even read does not agree."""
+    with one_transaction(session):
+        make.move(session, market.a, TRANSFER, 100, market.trader.account.code)
+        job = jobs.enqueue(session, book_checks.KIND, once_key="tonight")
+        job.attempts = jobs.LAST_TRY - 1
+    forger = unguarded(engine.url.render_as_string(hide_password=False))
+    with forger.begin() as connection:
+        connection.execute(text(GARBAGE[what]))
+    forger.dispose()
+    found = compared(engine)
+    assert not found.ok and found.problem is not None and "cannot be read" in found.problem
+    assert [one.refusal for one in books.problems(session)] == [Refusal.BOOKS_DISAGREE]
+
+
+def test_a_database_that_is_away_is_asked_again_before_anything_stops(
+    engine: Engine, session: Session, market: make.Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_session: Session) -> BookResult:
+        raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(second_book, "compare", away)
+    asked(session, market)
+    session.rollback()
+    for number in range(1, jobs.LAST_TRY + 1):
+        assert books.problems(session) == []
+        session.rollback()
+        assert jobs.run_one(opener(engine)) == book_checks.KIND
+        state = session.scalars(select(Job.state)).one()
+        assert state is (JobState.FAILED if number == jobs.LAST_TRY else JobState.QUEUED)
+        session.rollback()
+        clock.step(timedelta(hours=2))
+    assert [one.refusal for one in books.problems(session)] == [Refusal.BOOKS_DISAGREE]
 
 
 def test_business_goes_on_while_the_books_are_compared(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -84,9 +85,12 @@ def test_late_retirement_does_not_comply_though_nothing_is_missing() -> None:
     assert (late.retired_in_time, late.missing, late.reserve) == (7_399, 0, 0)
 
 
-def test_a_figure_approved_after_the_deadline_is_met_by_what_was_retired_in_time() -> None:
-    late = figures(target_emissions=7_000, retired_jaa=7_400, late_jaa=400)
-    assert status(late, LAST_MOMENT + timedelta(days=30)) is Compliance.MET
+def test_whose_figure_is_approved_after_the_deadline_has_missed_it_whatever_was_retired_in_time() -> None:
+    in_time = figures(target_emissions=7_000, retired_jaa=7_400, late_jaa=400)
+    assert status(in_time, LAST_MOMENT + timedelta(days=30)) is Compliance.MET
+    late = replace(in_time, approved_late=True)
+    assert status(late, LAST_MOMENT + timedelta(days=30)) is Compliance.MISSED
+    assert (late.emissions_in_time, late.missing, late.reserve) == (None, 0, 0)
 
 
 def test_late_jver_take_nothing_away_where_jver_do_not_count() -> None:

@@ -43,23 +43,23 @@ def holder_closed(session: Session, market: make.Market) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "refusal"),
+    ("happens", "refusals"),
     [
-        (trader_suspended, Refusal.SOURCE_NOT_OPEN),
-        (trader_closed, Refusal.SOURCE_NOT_OPEN),
-        (holder_closed, Refusal.TARGET_CLOSED),
+        (trader_suspended, [Refusal.SOURCE_NOT_OPEN]),
+        (trader_closed, [Refusal.SOURCE_NOT_OPEN, Refusal.REVERSAL_UNITS_GONE]),
+        (holder_closed, [Refusal.TARGET_CLOSED]),
     ],
 )
 def test_a_correction_is_not_proposed_past_the_state_of_an_account(
     session: Session,
     market: make.Market,
     happens: Callable[[Session, make.Market], None],
-    refusal: Refusal,
+    refusals: list[Refusal],
 ) -> None:
     happens(session, market)
     with pytest.raises(Refused) as refused:
         propose(session, market)
-    assert [problem.refusal for problem in refused.value.problems] == [refusal]
+    assert [problem.refusal for problem in refused.value.problems] == refusals
     assert ledger.holding(session, market.trader.account.id, 1).promised == 0
 
 

@@ -92,6 +92,9 @@ def _forge(engine: Engine, statement: str) -> None:
         ("UPDATE ledger_transaction SET hash = 'x' WHERE id = 1", 1, "hash"),
         ("UPDATE ledger_transaction SET previous_hash = 'x' WHERE id = 3", 3, "predecessor"),
         ("UPDATE ledger_head SET last_number = 2", 2, "head"),
+        ("UPDATE ledger_entry SET balance_after = 1 WHERE transaction_id = 2 AND quantity > 0", 2, "holds 1"),
+        ("UPDATE ledger_entry SET id = id + 99 WHERE transaction_id = 2", 3, "order"),
+        ("UPDATE ledger_head SET latest_at = NULL", 3, "moments"),
     ],
 )
 def test_a_forged_past_is_found_and_the_first_wrong_transaction_named(

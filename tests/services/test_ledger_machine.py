@@ -10,7 +10,8 @@ import pytest
 from portal.extensions import make_engine, make_session
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
-from tests.factories.ledger_model import Cast, small_scheme
+from tests.factories.ledger_cast import Cast
+from tests.factories.small_scheme import small_scheme
 
 #: 20,000 steps together: most where a step costs less
 STEPS = {"sqlite": 13_500, "postgresql": 6_500}

@@ -48,6 +48,9 @@ WORDS: dict[str, Any] = {
     "year": "2014",
     "subject": ("検証済排出量", "verified emissions"),
     "status": ("遵守", "met"),
+    "before": ("期限超過・未遵守", "missed"),
+    "number": 2,
+    "retired": 7400,
     "problem": "T-000012 differs",
     "logins": ("AST1001A、AST1001B", "AST1001A, AST1001B"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from portal.models import Holder, Holding, MailMessage, MovementKind, Period, ReportState
+from portal import clock
+from portal.models import Holder, Holding, MailMessage, MovementKind, Period, PhaseRule, ReportState
 from portal.services import compiled, issuance, ledger, mail, movement_facts, movement_parties, posting
 from portal.services.figures import figures_of
 from portal.services.mail import MailKind
@@ -159,6 +161,51 @@ def test_a_mould_says_what_the_template_says(session: Session, market: make.Mark
                     "kind",
                 )
                 assert {name: row[name] for name in same} == {name: getattr(told, name) for name in same}
+
+
+def test_a_name_with_any_character_stays_as_it_is_in_the_mails(session: Session, market: make.Market) -> None:
+    """What stands for the ledger number until it is known is nothing that somebody can have typed."""
+    name = "みほん\uf8ff口座"
+    market.trader.account.name = name
+    session.flush()
+    make.move(session, market.a, MovementKind.TRANSFER, 5, market.trader.account.code)
+    newest = select(MailMessage).order_by(MailMessage.id.desc()).limit(2)
+    for mail_message in session.scalars(newest):
+        assert name in mail_message.body and posting.NUMBER_COMES not in mail_message.body
+        assert "記帳番号　T-" in mail_message.body
+
+
+def test_an_address_of_blanks_gets_no_mail_of_a_movement(session: Session, market: make.Market) -> None:
+    market.t.email = " \u3000"
+    session.flush()
+    before = session.scalars(select(MailMessage.id)).all()
+    make.move(session, market.a, MovementKind.TRANSFER, 5, market.trader.account.code)
+    told = session.scalars(select(MailMessage).where(MailMessage.id.not_in(before))).all()
+    assert [one.user_id for one in told] == [market.a.id]
+
+
+@pytest.mark.parametrize(("quantity", "needed"), [(5_400, False), (5_401, True)])
+def test_voluntary_is_kept_only_where_it_was_needed(
+    session: Session, market: make.Market, quantity: int, needed: bool
+) -> None:
+    figures = figures_of(session, market.holder)
+    assert figures.missing == 5_400
+    for key in ("ticked", "ticked"):  # pressed twice: the same movement
+        movement = make.move(session, market.a, MovementKind.RETIRE, quantity, key=key, voluntary=True)
+    assert movement.voluntary is needed
+
+
+def test_the_day_that_is_judged_is_the_day_that_is_written(
+    session: Session, market: make.Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock may step on at each look: a movement looks once, when its accounts are locked."""
+    last = session.scalars(select(PhaseRule.banking_until)).one()
+    moments = iter([clock.end_of_day(last) - timedelta(microseconds=1), *[clock.end_of_day(last)] * 50])
+    monkeypatch.setattr(clock, "now", lambda: next(moments))
+    movement = make.move(session, market.a, MovementKind.RETIRE, 5)
+    assert movement.transaction is not None
+    assert movement.proposed_at == movement.decided_at == movement.transaction.posted_at
+    assert clock.in_tokyo(movement.transaction.posted_at).date() == last
 
 
 def test_a_mapped_balance_that_was_read_before_is_read_again(session: Session, market: make.Market) -> None:

@@ -13,16 +13,26 @@ from sqlalchemy.orm import Session
 
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
-from portal.models import LedgerTransaction, Movement, MovementKind, MovementState, User
-from portal.services import allowances, issuance, second_book
+from portal.models import (
+    BankingApplication,
+    DecisionState,
+    IssueBatch,
+    LedgerTransaction,
+    Movement,
+    MovementKind,
+    MovementState,
+    User,
+)
+from portal.services import allowances, banking, issuance, issue_batches, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as make
+from tests.factories import registration, settlement
 from tests.factories.registration import PASSWORD
 from tests.participant.visitor import Visitor, asked, values
 
 MANY = 50
-Act = Callable[[Session], Movement]
+Act = Callable[[Session], Movement | BankingApplication | IssueBatch]
 
 
 @pytest.fixture
@@ -61,53 +71,76 @@ def pressed(engine: Engine, act: Act) -> Counter[object]:
     return together(one)
 
 
-def test_fifty_identical_submits_of_every_movement_have_one_effect(crowded: Engine, session: Session) -> None:
-    with one_transaction(session):
-        made = make.market(session, issued=False)
-        holder, trader, holder_id = made.holder.account.code, made.trader.account.code, made.holder.id
-        people = {
-            name: user.id
-            for name, user in (("a", made.a), ("t", made.t), ("o", made.officer), ("c", made.approver))
-        }
-    assert holder
+class Crowd:
+    """The market in its banking window, with a second phase and a holder that waits for its issue."""
 
-    def by(inside: Session, who: str) -> User:
-        return inside.get_one(User, people[who])
+    def __init__(self, engine: Engine, session: Session) -> None:
+        self.engine = engine
+        with one_transaction(session):
+            cohort = settlement.cohort(session)
+            made = cohort.market
+            phase = registration.phase(session, 3)
+            self.holder, self.trader = made.holder.id, made.trader.account.code
+            self.phase, self.second = cohort.phase.id, {cohort.second.id: 40}
+            assert phase.id != self.phase
+            people = {"a": made.a, "t": made.t, "o": made.officer, "c": made.approver}
+            self.people = {name: user.id for name, user in people.items()}
+        make.at("2015-12-10 10:00")
 
-    def moving(kind: MovementKind, quantity: int, account: str = "") -> Act:
-        request, key = Request(kind, str(quantity), account), f"moving-{kind.value}"
-        return lambda inside: allowances.move(inside, request, key=key, actor=by(inside, "a"))
+    def by(self, inside: Session, who: str) -> User:
+        return inside.get_one(User, self.people[who])
 
-    def confirming(movement: int) -> Act:
-        return lambda inside: issuance.confirm(inside, movement, version=1, actor=by(inside, "c"))
-
-    def proposed(act: Act) -> None:
-        """Proposed by many at once it is one proposal; confirmed by many at once it is posted once."""
-        answers = pressed(crowded, act)
+    def pressed(self, act: Act) -> int:
+        """What many got who did the same at once: all the same answer."""
+        answers = pressed(self.engine, act)
         assert len(answers) == 1, answers
-        (movement,) = answers
-        assert isinstance(movement, int), answers
-        answers = pressed(crowded, confirming(movement))
-        assert answers.pop(movement) == 1
+        (made,) = answers
+        assert isinstance(made, int), answers
+        return made
+
+    def confirmed(self, act: Act, number: int) -> None:
+        """Of many who confirm at once one does it."""
+        answers = pressed(self.engine, act)
+        assert answers.pop(number) == 1, answers
         assert set(answers) <= {Refusal.STALE_PAGE, Refusal.WRONG_STATE, Refusal.BUSY}, answers
 
-    proposed(lambda one: issuance.propose_issue(one, holder_id, key="issue", actor=by(one, "o")))
-    proposed(lambda one: issuance.propose_jver(one, trader, 90, "申請", key="jver", actor=by(one, "o")))
-    for act in (
-        moving(MovementKind.TRANSFER, 700, trader),
-        moving(MovementKind.CANCEL, 30),
-        moving(MovementKind.OFFSET, 20),
-        moving(MovementKind.RETIRE, 500),
-    ):
-        answers = pressed(crowded, act)
-        assert len(answers) == 1 and isinstance(next(iter(answers)), int), answers
-    proposed(lambda one: issuance.propose_correction(one, 4, "誤り", key="back", actor=by(one, "o")))
+    def moving(self, kind: MovementKind, quantity: int, account: str = "") -> None:
+        request, key = Request(kind, str(quantity), account), f"moving-{kind.value}"
+        self.pressed(lambda inside: allowances.move(inside, request, key=key, actor=self.by(inside, "a")))
+
+    def proposed(self, act: Act) -> None:
+        """Proposed by many at once it is one proposal; confirmed by many at once it is posted once."""
+        movement = self.pressed(act)
+        self.confirmed(
+            lambda one: issuance.confirm(one, movement, version=1, actor=self.by(one, "c")), movement
+        )
+
+
+def test_fifty_identical_submits_of_every_movement_have_one_effect(crowded: Engine, session: Session) -> None:
+    crowd = Crowd(crowded, session)
+    by = crowd.by
+    crowd.proposed(lambda one: issuance.propose_issue(one, crowd.holder, key="issue", actor=by(one, "o")))
+    crowd.proposed(
+        lambda one: issuance.propose_jver(one, crowd.trader, 90, "申請", key="jver", actor=by(one, "o"))
+    )
+    crowd.moving(MovementKind.TRANSFER, 700, crowd.trader)
+    crowd.moving(MovementKind.CANCEL, 30)
+    crowd.moving(MovementKind.OFFSET, 20)
+    crowd.moving(MovementKind.RETIRE, 500)
+    crowd.proposed(lambda one: issuance.propose_correction(one, 4, "誤り", key="back", actor=by(one, "o")))
+    application = crowd.pressed(lambda one: banking.apply(one, "100", key="bank", actor=by(one, "a")))
+    crowd.proposed(lambda one: banking.propose(one, application, version=1, key="carry", actor=by(one, "o")))
+    batch = crowd.pressed(
+        lambda one: issue_batches.propose(one, crowd.phase, crowd.second, key="batch", actor=by(one, "o"))
+    )
+    crowd.confirmed(lambda one: issue_batches.execute_all(one, batch, version=1, actor=by(one, "c")), batch)
 
     kinds = Counter(session.scalars(select(Movement.kind)))
-    assert kinds == dict.fromkeys(set(MovementKind) - {MovementKind.CARRY_OVER}, 1)
+    assert kinds == {**dict.fromkeys(MovementKind, 1), MovementKind.ISSUE: 2}
     assert set(session.scalars(select(Movement.state))) == {MovementState.EXECUTED}
+    assert session.scalars(select(BankingApplication.state)).all() == [DecisionState.ACCEPTED]
     result = second_book.compare(session)
-    assert (result.problem, result.transactions) == (None, 7)
+    assert (result.problem, result.transactions) == (None, 9)
 
 
 def test_fifty_browsers_that_send_one_confirmation_get_one_receipt(app: Flask, session: Session) -> None:

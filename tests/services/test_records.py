@@ -188,7 +188,7 @@ def test_no_participant_reads_a_note_or_that_there_is_one(session: Session) -> N
     for user in holder.users:
         with pytest.raises(NotFound):
             access.get_visible(session, ParticipantNote, note.id, user)
-        told = [line.event for line in timeline.own_events(session, user)[0]]
+        told = [line.event for line in timeline.own_events(session, user).happenings]
         assert not any(event is not None and event.tag == EventTag.NOTE_WRITTEN for event in told)
     event = session.scalars(select(Event).where(Event.tag == EventTag.NOTE_WRITTEN)).one()
     assert event.holder_id is None and "要注意" not in str(event.facts)

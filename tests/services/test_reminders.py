@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.extensions import make_session
 from portal.models import (
+    AccountAction,
     Event,
     MailMessage,
     MovementKind,
@@ -188,6 +189,22 @@ def test_a_is_reminded_of_the_retirement_until_it_complies(session: Session, ret
         assert subject is ReminderSubject.RETIREMENT
 
 
+def test_who_cannot_retire_is_not_reminded_to_until_the_account_is_open_again(session: Session) -> None:
+    with one_transaction(session):
+        market = trade.market(session)
+        make.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
+        trade.take(session, market, market.holder.account, AccountAction.SUSPEND)
+    forget_mails(session)
+    deadline = market.holder.phase.rules[-1].retirement_deadline
+    night(session, before(deadline, 7))
+    due = select(MailMessage).where(MailMessage.kind == "retirement_due")
+    assert session.scalars(due).all() == []
+    with one_transaction(session):
+        trade.take(session, market, market.holder.account, AccountAction.RESUME)
+    night(session, before(deadline, 1))
+    assert [mail.recipient for mail in session.scalars(due)] == [market.a.email]
+
+
 def test_login_b_hears_nothing_of_the_retirement(session: Session) -> None:
     with one_transaction(session):
         market = trade.market(session)
@@ -224,3 +241,22 @@ def test_the_reminders_of_many_holders_read_no_query_each(session: Session, sche
     # one read each finds the row that was just written
     assert len([one for one in reads if "FROM reminder" in one and "holder.id" not in one]) <= holders
     assert len(reads) <= holders + 25
+
+
+@pytest.mark.parametrize(
+    ("today", "told_of", "expected"),
+    [
+        ("2015-10-01", (), "2015-10-31"),
+        ("2015-10-31", (), "2015-10-31"),
+        ("2015-10-31", (30,), "2015-11-23"),
+        ("2015-11-25", (30,), "2015-11-25"),
+        ("2015-11-25", (30, 7), "2015-11-29"),
+        ("2015-11-29", (30, 7, 1), None),
+        ("2015-12-01", (), None),
+    ],
+)
+def test_the_board_says_the_day_of_the_next_reminder(
+    today: str, told_of: tuple[int, ...], expected: str | None
+) -> None:
+    found = reminders.next_day(date(2015, 11, 30), date.fromisoformat(today), told_of)
+    assert (found.isoformat() if found else None) == expected

@@ -13,6 +13,7 @@ import pytest
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
 from portal.models import (
+    MAX_QUANTITY,
     AccountAction,
     MovementKind,
 )
@@ -110,17 +111,26 @@ case(
 case(R.BALANCE_SHORT, lambda w: w.move("8501", RETIRE), lambda w: w.move("8500", RETIRE))
 case(R.RESERVE, lambda w: w.move("1501"), lambda w: w.move("1500"))
 case(
-    R.UNIT_NOT_USABLE,
+    R.UNIT_WINDOW_OVER,
     then(at("2016-02-01 00:00"), TO_TRADER),
     then(at("2016-01-31 23:59"), TO_TRADER),
 )
 case(
+    R.UNIT_NOT_USABLE,
+    then(lambda w: w.next_phase(), lambda w: w.move("1", RETIRE, unit_class_id=w.newest_jaa())),
+    then(lambda w: w.next_phase(), lambda w: w.move("1", RETIRE)),
+)
+CLOSE: Act = then(
+    lambda w: w.over(), lambda w: phase_closings.confirm(w.session, w.closing().id, actor=w.market.approver)
+)
+case(
+    R.RETIRE_AFTER_CLOSING,
+    lambda w: [w.own_jver(), CLOSE(w), w.move("1", RETIRE, unit_class_id=w.jver_class())],
+    lambda w: [w.own_jver(), w.over(), w.move("1", RETIRE, unit_class_id=w.jver_class())],
+)
+case(
     R.PHASE_CLOSED,
-    then(
-        lambda w: w.over(),
-        lambda w: phase_closings.confirm(w.session, w.closing().id, actor=w.market.approver),
-        TO_TRADER,
-    ),
+    then(CLOSE, TO_TRADER),
     then(lambda w: w.over(), at("2016-01-31 10:00"), TO_TRADER),
 )
 case(
@@ -192,6 +202,17 @@ case(
     R.REVERSAL_OF_REVERSAL,
     then(TO_TRADER, lambda w: w.correct(w.confirm(w.correct(w.newest())))),
     then(TO_TRADER, lambda w: w.confirm(w.correct(w.newest()))),
+)
+case(
+    R.REVERSAL_OF_CARRY_OVER,
+    then(lambda w: w.next_phase(), lambda w: w.correct(w.confirm(w.carry_over()))),
+    then(lambda w: w.next_phase(), lambda w: w.confirm(w.carry_over())),
+)
+# ---- jVER
+case(
+    R.JVER_BOUND,
+    then(lambda w: w.confirm(w.jver(MAX_QUANTITY)), lambda w: w.jver(1)),
+    then(lambda w: w.confirm(w.jver(MAX_QUANTITY - 1)), lambda w: w.confirm(w.jver(1))),
 )
 # ---- banking
 case(
@@ -315,10 +336,48 @@ def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World
     )
     plan = allowances.draft(world.session, request, actor=world.market.a)
     assert [one.refusal for one in plan.problems] == [
-        R.TOO_LONG,
-        R.BALANCE_SHORT,
+        R.UNIT_WINDOW_OVER,
         R.RESERVE,
         R.TARGET_CLOSED,
-        R.UNIT_NOT_USABLE,
+        R.TOO_LONG,
     ]
-    assert plan.problems[1].figures == {"available": 8_500, "missing": 500, "unit": "JAA"}
+    assert plan.problems[1].figures == {"reserve": 7_000, "movable": 1_500}
+    assert ([one.refusal for one in plan.standing], plan.movable) == ([R.UNIT_WINDOW_OVER], 0)
+
+
+def test_all_that_is_wrong_with_a_jver_issue_is_said_at_once_in_the_order_of_the_page(world: World) -> None:
+    def refused(account: str, quantity: str, reason: str) -> list[tuple[Refusal, str | None]]:
+        with pytest.raises(PortalError) as raised:
+            issuance.propose_jver(
+                world.session, account, quantity, reason, key=key(), actor=world.market.officer
+            )
+        return [(one.refusal, one.field) for one in raised.value.problems]
+
+    last = [(R.REASON_NEEDED, "reason")]
+    assert refused("AST-999999", "0", "") == [
+        (R.ACCOUNT_UNKNOWN, "account"),
+        (R.QUANTITY_POSITIVE, "quantity"),
+        *last,
+    ]
+    assert refused("12-AB", "1.5", " ") == [
+        (R.ACCOUNT_NUMBER_SHAPE, "account"),
+        (R.QUANTITY_SHAPE, "quantity"),
+        *last,
+    ]
+    world.jver(MAX_QUANTITY)
+    assert refused("AST-2", "1", "") == [(R.TARGET_KIND, "account"), (R.JVER_BOUND, "quantity"), *last]
+
+
+def test_all_that_is_wrong_with_a_correction_is_said_at_once_with_its_figures(world: World) -> None:
+    sent = world.move("1500")
+    trade.move(world.session, world.market.t, MovementKind.TRANSFER, 300, world.market.holder.account.code)
+    trade.take(world.session, world.market, world.market.trader.account, AccountAction.SUSPEND)
+    assert sent.transaction is not None
+    with pytest.raises(PortalError) as raised:
+        issuance.propose_correction(
+            world.session, sent.transaction.id, " ", key=key(), actor=world.market.officer
+        )
+    found = raised.value.problems
+    assert [one.refusal for one in found] == [R.SOURCE_NOT_OPEN, R.REVERSAL_UNITS_GONE, R.REASON_NEEDED]
+    code = world.market.trader.account.code
+    assert found[1].text("ja") == f"{code}の動かせる残高は1,200 JAAです。戻すには300 JAA足りません。"

@@ -188,10 +188,22 @@ FORGED: dict[str, tuple[Callable[[Connection, Told], None], str]] = {
     ),
     "an entry more": (
         sql(
-            "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity)"
-            " VALUES (4, 201, :jaa, 1)"
+            "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity, balance_after)"
+            " VALUES (4, 201, :jaa, 1, 1)"
         ),
         "T-000004: the rows say",
+    ),
+    "what an entry says of the balance": (
+        sql("UPDATE ledger_entry SET balance_after = 1501 WHERE transaction_id = 3 AND quantity > 0"),
+        "T-000003 says that AST-{trader} then held 1501 of unit class {jaa}, its entries sum to 1500",
+    ),
+    "the order of the entries": (
+        sql("UPDATE ledger_entry SET id = id + 1000 WHERE transaction_id = 3"),
+        "T-000004: entry ",
+    ),
+    "how far moments lag behind numbers": (
+        sql("UPDATE ledger_head SET behind = -1"),
+        "the head of the chain says -1 s for what was stamped 0:00:00 too early",
     ),
     "the stored bytes": (
         sql("UPDATE ledger_transaction SET canonical = :stored WHERE id = 3", stored=b"{}"),
@@ -248,8 +260,8 @@ FORGED: dict[str, tuple[Callable[[Connection, Told], None], str]] = {
     ),
     "an entry of no posting": (
         sql(
-            "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity)"
-            " VALUES (999, :trader, :jaa, 5)"
+            "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity, balance_after)"
+            " VALUES (999, :trader, :jaa, 5, 5)"
         ),
         "entry ",
     ),

@@ -19,6 +19,7 @@ from portal.services import installation
 from portal.services.demo import (
     accounts,
     applications,
+    carrying,
     desk,
     importing,
     postroom,
@@ -77,6 +78,7 @@ def build(session: Session) -> None:
             trading.trades,
             reporting.target_years,
             trading.retirements,
+            carrying.leftovers,
             trading.proposals,
             registry.open_applications,
             postroom.old_letters,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.models import LedgerTransaction, Movement, MovementKind, User
-from portal.services import allowances, issuance
+from portal.services import allowances, issuance, issue_batch_jobs, issue_batches
 from portal.services.allowances import Request
 from portal.services.demo import plan
 from portal.services.demo.plan import Progress
@@ -18,15 +18,23 @@ def _move(
 
 
 def issues(stage: Stage) -> None:
-    """Allowances for every holder of phase 2 (base − target), and for phase 1's three."""
-    for number, holder_id in enumerate([*stage.holders, *stage.earlier_holders]):
-        late = number >= len(stage.holders)
-        stage.at("2014-09-20 09:00" if late else "2014-04-07 09:00", minutes=number)
+    """Allowances for every holder of phase 2 (base − target), one by one; for phase 1's three together."""
+    for number, holder_id in enumerate(stage.holders):
+        stage.at("2014-04-07 09:00", minutes=number)
         made = stage.play(
             issuance.propose_issue, stage.session, holder_id, key=stage.key(), actor=stage.officer()
         )
-        stage.at("2014-09-22 09:00" if late else "2014-04-08 09:00", minutes=number)
+        stage.at("2014-04-08 09:00", minutes=number)
         stage.play(issuance.confirm, stage.session, made.id, version=made.version, actor=stage.approver())
+    stage.at("2014-09-20 09:50")
+    phase, officer = stage.phases[1], stage.officer()
+    ready = issue_batches.table(stage.session, phase, actor=officer).ready
+    shown = {line.holder.id: line.quantity or 0 for line in ready}
+    batch = stage.play(issue_batches.propose, stage.session, phase, shown, key=stage.key(), actor=officer)
+    stage.at("2014-09-22 09:50")
+    stage.play(
+        issue_batch_jobs.confirm, stage.session, batch.id, version=batch.version, actor=stage.approver()
+    )
 
 
 def trades(stage: Stage) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from portal.services.spreadsheets import arithmetic
-from portal.services.spreadsheets.form_checks import Findings, check_cover, check_factors
-from portal.services.spreadsheets.form_result import check_result
+from portal.services.spreadsheets.form_checks import Findings, check_cover, check_factors, check_names
+from portal.services.spreadsheets.form_result import check_figures, check_result
 from portal.services.spreadsheets.form_rows import read_lines
 from portal.services.spreadsheets.form_sheets import FormSheets, open_workbook
 from portal.services.spreadsheets.form_types import (
@@ -115,7 +115,7 @@ def _open(data: bytes) -> FormSheets | list[Problem]:
 
 def _says(sheets: FormSheets, layout: Layout, role: str) -> str:
     """What a field of the cover says."""
-    return sheets.text(COVER, sheets.place(COVER, layout.field(role)))
+    return sheets.text(COVER, layout.field(role).cell)
 
 
 def _version(sheets: FormSheets) -> str | None:
@@ -159,6 +159,7 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
         layout = _layout(sheets, fitting, found)
     if layout is not None:
         check_cover(sheets, layout, expected.identity, found)
+        check_names(sheets, layout, found)
     if layout is None or any(problem.code in ANOTHER_FORM for problem in found.problems):
         # Another form, version or period has its cells elsewhere, and without a cover nobody knows which
         # it is: reading on would only list nonsense.
@@ -174,10 +175,12 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
         totals = [
             (year, sum((li.emissions for li in lines if li.fiscal_year == year), zero)) for year in years
         ]
-    result = layout.result.cell
     if sheets.has(SUMMARY):
         own = [total for _, total in totals] if totals else None
-        result = check_result(sheets, layout, own, len(years), found)
+        check_result(sheets, layout, own, len(years), found)
+        if not found.problems and lines is not None:
+            # of a form whose total is wrong most other figures are, too: that is told once
+            check_figures(sheets, layout, lines, years, found)
     if found.problems or lines is None or totals is None:
         return _refuse(sheets, layout, found)
     return FormReading(
@@ -189,7 +192,7 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
         yearly=tuple(totals),
         lines=tuple(lines),
         notes=tuple(found.notes),
-        result_cell=result,
+        result_cell=layout.result.cell,
         form_version=layout.version,
     )
 

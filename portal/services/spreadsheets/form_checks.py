@@ -18,7 +18,7 @@ from portal.services.spreadsheets.form_types import (
     Note,
     Problem,
 )
-from portal.services.spreadsheets.layouts.layout import COVER, FACTORS, Field, Layout
+from portal.services.spreadsheets.layouts.layout import COVER, FACTORS, SUMMARY, Field, Layout
 
 
 @dataclass
@@ -34,15 +34,14 @@ class Findings:
 
     def cover(self, sheets: FormSheets, field: Field, code: str, expected: str) -> None:
         """Record that the cover's ``field`` does not say ``expected``."""
-        cell = sheets.place(COVER, field)
-        self.add(COVER, cell, code, shown(sheets.value(COVER, cell)), expected)
+        self.add(COVER, field.cell, code, shown(sheets.value(COVER, field.cell)), expected)
 
 
 def check_cover(sheets: FormSheets, layout: Layout, identity: FormIdentity, found: Findings) -> None:
     """Compare the cover, of a form of ``layout``, with ``identity``."""
 
     def says(name: str) -> str:
-        return sheets.text(COVER, sheets.place(COVER, layout.field(name)))
+        return sheets.text(COVER, layout.field(name).cell)
 
     for name, wanted, code in (
         ("phase", phase_text(identity.phase), "phase_wrong"),
@@ -54,7 +53,7 @@ def check_cover(sheets: FormSheets, layout: Layout, identity: FormIdentity, foun
     if says("period") not in PERIOD_NAMES[identity.period]:
         found.cover(sheets, layout.field("period"), "period_wrong", PERIOD_NAMES[identity.period][0])
     for place, one in enumerate(layout.year_cells):
-        cell = sheets.place(COVER, one)
+        cell = one.cell
         wanted = str(identity.fiscal_years[place]) if place < len(identity.fiscal_years) else ""
         if sheets.text(COVER, cell) != wanted:
             found_text = shown(sheets.value(COVER, cell))
@@ -62,8 +61,17 @@ def check_cover(sheets: FormSheets, layout: Layout, identity: FormIdentity, foun
     for name in ("holder_name", "site_name", "site_address"):
         registered: str = getattr(identity, name)
         if says(name) != registered.strip():
-            cell = sheets.place(COVER, layout.field(name))
+            cell = layout.field(name).cell
             found.notes.append(Note(COVER, cell, shown(says(name)), registered, "name_differs"))
+
+
+def check_names(sheets: FormSheets, layout: Layout, found: Findings) -> None:
+    """Every defined name of the form leads to its cell: what it is said to hold, it holds there."""
+    fields = [(COVER, one) for one in (*layout.cover, *layout.year_cells)]
+    for sheet, one in (*fields, (SUMMARY, layout.result)):
+        points = sheets.misplaced(sheet, one)
+        if points:
+            found.add(sheet, one.cell, "layout_changed", f"{one.name}: {points}", one.cell)
 
 
 def check_factors(sheets: FormSheets, layout: Layout, expected: FormExpectation, found: Findings) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,25 +11,90 @@ from portal.services.spreadsheets.arithmetic import acceptable_totals, reported
 from portal.services.spreadsheets.cells import is_error, quantity_of, shown
 from portal.services.spreadsheets.form_checks import Findings
 from portal.services.spreadsheets.form_sheets import FormSheets
-from portal.services.spreadsheets.layouts.layout import RESULT_UNIT, SUMMARY, Layout
+from portal.services.spreadsheets.form_types import SourceLine
+from portal.services.spreadsheets.layouts.layout import RESULT_UNIT, SUMMARY, Bounds, Layout
+
+#: what a spreadsheet program's binary arithmetic may be off by
+_RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**6)
 
 
 def check_result(
     sheets: FormSheets, layout: Layout, totals: list[Fraction] | None, years: int, found: Findings
-) -> str:
+) -> None:
     """Compare the result cell with the years' ``totals`` (t-CO2, exact); ``None`` when rows were wrong.
 
     A total that was not calculated, is an error or differs goes to ``found``, and so does every
-    formula of the form that shows an error. Gives the result's cell.
+    formula of the form that shows an error.
     """
-    cell = sheets.place(SUMMARY, layout.result)
     for spec in layout.cells(years):
         if spec.formula and spec.role != "result" and sheets.has(spec.sheet):
             value = sheets.value(spec.sheet, spec.cell)
             if is_error(value):
                 found.add(spec.sheet, spec.cell, "formula_error", shown(value), "数式の計算結果")
-    _check_total(sheets, cell, totals, found)
-    return cell
+    _check_total(sheets, layout.result.cell, totals, found)
+
+
+def check_figures(
+    sheets: FormSheets,
+    layout: Layout,
+    lines: Sequence[SourceLine],
+    fiscal_years: Sequence[int],
+    found: Findings,
+) -> None:
+    """Every other figure that the form shows is the one that follows from its rows.
+
+    Who reads the file reads these, not the result only: sums by source and year, the cover's figure.
+    """
+    figures = _figures(layout, lines, fiscal_years)
+    for spec in layout.cells(len(fiscal_years)):
+        if spec.role not in _CHECKED or not sheets.has(spec.sheet):
+            continue
+        wanted = figures.get((spec.role, spec.source, spec.year), frozenset())
+        value = sheets.value(spec.sheet, spec.cell)
+        if not _shows(value, wanted):
+            expected = f"{float(min(wanted)):,.3f}" if wanted else "空欄"
+            found.add(spec.sheet, spec.cell, "figure_differs", shown(value), expected)
+
+
+#: roles of cells whose figures follow from the rows alone
+_CHECKED = frozenset({"activity_sum", "emissions", "source_mean", "year_total", "mean", "cover_result"})
+_Figures = dict[tuple[str, int, int], frozenset[Fraction]]
+
+
+def _figures(layout: Layout, lines: Sequence[SourceLine], fiscal_years: Sequence[int]) -> _Figures:
+    """Role, source and year of a cell → the figures it may show."""
+    found: _Figures = {}
+    by_source: dict[int, list[Fraction]] = defaultdict(list)
+    totals = [Fraction(0)] * len(fiscal_years)
+    for line in lines:
+        year = fiscal_years.index(line.fiscal_year)
+        source = line.row - layout.activity_row(year, 0)
+        found["activity_sum", source, year] = frozenset({Fraction(line.activity)})
+        found["emissions", source, year] = frozenset({line.emissions})
+        by_source[source].append(line.emissions)
+        totals[year] += line.emissions
+    for source, parts in by_source.items():
+        found["source_mean", source, -1] = frozenset({sum(parts, Fraction(0)) / len(fiscal_years)})
+    for year, total in enumerate(totals):
+        found["year_total", -1, year] = frozenset({total})
+    found["mean", -1, -1] = frozenset({sum(totals, Fraction(0)) / len(totals)})
+    found["cover_result", -1, -1] = frozenset(Fraction(one) for one in acceptable_totals(totals))
+    return found
+
+
+def _shows(value: object, wanted: frozenset[Fraction]) -> bool:
+    """Whether a cell that shows ``value`` shows what it should; one never calculated shows nothing."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    own = quantity_of(value, _ANY).value
+    if own is None:
+        return False
+    near = (abs(Fraction(own) - one) <= max(_ABSOLUTE, one * _RELATIVE) for one in wanted or {Fraction(0)})
+    return any(near)
+
+
+#: any quantity that a form can calculate
+_ANY = Bounds(Decimal(0), Decimal(10) ** 18, 400)
 
 
 def _check_total(sheets: FormSheets, cell: str, totals: list[Fraction] | None, found: Findings) -> None:

@@ -54,11 +54,18 @@ class FormSheets:
         """The problem that ``sheet`` is not there."""
         return Problem(sheet, "", "シートなし", "様式のシート", "sheet_missing")
 
-    def place(self, sheet: str, field: Field) -> str:
-        """The cell of ``sheet`` that holds ``field``: where its defined name points, else its own cell."""
+    def misplaced(self, sheet: str, field: Field) -> str:
+        """Where the defined name of ``field`` points, if that is not the field's cell; else ``""``.
+
+        Programs that drop the names of a workbook leave the cells, so that a name that is not there is none.
+        """
         name = self._values.defined_names.get(field.name) if field.name else None
-        found = _ONE_CELL.fullmatch(str(name.attr_text or "")) if name is not None else None
-        return f"{found[2]}{found[3]}" if found is not None and found[1] == sheet else field.cell
+        if name is None:
+            return ""
+        points = str(name.attr_text or "")
+        found = _ONE_CELL.fullmatch(points)
+        right = found is not None and (found[1], f"{found[2]}{found[3]}") == (sheet, field.cell)
+        return "" if right else points or "空欄"
 
     def value(self, sheet: str, cell: str) -> object:
         """The value of a cell, or the saved result of its formula; ``None`` when there is none."""

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 
 from portal.services.spreadsheets.form_types import Problem, file_problem
+from portal.services.spreadsheets.package_parts import CONTENT_TYPES, expect_known_parts, is_xml
 from portal.services.spreadsheets.xml_scan import PartRefused, XmlLimits, scan_part
+from portal.services.spreadsheets.zip_directory import (
+    DirectoryWrong,
+    Entry,
+    TooManyEntries,
+    entries,
+    expect_no_gaps,
+)
 
 MAX_FILE = 10 * 1024 * 1024
 MAX_ENTRIES = 200
@@ -25,7 +32,6 @@ MAX_TOTAL = 40 * 1024 * 1024
 MAX_RATIO = 150
 RATIO_FROM = 200_000
 
-_END = b"PK\x05\x06"
 _MAIN_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -34,12 +40,12 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "画像ファイル"),
     (b"GIF8", "画像ファイル"),
 )
-_MACROS = ("vbaproject", "vbadata", "macrosheets/", "dialogsheets/")
+#: in the name of a part: it holds macros
+MACROS = ("vbaproject", "vbadata", "macrosheets/", "dialogsheets/")
 _ACTIVE = (
     *("activex/", "embeddings/", "ctrlprops/", "connections.xml", "querytables/", "oleobject"),
     *("customui/", "webextensions/"),
 )
-_XML_NAMES = (".xml", ".rels", ".vml")
 _STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"
 
 
@@ -51,18 +57,16 @@ def scan_directory(data: bytes) -> list[Problem]:
         return [file_problem("too_large", f"{len(data) / 1024 / 1024:.1f} MB", "10 MB以内")]
     if not data.startswith(b"PK\x03\x04"):
         return [_other_kind(data)]
-    broken = _end_record(data)
-    if broken:
-        return [file_problem("package_broken", broken)]
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            infos = package.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, OverflowError) as error:
-        return [file_problem("package_broken", type(error).__name__)]
-    said = struct.unpack("<H", data[-12:-10])[0]
-    if said != len(infos):
-        return [file_problem("package_broken", f"ZIP: {said} / {len(infos)}")]
-    return _names(infos) or _sizes(infos, len(data)) or _kind(infos)
+        infos = entries(data, MAX_ENTRIES)
+        problems = _names(infos) or _sizes(infos, len(data)) or _kind(infos)
+        if not problems:
+            expect_no_gaps(data, infos)
+    except TooManyEntries as many:
+        return [file_problem("package_bomb", str(many))]
+    except DirectoryWrong as wrong:
+        return [file_problem("package_broken", str(wrong))]
+    return problems
 
 
 def scan(data: bytes, limits: XmlLimits | None = None) -> list[Problem]:
@@ -75,6 +79,8 @@ def scan(data: bytes, limits: XmlLimits | None = None) -> list[Problem]:
         return problems
     limits = limits or XmlLimits()
     total = 0
+    about: dict[str, bytes] = {}
+    names = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             for info in package.infolist():
@@ -82,13 +88,17 @@ def scan(data: bytes, limits: XmlLimits | None = None) -> list[Problem]:
                 total += len(content)
                 if total > MAX_TOTAL:
                     return [file_problem("package_bomb", info.filename)]
-                if not info.filename.lower().endswith(_XML_NAMES):
+                names.append(info.filename)
+                if not is_xml(info.filename):
                     continue
-                if info.filename == "[Content_Types].xml" and _MAIN_TYPE.encode() not in content:
+                if info.filename == CONTENT_TYPES and _MAIN_TYPE.encode() not in content:
                     return [_content_type(content)]
                 if info.filename == "xl/workbook.xml" and _STRICT in content[:4096]:
                     return [file_problem("strict_format", "Strict Open XML")]
                 scan_part(info.filename, content, limits)
+                if info.filename == CONTENT_TYPES or info.filename.lower().endswith(".rels"):
+                    about[info.filename] = content
+        expect_known_parts(names, about)
     except PartRefused as refused:
         return [file_problem(refused.code, refused.found)]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
@@ -112,23 +122,7 @@ def _other_kind(data: bytes) -> Problem:
     return file_problem("not_xlsx", "不明な形式のファイル")
 
 
-def _end_record(data: bytes) -> str:
-    """Why the end of the ZIP is not as it should be: one directory, right at the end, no hidden bytes."""
-    at = data.rfind(_END)
-    if at < 0 or at + 22 != len(data):
-        return "end of ZIP"
-    disk, first_disk, here, entries, size, offset, _ = struct.unpack("<4H2LH", data[at + 4 : at + 22])
-    if disk or first_disk or here != entries or entries == 0xFFFF or entries > 10_000:
-        return f"ZIP: {entries}"
-    # A ZIP glued behind something else still opens; two readers may then see two files.
-    if offset + size != at:
-        return "ZIP directory"
-    return ""
-
-
-def _names(infos: list[zipfile.ZipInfo]) -> list[Problem]:
-    if len(infos) > MAX_ENTRIES:
-        return [file_problem("package_bomb", f"{len(infos)} > {MAX_ENTRIES}")]
+def _names(infos: list[Entry]) -> list[Problem]:
     seen: set[str] = set()
     for info in infos:
         name = info.filename
@@ -151,7 +145,7 @@ def _names(infos: list[zipfile.ZipInfo]) -> list[Problem]:
     return []
 
 
-def _sizes(infos: list[zipfile.ZipInfo], length: int) -> list[Problem]:
+def _sizes(infos: list[Entry], length: int) -> list[Problem]:
     if sum(info.file_size for info in infos) > MAX_TOTAL:
         return [file_problem("package_bomb", f"{sum(i.file_size for i in infos) // 1024 // 1024} MB")]
     end = 0
@@ -166,10 +160,10 @@ def _sizes(infos: list[zipfile.ZipInfo], length: int) -> list[Problem]:
     return []
 
 
-def _kind(infos: list[zipfile.ZipInfo]) -> list[Problem]:
+def _kind(infos: list[Entry]) -> list[Problem]:
     names = [info.filename.lower() for info in infos]
     for name in names:
-        if any(part in name for part in _MACROS):
+        if any(part in name for part in MACROS):
             return [file_problem("macros", _short(name))]
         if "externallinks/" in name:
             return [file_problem("external_links", _short(name))]

@@ -197,6 +197,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "明細の合計と一致しません。{cell}の数式を、様式の数式に戻してください。",
         "The total does not equal the sum of the rows. Put the form's own formula back into {cell}.",
     ),
+    "figure_differs": (
+        "様式が計算する値（{expected}）と違う値が入っています。{cell}の数式を、様式の数式に戻してください。",
+        "The form itself calculates {expected} here. Put the form's own formula back into {cell}.",
+    ),
     # Notes: put right while reading
     "read_as_number": ("「{found}」を{expected}と読み取りました。", "“{found}” was read as {expected}."),
     "read_as_factor": (

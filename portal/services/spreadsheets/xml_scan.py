@@ -21,7 +21,8 @@ _CELL = re.compile(r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,6})")
 _HYPERLINK = "/hyperlink"
 #: Elements that hold a formula.
 _FORMULAS = frozenset({"f", "formula", "formula1", "formula2", "definedName", "calculatedColumnFormula"})
-_LITERAL = re.compile(r'"[^"]*"')
+#: texts, and names of sheets in single quotes, in which a double quote begins no text
+_QUOTED = re.compile(r""""[^"]*"|('[^']*')""")
 #: What fetches or starts something elsewhere: another workbook's cells, DDE, and functions that go out.
 _OUTSIDE = re.compile(
     r"\[[^\[\]]+\][^\[\]()+*/,;=]*!|[A-Za-z0-9_']\s*\||"
@@ -110,7 +111,8 @@ class _Scanner:
     def end(self, tag: str) -> None:
         self.depth -= 1
         if self.formula is not None and tag.rpartition(":")[2] in _FORMULAS:
-            outside = _OUTSIDE.search(_LITERAL.sub("", "".join(self.formula)))
+            bare = _QUOTED.sub(lambda quoted: quoted[1] or "", "".join(self.formula))
+            outside = _OUTSIDE.search(bare)
             self.formula = None
             if outside:
                 raise PartRefused("external_links", f"{self.name}: {outside.group()[:20]}")

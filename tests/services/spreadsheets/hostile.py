@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from portal.services.spreadsheets.form_types import FormExpectation
 from tests.services.spreadsheets.hostile_forms import wrong_forms
-from tests.services.spreadsheets.hostile_packages import other_kinds, packages
+from tests.services.spreadsheets.hostile_packages import other_kinds, packages, two_readings
 from tests.services.spreadsheets.hostile_xml import documents
 from tests.services.spreadsheets.samples import SHEET_PARTS, changed, packed, parts_of, worked_form
 
@@ -188,7 +188,7 @@ def every_file(good: bytes, expected: FormExpectation) -> Hostile:
     Made once for each ``good``: the bombs take their time.
     """
     if good not in _made:
-        more = {**other_kinds(good), **packages(good), **documents(good)}
+        more = {**other_kinds(good), **packages(good), **two_readings(good), **documents(good)}
         _made[good] = {**hostile_files(good), **more, **wrong_forms(good, expected)}
     return _made[good]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
 import warnings
 import zipfile
+import zlib
 
 from tests.services.spreadsheets.samples import SHEET_PARTS, packed, parts_of
 
@@ -136,4 +138,115 @@ def packages(good: bytes) -> Hostile:
             packed({**parts, "xl/media/a.zip": nested, "xl/media/b": b"\0" * 3_000_000}),
             "package_bomb",
         ),
+    }
+
+
+def _zip(parts: dict[str, bytes], *, extra: bytes = b"", gap: bytes = b"", comment: bytes = b"") -> bytes:
+    """A ZIP by hand: ``extra`` and ``comment`` in the last entry, ``gap`` before the directory."""
+    body, told = io.BytesIO(), []
+    for name, content in parts.items():
+        packed_content = zlib.compress(content)[2:-4]
+        head = (0x800, 8, 0, 0x21, zlib.crc32(content), len(packed_content), len(content))
+        told.append((name.encode(), head, body.tell()))
+        body.write(struct.pack("<4s5H3L2H", b"PK\3\4", 20, *head, len(name.encode()), 0))
+        body.write(name.encode() + packed_content)
+    body.write(gap)
+    begin = body.tell()
+    for place, (name, head, offset) in enumerate(told):
+        last = place == len(told) - 1
+        more, said = (extra, comment) if last else (b"", b"")
+        sizes = (len(name), len(more), len(said))
+        body.write(struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *head, *sizes, 0, 0, 0, offset))
+        body.write(name + more + said)
+    size = body.tell() - begin
+    body.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(told), len(told), size, begin, 0))
+    return body.getvalue()
+
+
+def _two_directories(parts: dict[str, bytes]) -> bytes:
+    """Two workbooks in one file: readers that follow ZIP64 see the first, others the second.
+
+    The first one's directory stands in the comment of the second one's last entry.
+    """
+    other = _zip(parts)
+    at = other.rfind(b"PK\5\6")
+    count, size, offset = struct.unpack("<H2L", other[at + 10 : at + 20])
+    directory = other[offset:at]
+    # the comment's place follows from its length, which does not depend on it
+    length = size + 56 + 20
+    begin = len(_zip(parts, comment=b"\0" * length)) - 22 - length
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, begin)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, begin + size, 1)
+    return _zip(parts, comment=directory + record + locator)
+
+
+def two_readings(good: bytes) -> Hostile:
+    """Files that one reader takes for another workbook than the next one, or that hide a part's kind."""
+    parts = parts_of(good)
+    sheet = parts[_ACTIVITY]
+    fetches = sheet.replace(
+        b"</sheetData>",
+        b'<row r="1500"><c r="A1500"><f>WEBSERVICE("http://x/")</f><v>1</v></c></row></sheetData>',
+    )
+    name = _ACTIVITY.rpartition("/")[2].encode()
+
+    def renamed(content: bytes, ending: bytes, more: dict[str, bytes] | None = None) -> bytes:
+        moved = {part: text for part, text in parts.items() if part != _ACTIVITY}
+        to = name.replace(b".xml", ending)
+        moved[_ACTIVITY.replace(".xml", ending.decode())] = content
+        for part in (_RELATIONS, _TYPES):
+            moved[part] = moved[part].replace(name, to)
+        return packed({**moved, **(more or {})})
+
+    def with_relation(kind: bytes, target: bytes) -> bytes:
+        one = b'<Relationship Id="rIdX" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+        one += b"relationships/" + kind + b'" Target="' + target + b'"/></Relationships>'
+        relations = parts[_RELATIONS].replace(b"</Relationships>", one)
+        return packed({**parts, _RELATIONS: relations, f"xl/{target.decode()}": b"<a/>"})
+
+    def with_type(kind: bytes, part: bytes = b"/xl/other.xml") -> bytes:
+        one = b'<Override PartName="' + part + b'" ContentType="' + kind + b'"/></Types>'
+        return packed({**parts, _TYPES: parts[_TYPES].replace(b"</Types>", one), "xl/other.xml": b"<a/>"})
+
+    excel = b"application/vnd.openxmlformats-officedocument.spreadsheetml."
+    many = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0x21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    crowd = many * 200_000
+    front = b"PK\3\4" + b"\0" * 26
+    return {
+        "two directories by zip64": (_two_directories(parts), "package_broken"),
+        "zip64 in an entry": (_zip(parts, extra=struct.pack("<2HQ", 1, 8, 9)), "package_broken"),
+        "comment of an entry": (_zip(parts, comment=b"note"), "package_broken"),
+        "bytes between the parts and the directory": (_zip(parts, gap=b"PK\3\4hidden"), "package_broken"),
+        "two hundred thousand entries that say five": (
+            front + crowd + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(crowd), len(front), 0),
+            "package_broken",
+        ),
+        "sheet under another ending": (renamed(sheet, b".dat"), "active_content"),
+        "sheet that fetches under another ending": (renamed(fetches, b".dat"), "active_content"),
+        "sheet that fetches as a picture": (renamed(fetches, b".png"), "active_content"),
+        "sheet that fetches as a printer's settings": (renamed(fetches, b".bin"), "active_content"),
+        "text hidden behind a sheet's quotes": (
+            packed(
+                {
+                    **parts,
+                    _ACTIVITY: fetches.replace(
+                        b'WEBSERVICE("http://x/")',
+                        b"'a&quot;b'!A1&amp;WEBSERVICE(\"http://x/\")&amp;'a&quot;b'!A1",
+                    ),
+                }
+            ),
+            "external_links",
+        ),
+        "object under a plain name": (with_relation(b"oleObject", b"plain.xml"), "active_content"),
+        "control under a plain name": (with_relation(b"control", b"plain.xml"), "active_content"),
+        "connections under a plain name": (with_relation(b"connections", b"plain.xml"), "active_content"),
+        "a relationship nobody knows": (with_relation(b"surprise", b"plain.xml"), "active_content"),
+        "a sheet related to a picture": (with_relation(b"worksheet", b"plain.png"), "active_content"),
+        "a second book": (with_type(excel + b"sheet.main+xml"), "package_broken"),
+        "a second list of texts": (with_relation(b"sharedStrings", b"other.xml"), "package_broken"),
+        "connections by type": (with_type(excel + b"connections+xml"), "active_content"),
+        "macros by type": (with_type(b"application/vnd.ms-office.vbaProject"), "macros"),
+        "live data by type": (with_type(excel + b"volatileDependencies+xml"), "external_links"),
+        "one part of two types": (with_type(excel + b"worksheet+xml", b"/xl/workbook.xml"), "package_broken"),
+        "a part of no office program": (with_type(b"application/x-program"), "active_content"),
     }

@@ -197,7 +197,7 @@ def nonsense(good: bytes) -> Hostile:
             changed(
                 good, _RELATIONS, lambda xml: xml.replace("worksheets/sheet3.xml", "../../../etc/passwd")
             ),
-            "sheet_missing",
+            "active_content",
         ),
         "workbook of another kind": (packed({**parts, _BOOK: b"<html/>"}), "sheet_missing"),
     }

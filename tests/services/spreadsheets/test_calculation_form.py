@@ -346,12 +346,6 @@ def test_full_width_figures_are_read_and_noted_and_the_cell_named_when_the_form_
     ]
 
 
-def test_saved_results_of_other_cells_are_never_believed() -> None:
-    data = with_number(worked_form(), "活動量", "T9", "1")
-    data = with_number(data, "排出量集計", "F8", "1")
-    assert read_form(data, expectation()).emissions == 8937
-
-
 def test_binary_noise_of_a_formula_in_a_month_is_not_too_many_decimals() -> None:
     sources = [("重油", "a_heavy_oil", {2014: [Decimal("0.3")] + [Decimal(0)] * 11})]
     data = with_number(fill_form(expectation(), sources), "活動量", "H9", "0.30000000000000004")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -154,15 +155,23 @@ def test_a_form_too_small_for_the_factors_of_today_is_told_to_take_the_newest() 
     assert read_form(newest, wide).emissions == 12
 
 
-def test_fields_are_found_by_their_defined_names_and_else_in_their_cells() -> None:
+def test_the_names_of_a_form_lead_to_its_cells_and_to_nothing_else() -> None:
+    """A name moved elsewhere would let the printed cell say one thing and the reader find another."""
     data = worked_form("target", NEWEST)
-    moved = changed(data, "xl/workbook.xml", lambda xml: xml.replace("'表紙'!$C$6", "'表紙'!$C$7"))
-    (problem,) = read_form(moved, expectation()).problems
-    assert (problem.cell, problem.code, problem.found) == ("C7", "holder_wrong", "AST-1001")
-    elsewhere = changed(data, "xl/workbook.xml", lambda xml: xml.replace("'表紙'!$C$6", "'活動量'!$A$1:$B$9"))
-    assert read_form(elsewhere, expectation()).ok
     names = set(load_workbook(io.BytesIO(data)).defined_names)
     assert {"form_version", "holder_id", "fiscal_year_1", "emissions_total", "boundary_notes"} <= names
+    for whose, cell in (("'表紙'!$C$6", "C6"), ("'表紙'!$C$12", "C12"), ("'排出量集計'!$F$40", "F40")):
+        for elsewhere in ("'表紙'!$C$7", "'活動量'!$A$1:$B$9", "#REF!"):
+            moved = changed(data, "xl/workbook.xml", lambda xml, to=elsewhere: xml.replace(whose, to))  # noqa: B023
+            told = [(p.cell, p.code) for p in read_form(moved, expectation()).problems]
+            assert (cell, "layout_changed") in told, (whose, elsewhere)
+    # a program that drops all names leaves the cells where they are
+    dropped = changed(
+        data,
+        "xl/workbook.xml",
+        lambda xml: re.sub(r"<definedNames>.*</definedNames>", "", xml, flags=re.DOTALL),
+    )
+    assert dropped != data and read_form(dropped, expectation()).emissions == 8937
 
 
 def test_the_form_points_at_a_month_that_stands_out_before_it_is_uploaded() -> None:

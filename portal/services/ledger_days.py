@@ -1,0 +1,110 @@
+"""Where a moment lies in the ledger, and what an account held then: steps of indexes, no sums over history.
+
+Postings are numbered under the head's lock and stamped a little earlier (or by a clock that was put
+back), so that around a moment a few with higher numbers may be stamped before it. The head knows by how much
+at most (``LedgerHead.behind``, kept with every posting, proved with the chain): if n < m, m is stamped at
+most so many seconds before n. So only postings within that many seconds of a moment need be looked at, and
+the answers rest on no assumption about clocks. If one was once wrong by a day, a day's postings are looked
+at: slower, as exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, func, select, true
+from sqlalchemy.orm import Session, aliased
+
+from portal.models import LedgerEntry, LedgerHead, LedgerTransaction
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A moment between the entries of the ledger.
+
+    Every entry below ``first`` is stamped before the moment, and ``first`` at or after it; ``None``: no
+    posting is so late. ``last`` is the highest entry that is stamped before it beyond ``first``, if any.
+    """
+
+    moment: datetime
+    first: int | None
+    last: int | None
+
+    def before(self) -> ColumnElement[bool]:
+        """The condition that a ``LedgerEntry`` joined to its ``LedgerTransaction`` came before the moment."""
+        if self.first is None:
+            return true()
+        if self.last is None:
+            return LedgerEntry.id < self.first
+        return and_(LedgerEntry.id <= self.last, LedgerTransaction.posted_at < self.moment)
+
+    def after(self) -> ColumnElement[bool]:
+        """The condition that it came at the moment or after it; only if there is a ``first``."""
+        late = LedgerEntry.id >= self.first
+        return late if self.last is None else and_(late, LedgerTransaction.posted_at >= self.moment)
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the entry's number alone says on which side it lies."""
+        return self.last is None
+
+
+def edge_at(session: Session, moment: datetime) -> Edge:
+    """Where ``moment`` lies; two queries, however long the ledger."""
+    number, at = LedgerTransaction.id, LedgerTransaction.posted_at
+    following = select(at).where(at >= moment).order_by(at).limit(1).scalar_subquery()
+    behind, next_at = session.execute(select(LedgerHead.behind, following)).one()
+    if next_at is None:
+        return Edge(moment, None, None)
+    reach = timedelta(seconds=behind)
+    # "+ 0": of the few numbers in the span, not along all numbers until one is in the span
+    first_number = select(func.min(number + 0)).where(at.between(next_at, next_at + reach)).scalar_subquery()
+    last_number = select(func.max(number + 0)).where(at >= moment - reach, at < moment).scalar_subquery()
+    opening, closing = aliased(LedgerEntry), aliased(LedgerEntry)
+    first, last = session.execute(
+        select(
+            select(func.min(opening.id)).where(opening.transaction_id == first_number).scalar_subquery(),
+            select(func.max(closing.id)).where(closing.transaction_id == last_number).scalar_subquery(),
+        )
+    ).one()
+    return Edge(moment, first, last if last is not None and last > first else None)
+
+
+def held_before(edge: Edge, account: Any, unit_class: Any) -> ColumnElement[int]:
+    """What an account held of a unit class just before the moment, as a column beside ``Holding``'s rows.
+
+    ``account`` and ``unit_class`` are columns of the row. Units; 0 if there was nothing yet.
+    """
+    own, late = aliased(LedgerEntry), aliased(LedgerEntry)
+    stood = select(own.balance_after).where(own.account_id == account, own.unit_class_id == unit_class)
+    if edge.first is not None:
+        stood = stood.where(own.id < edge.first)
+    held = func.coalesce(stood.order_by(own.id.desc()).limit(1).scalar_subquery(), 0)
+    if edge.last is None:
+        return held
+    stragglers = (
+        select(func.sum(late.quantity))
+        .join(LedgerTransaction, LedgerTransaction.id == late.transaction_id)
+        .where(
+            late.account_id == account,
+            late.unit_class_id == unit_class,
+            late.id.between(edge.first, edge.last),
+            LedgerTransaction.posted_at < edge.moment,
+        )
+        .scalar_subquery()
+    )
+    return held + func.coalesce(stragglers, 0)
+
+
+def within(since: Edge | None, until: Edge | None) -> ColumnElement[bool]:
+    """The condition that an entry lies from ``since`` on and before ``until``; ``None`` bounds nothing."""
+    if since is not None and since.first is None:
+        return false()
+    found: list[ColumnElement[bool]] = [true()]
+    if since is not None:
+        found.append(since.after())
+    if until is not None:
+        found.append(until.before())
+    return and_(*found)

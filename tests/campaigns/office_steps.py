@@ -1,0 +1,327 @@
+"""The secretariat's steps in the ledger's machine: issues, jVER, corrections, whole phases, two persons."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from portal import clock
+from portal.models import BankingApplication, IssueBatch, Movement, MovementKind
+from portal.services import banking, issuance, issue_batches
+from tests.campaigns.driven import Driven
+from tests.factories.ledger_cast import ISSUANCE, JVER, MOST, NOWHERE, RETIREMENT
+from tests.factories.ledger_model import Paper, Posting, Proposal
+
+PICK, BY = st.integers(0, 99), st.sampled_from([2, 3, 2, 3, 0, 1])
+#: what befalls a step: nothing, or one of four things
+FAULTS = st.sampled_from([None, None, None, "rollback", "broken", "retry", "lost"])
+STALE = st.sampled_from([False, False, False, True])
+WAITS = timedelta(days=14)
+
+
+class OfficeSteps(Driven):
+    """What one of the office proposes and another confirms, and what becomes of it."""
+
+    @rule(pick=PICK, by=BY, fault=FAULTS)
+    def propose_issue(self, pick: int, by: int, fault: str | None) -> None:
+        self.step(fault)
+        account = list(self.cast.holders)[pick % len(self.cast.holders)]
+        facts, maker, key = self.cast.holders[account], self.maker(by), self.key()
+        made = self.done(
+            lambda: issuance.propose_issue(
+                self.session, self.cast.holder_ids[account], key=key, actor=self.user(maker)
+            ),
+            legal=self.model.may_issue(account),
+            fault=fault,
+        )
+        if made is not None:
+            self.propose(
+                made,
+                Proposal(MovementKind.ISSUE, ISSUANCE, account, facts.unit, facts.due, maker, self.until()),
+            )
+
+    @rule(pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 0, MOST + 1]), fault=FAULTS)
+    def propose_jver(self, pick: int, by: int, quantity: int, fault: str | None) -> None:
+        self.step(fault)
+        choices = [*self.accounts, *self.accounts, RETIREMENT, NOWHERE]
+        account, maker, key = choices[pick % len(choices)], self.maker(by), self.key()
+        legal = account in self.accounts and 1 <= quantity <= MOST and self.model.takes(account)
+        made = self.done(
+            lambda: issuance.propose_jver(
+                self.session, f"AST-{account}", quantity, "申請", key=key, actor=self.user(maker)
+            ),
+            legal=legal,
+            fault=fault,
+        )
+        if made is not None:
+            self.propose(
+                made,
+                Proposal(MovementKind.ISSUE_JVER, ISSUANCE, account, JVER, quantity, maker, self.until()),
+            )
+
+    @precondition(lambda self: self.model.postings)
+    @rule(pick=PICK, by=BY, fault=FAULTS)
+    def propose_correction(self, pick: int, by: int, fault: str | None) -> None:
+        self.step(fault)
+        number = pick % len(self.model.postings) + 1
+        wrong, maker, key = self.model.postings[number], self.maker(by), self.key()
+        made = self.done(
+            lambda: issuance.propose_correction(
+                self.session, number, "口座番号の誤り", key=key, actor=self.user(maker)
+            ),
+            legal=self.model.may_correct(number),
+            fault=fault,
+        )
+        if made is not None:
+            self.propose(
+                made,
+                Proposal(
+                    MovementKind.CORRECTION,
+                    wrong.target,
+                    wrong.source,
+                    wrong.unit,
+                    wrong.quantity,
+                    maker,
+                    self.until(),
+                    number,
+                ),
+            )
+
+    def until(self) -> datetime:
+        """When a proposal made now lapses."""
+        return clock.now() + WAITS
+
+    def propose(self, made: int, one: Proposal) -> None:
+        self.model.proposals[made] = one
+        if one.kind in (MovementKind.CORRECTION, MovementKind.CARRY_OVER):
+            self.model.promise(one.source, one.unit, one.quantity)
+
+    @precondition(lambda self: self.model.proposals)
+    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    def confirm(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.pending(pick)
+        one, checker = self.model.proposals[number], self.maker(by)
+        version = self.version(Movement, number, stale)
+        done = self.done(
+            lambda: issuance.confirm(self.session, number, version=version, actor=self.user(checker)),
+            legal=self.model.may_confirm(one, checker) and not stale,
+            fault=fault,
+            keyed=False,
+        )
+        if done is not None:
+            self.execute(one)
+
+    def execute(self, one: Proposal) -> None:
+        self.leave(one, "executed")
+        self.model.post(
+            Posting(one.kind, one.source, one.target, one.unit, one.quantity, one.reverses, one.into)
+        )
+
+    @precondition(lambda self: self.model.proposals)
+    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    def withdraw(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.pending(pick)
+        one, maker = self.model.proposals[number], self.maker(by)
+        version = self.version(Movement, number, stale)
+        done = self.done(
+            lambda: issuance.withdraw(self.session, number, version=version, actor=self.user(maker)),
+            legal=one.state == "proposed" and not one.batch and not stale,
+            fault=fault,
+            keyed=False,
+        )
+        if done is not None:
+            self.leave(one, "withdrawn")
+
+    def pending(self, pick: int) -> int:
+        """A proposal, mostly one that waits."""
+        waiting = [number for number, one in self.model.proposals.items() if one.state == "proposed"]
+        choices = waiting if waiting and pick % 4 else list(self.model.proposals)
+        return choices[pick % len(choices)]
+
+    def leave(self, one: Proposal, state: str) -> None:
+        """A proposal is decided or lapses: what it promised is free, and its application waits again."""
+        one.state = state
+        if one.kind in (MovementKind.CORRECTION, MovementKind.CARRY_OVER):
+            self.model.promise(one.source, one.unit, -one.quantity)
+        if one.application is not None:
+            application = self.model.applications[one.application]
+            if state == "executed":
+                application.state = "accepted"
+            else:
+                application.movements = ()
+
+    # ---- banking
+
+    @rule(pick=PICK, share=st.sampled_from([1, 30, 100, 100, 101]), fault=FAULTS)
+    def apply_for_banking(self, pick: int, share: int, fault: str | None) -> None:
+        """A holder asks for a share of what may leave its account; 101: for more than that."""
+        self.step(fault)
+        account = list(self.cast.holders)[pick % len(self.cast.holders)]
+        facts, key = self.cast.holders[account], self.key()
+        movable = max(0, self.model.free(account, facts.unit) - self.model.reserve(account))
+        quantity = movable + 1 if share > 100 else movable * share // 100
+        made = self.done(
+            lambda: banking.apply(self.session, str(quantity), key=key, actor=self.user(facts.login)),
+            legal=self.model.may_apply(account, quantity),
+            fault=fault,
+        )
+        if made is not None:
+            self.model.applications[made] = Paper(account, facts.login, "applied", quantity)
+
+    @precondition(lambda self: self.model.applications)
+    @rule(
+        pick=PICK,
+        act=st.sampled_from(["propose"] * 4 + ["withdraw", "decline"]),
+        by=BY,
+        stale=STALE,
+        fault=FAULTS,
+    )
+    def decide_on_banking(self, pick: int, act: str, by: int, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.newest(self.model.applications, "applied", pick)
+        one, maker, key = self.model.applications[number], self.maker(by), self.key()
+        version = self.version(BankingApplication, number, stale)
+        free = one.state == "applied" and not one.movements and not stale
+        if act == "propose":
+            made = self.done(
+                lambda: banking.propose(
+                    self.session, number, version=version, key=key, actor=self.user(maker)
+                ),
+                legal=free and self.model.may_carry_over(one.about, one.quantity),
+                fault=fault,
+            )
+            if made is not None:
+                self.propose(made, self.carry_over(number, one, maker))
+                one.movements = (made,)
+            return
+        acts = {
+            "withdraw": lambda: banking.withdraw(
+                self.session, number, version=version, actor=self.user(self.login(one.about))
+            ),
+            "decline": lambda: banking.decline(
+                self.session, number, "書類の不足", version=version, actor=self.user(maker)
+            ),
+        }
+        if self.done(acts[act], legal=free, fault=fault, keyed=False) is not None:
+            one.state = {"withdraw": "withdrawn", "decline": "declined"}[act]
+
+    def carry_over(self, number: int, one: Paper, maker: int) -> Proposal:
+        unit = self.cast.holders[one.about].unit
+        return Proposal(
+            MovementKind.CARRY_OVER,
+            one.about,
+            one.about,
+            unit,
+            one.quantity,
+            maker,
+            self.until(),
+            into=self.model.following(unit),
+            application=number,
+        )
+
+    def newest(self, papers: dict[int, Paper], state: str, pick: int) -> int:
+        """A paper, mostly one that waits."""
+        waiting = [number for number, one in papers.items() if one.state == state]
+        choices = waiting if waiting and pick % 4 else list(papers)
+        return choices[pick % len(choices)]
+
+    # ---- a whole phase at once
+
+    @rule(
+        pick=PICK, phase=st.sampled_from([2, 2, 3]), wrong=st.sampled_from([0, 0, 0, 1]), by=BY, fault=FAULTS
+    )
+    def propose_batch(self, pick: int, phase: int, wrong: int, by: int, fault: str | None) -> None:
+        """All of the phase to whom can be issued, or some that may not be among them, or a wrong figure."""
+        self.step(fault)
+        ours = {account: facts for account, facts in self.cast.holders.items() if facts.phase == phase}
+        ready = [account for account in ours if self.model.may_issue(account)]
+        chosen = ready if pick % 4 else [account for n, account in enumerate(ours) if pick >> n & 1]
+        quantities = {self.cast.holder_ids[one]: ours[one].due + wrong for one in chosen}
+        maker, key = self.maker(by), self.key()
+        ids: list[int] = []
+
+        def work() -> IssueBatch:
+            made = issue_batches.propose(
+                self.session, self.cast.phases[phase], quantities, key=key, actor=self.user(maker)
+            )
+            ids[:] = [one.id for one in sorted(made.movements, key=lambda one: one.target_id)]
+            return made
+
+        made = self.done(
+            work,
+            legal=bool(chosen)
+            and set(chosen) <= set(ready)
+            and not wrong
+            and not self.model.open_paper(self.model.batches, phase),
+            fault=fault,
+        )
+        if made is None:
+            return
+        self.model.batches[made] = Paper(phase, maker, movements=tuple(ids), until=self.until())
+        for number, account in zip(ids, sorted(chosen), strict=True):
+            facts = ours[account]
+            self.propose(
+                number,
+                Proposal(
+                    MovementKind.ISSUE,
+                    ISSUANCE,
+                    account,
+                    facts.unit,
+                    facts.due,
+                    maker,
+                    self.until(),
+                    batch=True,
+                ),
+            )
+
+    @precondition(lambda self: self.model.batches)
+    @rule(pick=PICK, by=BY, confirmed=st.sampled_from([True, True, False]), stale=STALE, fault=FAULTS)
+    def decide_on_batch(self, pick: int, by: int, confirmed: bool, stale: bool, fault: str | None) -> None:
+        self.step("stale" if stale else fault)
+        number = self.newest(self.model.batches, "proposed", pick)
+        one, who = self.model.batches[number], self.maker(by)
+        version = self.version(IssueBatch, number, stale)
+        act = issue_batches.execute_all if confirmed else issue_batches.withdraw
+        done = self.done(
+            lambda: act(self.session, number, version=version, actor=self.user(who)),
+            legal=not stale
+            and one.state == "proposed"
+            and (not confirmed or self.model.may_confirm_batch(one, who)),
+            fault=fault,
+            keyed=False,
+        )
+        if done is not None:
+            self.leave_batch(one, "executed" if confirmed else "withdrawn")
+
+    def leave_batch(self, one: Paper, state: str) -> None:
+        one.state = state
+        for number in one.movements:
+            movement = self.model.proposals[number]
+            if state == "executed":
+                self.execute(movement)
+            else:
+                self.leave(movement, state)
+
+    def expire(self) -> None:
+        self.step(None)
+        now = clock.now()
+        due = [
+            one
+            for one in self.model.proposals.values()
+            if one.state == "proposed" and not one.batch and one.until <= now
+        ]
+        batches = [
+            one
+            for one in self.model.batches.values()
+            if one.state == "proposed" and one.until is not None and one.until <= now
+        ]
+        assert self.done(lambda: issuance.expire_due(self.session), legal=True) == len(due)
+        assert self.done(lambda: issue_batches.expire_due(self.session), legal=True) == len(batches)
+        for movement in due:
+            self.leave(movement, "expired")
+        for batch in batches:
+            self.leave_batch(batch, "expired")
