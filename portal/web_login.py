@@ -24,7 +24,7 @@ from portal.extensions import db_session
 from portal.models import User
 from portal.services import logins
 from portal.settings import Settings
-from portal.web import actor, carry_out, reader, texts
+from portal.web import actor, behind_a_login, carry_out, reader, texts
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
@@ -200,8 +200,9 @@ def _still_here(settings: Settings) -> Response | None:
     if user is None:
         if "_user_id" in session:
             return _ended_elsewhere()
-        # another page of this browser came first, and was told that the login has ended
-        late = web_refill.left_behind() and request.method == "POST" and request.endpoint not in _DOOR
+        # another page of this browser ended the login: what came too late is told so, and where it was
+        behind = web_refill.left_behind() or behind_a_login()
+        late = behind and request.method == "POST" and request.endpoint not in _DOOR
         return _to_login() if late else None
     if not user.usable:
         # locking ends the sessions themselves; this is the second bolt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -71,6 +71,30 @@ def _filters() -> Filters:
         unit_class_id=_number("unit"),
         incoming={"in": True, "out": False}.get(request.args.get("way", "")),
     )
+
+
+def _as_of() -> Filters:
+    """The filters, and nothing after the day of the page: a history as of that day."""
+    filters, asof = _filters(), typed_day(request.args.get("asof"))
+    if asof is None or asof >= clock.today():
+        return filters
+    return replace(filters, until=min(filters.until or asof, asof))
+
+
+def _misread() -> list[str]:
+    """What of the address could not be used, and what is shown instead."""
+    typed = {name: request.args.get(name, "").strip() for name in ("asof", "from", "to")}
+    days = {name: typed_day(text) for name, text in typed.items()}
+    found = []
+    if typed["asof"] and days["asof"] is None:
+        found.append(_("基準日を読み取れないため、今日の数量を表示しています。"))
+    elif days["asof"] is not None and days["asof"] > clock.today():
+        found.append(_("基準日が先の日付のため、今日の数量を表示しています。"))
+    if any(typed[name] and days[name] is None for name in ("from", "to")):
+        found.append(_("期間の日付を読み取れないため、その条件を外しました。"))
+    if days["from"] is not None and days["to"] is not None and days["from"] > days["to"]:
+        found.append(_("期間のはじめが、終わりより後になっています。"))
+    return found
 
 
 def _number(name: str) -> int | None:
@@ -155,7 +179,7 @@ def balance() -> Any:
     today = clock.today()
     asof = min(typed_day(request.args.get("asof")) or today, today)
     filters = _filters()
-    past = statements.look_back(session, account, filters, before=_number("before"), after=_number("after"))
+    past = statements.look_back(session, account, _as_of(), before=_number("before"), after=_number("after"))
     holder = account.holder
     figures = positions.figures_as_of(session, holder, asof) if holder is not None else None
     held = positions.positions(session, account, figures, asof)
@@ -171,6 +195,8 @@ def balance() -> Any:
         account=account,
         notice=notice_of(account),
         asof=asof,
+        misread=_misread(),
+        not_yet=account.opened_at >= clock.end_of_day(asof),
         today=today,
         stats=_stats(account, figures, held),
         held=held,
@@ -207,7 +233,7 @@ def history_file(file: str) -> Any:
     """The narrowed history as a file, written while the reader waits: so it has its bounds."""
     session = db_session()
     account = own_account(session, actor())
-    if statements.counted(session, account, _filters()) > MOST_IN_A_FILE:
+    if statements.counted(session, account, _as_of()) > MOST_IN_A_FILE:
         most = number(MOST_IN_A_FILE)
         flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
         return redirect(url_for("participant.balance", **_kept()) + "#history")
@@ -234,7 +260,7 @@ def history_file(file: str) -> Any:
 
 def _rows(account: Account) -> Iterator[list[Any]]:
     corrected = corrections.corrected(db_session(), account)
-    for line in statements.all_lines(db_session(), account, _filters()):
+    for line in statements.all_lines(db_session(), account, _as_of()):
         yield [
             line.at,
             line.code,

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from flask import redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
@@ -197,7 +198,12 @@ def _input(act: Act) -> Any:
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
         form.unit.data = request.args.get("unit", "")[:16] or _first_unit(account)
-        return _show_input(act, form, _look(act, form))
+        plan = _look(act, form)
+        if act.kind is MovementKind.RETIRE and plan.quantity and 0 < plan.movable < plan.quantity:
+            # what is still to retire may be more than there is
+            form.quantity.data = number(plan.movable)
+            plan = _look(act, form)
+        return _show_input(act, form, plan)
     form.key.data = form.key.data or once.new_key()
     asked = _asked(act, form)
     if asked.paused is not None:
@@ -320,9 +326,10 @@ def _confirm(act: Act) -> Any:
             return _show_confirm(act, form, plan, asked, 422)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
         return _show_input(act, form, plan, asked, 422)
+    again = isinstance(session.get(_WAITING, {}).get(key), str)
     # whoever goes back to the question finds its receipt
     _remember(key, code)
-    done(str(act.done) % {"amount": amount})
+    done(_("この手続きは、すでに完了しています。") if again else str(act.done) % {"amount": amount})
     return redirect(url_for("participant.receipt", code=code))
 
 

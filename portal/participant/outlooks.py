@@ -48,20 +48,25 @@ def asked(figures: Figures, why_not: str = "") -> Outlook:
         return Outlook(typed, errors, None, None)
     now = clock.now()
     then = what_if(figures, now, **wanted)
-    state = status(then, now)
+    short = any(lacking(then))
+    # what cannot be done has no verdict
+    state = None if short else status(then, now)
     retires = wanted["retire"] or wanted["retire_jver"]
     first = (why_not,) if why_not and retires else ()
     return Outlook(typed, {}, then, state, (*first, *_sentences(then, state)))
 
 
-def _sentences(then: Figures, state: Compliance) -> list[str]:
+def _sentences(then: Figures, state: Compliance | None) -> list[str]:
     """What follows, in words; first what stands in the way."""
     jaa, jver = lacking(then)
     found = []
     if jaa:
-        found.append(_("そのためには、JAAがあと%(n)s足りません。", n=number(jaa)))
+        found.append(_("この償却には、JAAがあと%(n)s足りません。", n=number(jaa)))
     if jver:
-        found.append(_("そのためには、jVERがあと%(n)s足りません。", n=number(jver)))
+        found.append(_("この償却には、jVERがあと%(n)s足りません。", n=number(jver)))
+    if found:
+        return found
+    beyond = then.retired - then.target_emissions if then.target_emissions is not None else 0
     if then.missing is None:
         found.append(_("目標年度の排出量が承認されるまで、必要な償却量は決まりません。"))
     elif state is Compliance.MET:
@@ -70,4 +75,6 @@ def _sentences(then: Figures, state: Compliance) -> list[str]:
         found.append(_("償却は、あと%(n)s足りません。", n=number(then.missing)))
     else:
         found.append(_("必要な量の償却は済みますが、期限後のため目標遵守にはなりません。"))
+    if beyond > 0:
+        found.append(_("必要な量を%(n)s超えて償却することになります。", n=number(beyond)))
     return found

@@ -32,8 +32,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The account {account} is closed and cannot receive. Check the number.",
     ),
     Refusal.TARGET_KIND: (
-        "{account}は、この手続きの相手にできない種類の口座です。",
-        "The account {account} is of a kind that cannot receive this movement.",
+        "{account}は、この手続きの相手にできない種類の口座です。"
+        "償却・取消・オフセットは、それぞれの画面から手続きしてください。",
+        "The account {account} is of a kind that cannot receive this movement."
+        " Retire, cancel and offset on their own pages.",
     ),
     Refusal.SOURCE_KIND: (
         "{account}は、この手続きができない種類の口座です。",
@@ -45,7 +47,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.RESERVE: (
         "口座には{reserve} JAA（コミットメントリザーブ量）を残してください。"
-        "移転できるのは{movable} JAAまでです。",
+        "この手続きで動かせるのは{movable} JAAまでです。",
         "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
     ),
     Refusal.UNIT_NOT_USABLE: (
@@ -166,6 +168,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.STATEMENT_TOO_LONG: (
         "この期間の移動は{most}件を超えています。期間を短くしてください。",
         "There are more than {most} movements in this span. Choose a shorter one.",
+    ),
+    Refusal.SPAN_REVERSED: (
+        "期間のはじめが、終わりより後になっています。",
+        "The span begins after it ends.",
     ),
     Refusal.RETIREMENT_NOW_LATE: (
         "この画面を開いているあいだに、償却期限の{deadline}を過ぎました。もう一度ご確認ください。",

@@ -195,6 +195,7 @@ class Refusal(StrEnum):
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
     RETIREMENT_NOW_LATE = auto()
+    SPAN_REVERSED = auto()
     REVERSAL_OF_CARRY_OVER = auto()
     JVER_BOUND = auto()
     UNIT_WINDOW_OVER = auto()

@@ -90,13 +90,13 @@ class Overview:
 def span(since: date | None, until: date | None) -> tuple[date, date]:
     """The days a statement is about: by default this fiscal year until today, never beyond today.
 
-    Raises ``Refused(DATES_ORDER)`` at ``to`` if it would end before it begins.
+    Raises ``Refused(SPAN_REVERSED)`` at ``to`` if it would end before it begins.
     """
     today = clock.today()
     last = min(until or today, today)
     first = since or date(clock.fiscal_year(last), 4, 1)
     if first > last:
-        raise Refused(Problem(Refusal.DATES_ORDER, "to"))
+        raise Refused(Problem(Refusal.SPAN_REVERSED, "to"))
     return first, last
 
 

@@ -14,6 +14,8 @@ from portal.models import MAX_QUANTITY, NumberSeries
 
 #: more digits than these, leading zeros included, nobody types
 _DIGITS = 40
+#: separators stand between thousands only
+_GROUPED = re.compile(r"[0-9]{1,3}(?:(?:[,、]\s?|\s)[0-9]{3})+")
 _CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE)
 
 
@@ -46,16 +48,17 @@ def hold_series(session: Session, name: str) -> None:
 def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
     """A whole quantity of 1 or more, in units or t-CO2.
 
-    Full-width digits, blanks and commas are accepted and normalised; 0, negative, decimal,
-    exponent and over-long ones are refused (domain §8).
+    Full-width digits are accepted, and blanks or commas between thousands (1,500; 1,5 may mean 1.5);
+    0, negative, decimal, exponent and over-long ones are refused (domain §8).
     """
     if isinstance(text, int) and not isinstance(text, bool):
         number = text
     else:
-        plain = re.sub(r"[\s,，、]", "", unicodedata.normalize("NFKC", str(text or "")))
+        typed = unicodedata.normalize("NFKC", str(text or "")).strip()
+        plain = re.sub(r"[\s,、]", "", typed)
         if not plain:
             raise refuse(Refusal.REQUIRED, field)
-        if not (plain.isascii() and plain.isdigit()):
+        if not (plain.isascii() and plain.isdigit() and (typed == plain or _GROUPED.fullmatch(typed))):
             raise refuse(Refusal.QUANTITY_SHAPE, field)
         significant = plain.lstrip("0")
         if len(plain) > _DIGITS or len(significant) > 16:

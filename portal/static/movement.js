@@ -7,6 +7,7 @@
   var quantity = form.elements.quantity;
   var moved = form.querySelector("[data-moved]");
   var after = form.querySelector("[data-after]");
+  var need = form.querySelector("[data-need]");
   var held = Number(form.getAttribute("data-held"));
   var free = Number(form.getAttribute("data-free"));
   /* nothing can move: there is nothing to type */
@@ -16,12 +17,13 @@
 
   /* what the table said of an older quantity is no longer so */
   quantity.addEventListener("input", function () {
-    var plain = quantity.value.normalize("NFKC").replace(/[\s,、]/g, "");
-    var figure = /^[0-9]{1,15}$/.test(plain) ? Number(plain) : 0;
+    var plain = quantity.value.normalize("NFKC").trim().replace(/[\s、]/g, ",");
+    var figure = /^([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4})$/.test(plain) ? Number(plain.replace(/,/g, "")) : 0;
     var short = figure - free;
     moved.textContent = figure ? written(-figure) : "\u2014";
     after.textContent = !figure ? "\u2014" : short > 0 ? after.getAttribute("data-short").replace("{n}", written(short)) : written(held - figure);
     after.parentNode.classList.toggle("as-table__total--bad", short > 0);
+    if (need) { need.textContent = written(Math.max(0, Number(need.getAttribute("data-need")) - (short > 0 ? 0 : figure))); }
     form.querySelectorAll(".as-panel__note[data-of-quantity]").forEach(function (note) { note.hidden = true; });
   });
 

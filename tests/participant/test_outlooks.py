@@ -61,14 +61,16 @@ def test_home_says_what_would_follow_and_keeps_nothing(app: Flask, session: Sess
     assert "目標遵守となります。" in text
     for line in (
         "目標の遵守状況不足遵守",
-        "償却済量 0 7,200 t-CO2",
+        "償却済量 0 7,200 JAA",
         "あと必要な償却量 7,200 0 t-CO2",
         "残高 7,000 50 JAA",
         "コミットメントリザーブ量 7,000 0 JAA",
         "移転できる最大量 0 50 JAA",
     ):
         assert line.replace(" ", "") in text.replace(" ", "")
-    assert "JAAがあと100足りません" in words(reader.get("/home?retire=7100"))
+    short = words(reader.get("/home?retire=7300"))
+    assert "この償却には、JAAがあと300足りません。" in short and "目標遵守となります" not in short
+    assert "必要な量を50超えて償却することになります。" in words(reader.get("/home?retire=7250&buy=250"))
     assert "jVERがあと1足りません" in words(reader.get("/home?retire_jver=301"))
     assert "償却は、あと6,900足りません" in words(reader.get("/home?retire_jver=300"))
     assert rows(session) == before
@@ -79,6 +81,13 @@ def test_what_cannot_be_read_stays_and_is_named(app: Flask, names: Names) -> Non
     assert "1以上の整数で入力してください" in words(page)
     assert 'value="1.5"' in page.text and 'value="400"' in page.text
     assert "そのあと" not in words(page)
+
+
+def test_more_than_there_is_is_neither_offered_nor_filled_in(app: Flask, names: Names) -> None:
+    page = Visitor(app, names.a).get("/allowances/retire?quantity=7200")
+    assert 'value="missing"' not in page.text and 'value="max"' in page.text
+    assert values(page, "/allowances/retire")["quantity"] == "7,000"
+    assert "あと必要な償却量 200" in words(page)
 
 
 def test_login_b_is_told_of_no_what_if(app: Flask, names: Names) -> None:

@@ -22,7 +22,8 @@ def test_an_act_without_its_session_leads_to_the_door(client: FlaskClient) -> No
     client.application.config["WTF_CSRF_ENABLED"] = True
     answer = client.post("/allowances/transfer", data={"quantity": "5"})
     assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("/login")
+    assert answer.headers["Location"] == "/login?next=/allowances/transfer"
+    assert "実行されていません" in client.get("/login").get_data(as_text=True)
 
 
 def test_an_act_after_the_time_out_leads_back_to_its_page(app: Flask, session: Session) -> None:

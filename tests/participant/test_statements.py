@@ -184,3 +184,24 @@ def test_opening_and_lines_make_the_closing_on_any_days(session: Session, names:
             }
             for one in made.classes:
                 assert not one.lines or one.lines[-1].balance == one.closing
+
+
+def test_the_history_ends_with_the_day_of_the_page_and_what_cannot_be_read_is_named(
+    app: Flask, names: Names
+) -> None:
+    reader = Visitor(app, names.a)
+    past = words(reader.get("/allowances?asof=2015-02-18"))
+    assert "T-000003" in past and "T-000004" not in past and "2015年2月18日（水）までの移動です。" in past
+    table = reader.get("/allowances/history.csv?asof=2015-02-18").get_data().decode("utf-8-sig")
+    assert "T-000003" in table and "T-000004" not in table
+    for query, says in (
+        ("asof=2016-12-31", "基準日が先の日付のため"),
+        ("asof=abc", "基準日を読み取れないため"),
+        ("from=xx", "期間の日付を読み取れないため"),
+        ("from=2015-03-01&to=2015-02-01", "期間のはじめが、終わりより後"),
+        ("asof=2003-01-01", "口座はまだありませんでした"),
+    ):
+        assert says in words(reader.get(f"/allowances?{query}")), query
+    assert "期間のはじめが、終わりより後" in words(
+        reader.get("/allowances/statement?from=2015-03-01&to=2015-02-01")
+    )

@@ -1,0 +1,24 @@
+"""Quantities as people write them: separators stand between thousands, or what was meant is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.errors import Refusal, Refused
+from portal.services.numbers import parse_quantity
+
+
+@pytest.mark.parametrize(
+    "typed", ["1500", "1,500", "１，５００", "1 500", " 1500 ", "１、５００", "1, 500", "1　500"]
+)
+def test_thousands_may_be_separated(typed: str) -> None:
+    assert parse_quantity(typed) == 1_500
+
+
+@pytest.mark.parametrize(
+    "typed", ["1,5", "1,50", "15,00", "1,5000", ",500", "1,,500", "1500,", "1 5", "1.5", "1,500,0"]
+)
+def test_a_separator_elsewhere_is_refused_and_never_dropped(typed: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_quantity(typed)
+    assert caught.value.refusal is Refusal.QUANTITY_SHAPE
