@@ -97,6 +97,7 @@ def demo(if_empty: bool) -> None:
     settings = _settings()
     if settings.production:
         _fail("本番の環境にデモデータは作れません。 / A production installation takes no demonstration data.")
+    _need_catalogues()
     with _database(settings, ready=False) as open_session:
         if _is_filled(settings, open_session):
             if not if_empty:
@@ -111,6 +112,16 @@ def demo(if_empty: bool) -> None:
             in_transaction(session, lambda: demonstration.build(session))
         demonstration.send_past_mail(open_session)
     click.echo(f"デモデータを作りました。 / Demonstration data made in {time.monotonic() - began:.0f} s")
+
+
+def _need_catalogues() -> None:
+    """Pages without their English texts mix two languages in silence: say what is missing, and end."""
+    found = selfcheck.catalogues()
+    if not found.ok:
+        _fail(
+            "英語の文言が用意されていません。「make setup」を実行してください。",
+            f"The English texts are missing; run “make setup”. ({found.detail})",
+        )
 
 
 def _upgrade_demonstration(settings: Settings, open_session: OpenSession) -> None:
@@ -131,6 +142,7 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
     from waitress.server import create_server
 
     settings = _settings()
+    _need_catalogues()
     if not settings.production and settings.base_url == Settings.base_url:
         settings = replace(settings, base_url=f"http://{host}:{port}")
     with _database(settings) as open_session:

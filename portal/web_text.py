@@ -357,6 +357,12 @@ def unit_name(unit_class: Any) -> str:
     return f"{phase_name(unit_class.phase.number)} {unit_class.unit_type.value}"
 
 
+def account_name(account: Any) -> str:
+    """An account's name; the scheme's own accounts in the reader's language."""
+    own = account.kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
+    return str(account.name) if own else label(account.kind)
+
+
 def install(app: Flask) -> None:
     """Give the templates their filters."""
     app.jinja_env.filters.update(
@@ -378,6 +384,7 @@ def install(app: Flask) -> None:
         fiscal_list=fiscal_list,
         phase_name=phase_name,
         unit_name=unit_name,
+        account_name=account_name,
         percent=percent,
         signed_places=signed_places,
     )

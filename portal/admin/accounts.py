@@ -50,7 +50,7 @@ from portal.services.line_search import Filters
 from portal.services.once import new_key
 from portal.web import actor, texts
 from portal.web_positions import why_not_words
-from portal.web_text import badge, label
+from portal.web_text import account_name, badge, label
 
 _ASKS = ("GET", "POST")
 
@@ -128,7 +128,7 @@ class AccountView(KeySearch, SecretariatView):
         )
 
     def title_of(self, model: Account) -> str:
-        return f"{model.code}　{model.name}"
+        return f"{model.code}　{account_name(model)}"
 
     def details_context(self, model: Account) -> dict[str, Any]:
         session = db_session()
@@ -255,7 +255,7 @@ class AccountView(KeySearch, SecretariatView):
             verb=PROPOSE[action],
             back=back,
             facts=[
-                (_("口座"), f"{row.code}　{row.name}"),
+                (_("口座"), f"{row.code}　{account_name(row)}"),
                 (_("口座の持ち主"), owner_of(row)),
                 (_("いまの状態"), badge(row.state)),
                 (_("変更後の状態"), badge(account_life.LEADS_TO[action])),

@@ -91,6 +91,7 @@ class IssueBatchView(ProposalView):
     column_filters: Any = (
         ChoiceFilter(IssueBatch.state, _l("状態"), lambda: [(s, label(s)) for s in IssueBatchState]),
     )
+    list_template = "admin/issue_batch/list.html"
     details_template = "admin/issue_batch/details.html"
 
     def get_query(self) -> Any:

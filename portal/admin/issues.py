@@ -54,12 +54,13 @@ class IssuePage(SecretariatPage):
     @page("/", Permission.ALLOWANCE_ALL_VIEW)
     def index(self) -> Any:
         rows = issuable(db_session())
+        ready = [one for one in rows if not one.problems]
         return self.render(
             "admin/issue/index.html",
-            ready=[one for one in rows if not one.problems],
+            ready=ready,
             later=[(one, texts(one.problems)) for one in rows if one.problems],
             phases=[
-                (number, self._batch(number)) for number in sorted({one.holder.phase.number for one in rows})
+                (number, self._batch(number)) for number in sorted({one.holder.phase.number for one in ready})
             ],
         )
 

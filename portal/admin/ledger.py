@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
+from portal import clock
 from portal.admin import formats
 from portal.admin.acts import LedgerSearch, Needed, ProvenKeyForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
@@ -21,6 +22,7 @@ from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import (
+    Account,
     LedgerEntry,
     LedgerTransaction,
     Movement,
@@ -29,11 +31,11 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import issuance, office_cases, unit_totals
+from portal.services import issuance, office_cases, statements, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
-from portal.web_text import label, moment, number, unit_name
+from portal.web_text import account_name, label, moment, number, unit_name
 
 
 class CorrectionForm(ProvenKeyForm):
@@ -73,11 +75,23 @@ def _quantity(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -
 
 def _side(_view: Any, _context: Any, model: LedgerTransaction, name: str) -> Any:
     account = getattr(model.movement, name.rpartition(".")[2])
-    return Markup('{}<span class="as-table__more">{}</span>').format(account.name, account.code)
+    return Markup('{}<span class="as-table__more">{}</span>').format(account_name(account), account.code)
+
+
+def _named(account: Account) -> str:
+    return f"{account.code}　{account_name(account)}"
 
 
 def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
     return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
+
+
+def _late(model: LedgerTransaction) -> bool:
+    """Whether it is a retirement after its deadline: it met no target."""
+    if model.kind is not MovementKind.RETIRE:
+        return False
+    deadline = statements.retirement_deadline(db_session(), model.movement.source)
+    return deadline is not None and model.posted_at >= clock.end_of_day(deadline)
 
 
 class LedgerView(LedgerSearch, SecretariatView):
@@ -120,8 +134,8 @@ class LedgerView(LedgerSearch, SecretariatView):
     }
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,
-        "movement.source": lambda _v, _c, m, _n: f"{m.movement.source.code}　{m.movement.source.name}",
-        "movement.target": lambda _v, _c, m, _n: f"{m.movement.target.code}　{m.movement.target.name}",
+        "movement.source": lambda _v, _c, m, _n: _named(m.movement.source),
+        "movement.target": lambda _v, _c, m, _n: _named(m.movement.target),
         "movement.unit_class": lambda _v, _c, m, _n: unit_name(m.movement.unit_class),
         "hash": lambda _v, _c, m, _n: m.hash,
     }
@@ -182,6 +196,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             "entries": entries,
             "canonical": model.canonical.decode(),
             "wrong": wrong,
+            "late": _late(model),
             "correction": self._correction(model),
         }
 
@@ -241,15 +256,17 @@ class LedgerView(LedgerSearch, SecretariatView):
     def _question(self, row: LedgerTransaction, against: Sequence[str]) -> Question:
         back = str(self.get_url(".details_view", id=row.id))
         moved = row.movement
-        units = f"{unit_name(moved.unit_class)}　{number(moved.quantity)}"
+        unit = moved.unit_class.unit_type.value
+        units = f"{unit_name(moved.unit_class)}　{number(moved.quantity)} {unit}"
+        left = office_cases.correction_case(db_session(), row).available
         return Question(
             _("訂正を起案する"),
             [(self.name, self.get_url(".index_view")), (row.code, back)],
             _(
                 "%(code)sと逆の移動を、%(source)sから%(target)sへ起案します。",
                 code=row.code,
-                source=moved.target.code,
-                target=moved.source.code,
+                source=f"{moved.target.code}（{account_name(moved.target)}）",
+                target=f"{moved.source.code}（{account_name(moved.source)}）",
             ),
             _("訂正を起案する"),
             back,
@@ -257,6 +274,10 @@ class LedgerView(LedgerSearch, SecretariatView):
                 (_("訂正する移動"), f"{row.code}　{label(row.kind)}"),
                 (_("日時"), moment(row.posted_at)),
                 (_("排出枠と数量"), units),
+                (
+                    _("%(account)sの動かせる残高", account=moved.target.code),
+                    f"{number(left)} {unit}",
+                ),
             ],
             makes=[
                 _("元の記録は消さずに、逆の記録を加えます。"),

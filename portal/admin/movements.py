@@ -30,7 +30,7 @@ from portal.permissions import Permission
 from portal.services import banking_case, issuance
 from portal.services.refused_movements import Attempt
 from portal.web import actor
-from portal.web_text import label, number, phase_name, unit_name
+from portal.web_text import account_name, label, number, phase_name, unit_name
 
 WAITING = "waiting"
 
@@ -73,7 +73,7 @@ def says(movement: Movement) -> str:
         "units": units(movement),
         "source": movement.source.code,
         "target": movement.target.code,
-        "target_name": movement.target.name,
+        "target_name": account_name(movement.target),
     }
     if movement.kind in (MovementKind.ISSUE, MovementKind.ISSUE_JVER):
         return _("%(target)s（%(target_name)s）に、%(units)sを発行します。", **words)
@@ -123,7 +123,7 @@ def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     account = getattr(model, name)
     shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more as-nb">{}</span>')
-    return shown.format(account.name, account.code)
+    return shown.format(account_name(account), account.code)
 
 
 #: what the second person's pages know of it
@@ -172,8 +172,8 @@ class MovementView(LedgerSearch, ProposalView):
         "state": formats.state,
     }
     column_formatters_export = {
-        "source": lambda _v, _c, m, _n: f"{m.source.code}　{m.source.name}",
-        "target": lambda _v, _c, m, _n: f"{m.target.code}　{m.target.name}",
+        "source": lambda _v, _c, m, _n: f"{m.source.code}　{account_name(m.source)}",
+        "target": lambda _v, _c, m, _n: f"{m.target.code}　{account_name(m.target)}",
         "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
     }
     column_filters = (
@@ -227,8 +227,8 @@ class MovementView(LedgerSearch, ProposalView):
             return [(_("種類"), label(row.kind)), *carry_over_facts(row)]
         return [
             (_("種類"), label(row.kind)),
-            (_("移動元"), f"{row.source.code}　{row.source.name}"),
-            (_("移動先"), f"{row.target.code}　{row.target.name}"),
+            (_("移動元"), f"{row.source.code}　{account_name(row.source)}"),
+            (_("移動先"), f"{row.target.code}　{account_name(row.target)}"),
             (_("排出枠と数量"), units(row)),
             *([(_("前の発行"), _("訂正されています。"))] if row.attempt > 1 else []),
         ]

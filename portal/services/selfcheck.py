@@ -48,7 +48,7 @@ def run_checks(settings: Settings) -> list[Finding]:
         finally:
             engine.dispose()
     found.append(_guard("virus scanner", lambda: _scanner(settings)))
-    found += [_guard("catalogues", _catalogues), _guard("mail texts", _mail_texts), _guard("fonts", _fonts)]
+    found += [_guard("catalogues", catalogues), _guard("mail texts", _mail_texts), _guard("fonts", _fonts)]
     return found
 
 
@@ -166,7 +166,8 @@ def _guard(name: str, look: Callable[[], Finding]) -> Finding:
         return Finding(name, False, f"{type(error).__name__}: {error}")
 
 
-def _catalogues() -> Finding:
+def catalogues() -> Finding:
+    """Whether every catalogue of English texts was compiled: without them pages mix two languages."""
     texts = sorted(TRANSLATIONS.glob("*/LC_MESSAGES/*.po"))
     missing = [text.name for text in texts if not text.with_suffix(".mo").exists()]
     if missing or not texts:

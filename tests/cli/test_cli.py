@@ -156,3 +156,15 @@ def test_the_portal_is_served_and_stops_when_told(typed: Run, database_url: str,
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.mark.parametrize("command", ["demo", "run"])
+def test_without_its_english_texts_nothing_begins(
+    typed: Run, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    texts = tmp_path / "en" / "LC_MESSAGES"
+    texts.mkdir(parents=True)
+    (texts / "layout.po").write_text("", encoding="utf-8")
+    monkeypatch.setattr("portal.services.selfcheck.TRANSLATIONS", tmp_path)
+    refused = typed(command, url=empty_database_url)
+    assert refused.exit_code == 1 and "make setup" in refused.output and "layout.po" in refused.output

@@ -58,7 +58,8 @@ def test_one_unit_more_is_refused_and_names_reserve_and_movable() -> None:
     (problem,) = problems(replace(CASE, quantity=1_501))
     assert problem.refusal is Refusal.RESERVE
     assert problem.text("ja") == (
-        "口座には7,000 JAA（コミットメントリザーブ量）を残してください。この手続きで動かせるのは1,500 JAAまでです。"
+        "口座には7,000 JAA（コミットメントリザーブ量）を残してください。"
+        "この手続きで動かせるのは1,500 JAAまでです。"
     )
     assert "1,500 JAA can be moved" in problem.text("en")
 
