@@ -13,14 +13,16 @@ from flask_babel import gettext as _
 from portal import clock
 from portal.errors import Refused
 from portal.extensions import db_session
+from portal.models import Account
 from portal.participant import correction_words, pages, paper_words
-from portal.participant.allowances import kind_words, other_words, typed_day
+from portal.participant.allowances import kind_words, other_words, typed_day, typed_number
 from portal.permissions import Permission
 from portal.services import account_statement as statements
 from portal.services import corrections, papers
 from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Statement
 from portal.services.allowances import own_account
 from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.statements import Filters, look_back
 from portal.web import actor, carry_out, requires, texts
 from portal.web_text import unit_name
 
@@ -45,8 +47,10 @@ def account_statement() -> Any:
     except Refused as refused:
         problem = " ".join(texts(refused.problems))
     since, until = request.args.get("from", "")[:10], request.args.get("to", "")[:10]
+    lines: dict[str, Any] = {}
     if made is not None:
         since, until = made.since.isoformat(), made.until.isoformat()
+        lines = _lines(made.account, made.since, made.until)
     page = render_template(
         "participant/allowances/statement.html",
         account=own_account(db_session(), actor()),
@@ -56,8 +60,36 @@ def account_statement() -> Any:
         until=until,
         today=clock.today(),
         most_on_paper=MOST_ON_PAPER,
+        **lines,
     )
     return page, 200 if made is not None else 422
+
+
+def _lines(account: Account, since: date, until: date) -> dict[str, Any]:
+    """A page of the span's movements, newest first, as the history writes them."""
+    past = look_back(
+        db_session(),
+        account,
+        Filters(since=since, until=until),
+        before=typed_number("before"),
+        after=typed_number("after"),
+    )
+
+    def page_at(**neighbour: int | None) -> str:
+        if None in neighbour.values():
+            return ""
+        span: dict[str, Any] = {"from": since.isoformat(), "to": until.isoformat()}
+        return url_for("participant.account_statement", **span, **neighbour) + "#history"
+
+    return {
+        "history": past,
+        "kind_words": kind_words,
+        "other_words": other_words,
+        "correction_words": correction_words.of_line,
+        "corrected": corrections.corrected(db_session(), account),
+        "newer": page_at(after=past.newer),
+        "older": page_at(before=past.older),
+    }
 
 
 @pages.get("/allowances/statement.<any(pdf, xlsx, csv):file>")

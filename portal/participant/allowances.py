@@ -68,7 +68,7 @@ def _filters() -> Filters:
         until=typed_day(request.args.get("to")),
         kind=MovementKind(kind) if kind in [k.value for k in _KINDS] else None,
         other=request.args.get("other", "").strip()[:100],
-        unit_class_id=_number("unit"),
+        unit_class_id=typed_number("unit"),
         incoming={"in": True, "out": False}.get(request.args.get("way", "")),
     )
 
@@ -97,7 +97,7 @@ def _misread() -> list[str]:
     return found
 
 
-def _number(name: str) -> int | None:
+def typed_number(name: str) -> int | None:
     """A row's number in the address; anything else narrows nothing."""
     text = request.args.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
@@ -179,7 +179,9 @@ def balance() -> Any:
     today = clock.today()
     asof = min(typed_day(request.args.get("asof")) or today, today)
     filters = _filters()
-    past = statements.look_back(session, account, _as_of(), before=_number("before"), after=_number("after"))
+    past = statements.look_back(
+        session, account, _as_of(), before=typed_number("before"), after=typed_number("after")
+    )
     holder = account.holder
     figures = positions.figures_as_of(session, holder, asof) if holder is not None else None
     held = positions.positions(session, account, figures, asof)

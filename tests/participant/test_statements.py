@@ -205,3 +205,17 @@ def test_the_history_ends_with_the_day_of_the_page_and_what_cannot_be_read_is_na
     assert "期間のはじめが、終わりより後" in words(
         reader.get("/allowances/statement?from=2015-03-01&to=2015-02-01")
     )
+
+
+def test_the_statement_page_shows_the_lines_of_its_span_page_by_page(
+    app: Flask, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "PER_PAGE", 1)
+    reader = Visitor(app, names.a)
+    page = reader.get("/allowances/statement?from=2015-01-01&to=2015-02-28")
+    assert "T-000003" in page.text and "T-000002" not in page.text and "T-000004" not in page.text
+    first = reader.get("/allowances/statement?from=2014-06-01&to=2015-02-28")
+    assert "T-000003" in first.text and "T-000002" not in first.text
+    older = re.search(r'href="([^"]*)" rel="next"', first.text)
+    assert older is not None
+    assert "T-000002" in reader.get(unescape(older[1]).partition("#")[0]).text
