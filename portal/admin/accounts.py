@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request
@@ -69,6 +70,14 @@ def _neighbour(name: str) -> int | None:
     """The entry that the page of the history begins or ends at; anything else shows the newest."""
     wanted = request.args.get(name, "")
     return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 16 else None
+
+
+def _day(name: str) -> date | None:
+    """A day of the address, as a date input sends it; anything else narrows nothing."""
+    try:
+        return min(date.fromisoformat(request.args.get(name, "")), clock.today())
+    except ValueError:
+        return None
 
 
 def owner_of(account: Account) -> str:
@@ -156,6 +165,7 @@ class AccountView(KeySearch, SecretariatView):
         ).all()
         changes = account_life.changes_of(session, model.id)
         living = model.kind in account_life.LIVING
+        span = Filters(since=_day("since"), until=_day("until"))
         return {
             "abilities": [
                 (ABILITIES[one], allowed)
@@ -171,8 +181,10 @@ class AccountView(KeySearch, SecretariatView):
             "owner": owner_of(model),
             "holdings": holdings,
             "past": statements.look_back(
-                session, model, Filters(), before=_neighbour("before"), after=_neighbour("after")
+                session, model, span, before=_neighbour("before"), after=_neighbour("after")
             ),
+            "span": span,
+            "then": positions.balances(session, model, span.until) if span.until else [],
             "waiting": waiting,
             **_standing(model),
             "records": _records(model),

@@ -13,6 +13,7 @@ from flask_babel import lazy_pgettext as _lp
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
+from portal import clock
 from portal.admin import formats
 from portal.admin.acts import (
     KeyForm,
@@ -37,6 +38,7 @@ from portal.models import Phase, Publication, PublicationState, PublicationSubje
 from portal.permissions import Permission
 from portal.services import boards, publications
 from portal.services.publication_content import day_of, last_whole_day
+from portal.services.report_rules import rule_of
 from portal.web import actor, texts
 from portal.web_tables import publication_name, shown
 from portal.web_text import day as day_words
@@ -205,7 +207,9 @@ class PublicationView(SecretariatView):
         found = boards.phases(db_session())
         wanted, word = request.args.get("phase"), request.args.get("subject", PublicationSubject.EMISSIONS)
         if wanted is None:
-            chosen = boards.present_phase(found)
+            # a phase is published when it is over
+            over = [one for one in found if rule_of(one).retirement_deadline < clock.today()]
+            chosen = over[-1] if over else boards.present_phase(found)
         else:
             chosen = next((one for one in found if str(one.number) == wanted), None)
         if chosen is None or word not in list(PublicationSubject):

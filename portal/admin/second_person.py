@@ -203,4 +203,14 @@ class ProposalView(WaitingFirst):
             flash(str(self.withdrawal_told), "good")
             return redirect(self.address_after(row))
         verb = _("起案を取り下げる")
-        return self._ask(form, row, Confirmation(verb, self.withdrawal_says, verb, danger=True))
+        return self._ask(
+            form,
+            row,
+            Confirmation(
+                verb,
+                self.withdrawal_says,
+                verb,
+                makes=[_("起案した人のほか、起案のできる担当者と承認者も取り下げられます。")],
+                danger=True,
+            ),
+        )

@@ -22,7 +22,8 @@ from portal.services import corrections, papers
 from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Statement
 from portal.services.allowances import own_account
 from portal.services.exports import XLSX, csv_file, xlsx_file
-from portal.services.statements import Filters, look_back
+from portal.services.line_search import Filters
+from portal.services.statements import look_back
 from portal.web import actor, carry_out, requires, texts
 from portal.web_text import unit_name
 
@@ -78,8 +79,8 @@ def _lines(account: Account, since: date, until: date) -> dict[str, Any]:
     def page_at(**neighbour: int | None) -> str:
         if None in neighbour.values():
             return ""
-        span: dict[str, Any] = {"from": since.isoformat(), "to": until.isoformat()}
-        return url_for("participant.account_statement", **span, **neighbour) + "#history"
+        place: dict[str, Any] = {"from": since.isoformat(), "to": until.isoformat(), **neighbour}
+        return url_for("participant.account_statement", **place) + "#history"
 
     return {
         "history": past,

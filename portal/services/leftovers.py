@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, joinedload
@@ -26,8 +26,11 @@ def by_use(session: Session, account: Account) -> tuple[tuple[Amount, ...], tupl
         .execution_options(populate_existing=True)
     ).all()
     found: tuple[list[Amount], list[Amount]] = ([], [])
-    until: date | None  # jVER know none
     for row, until, closed_at in rows:
-        over = closed_at is not None or (until is not None and clock.today() > until)
-        found[over].append(Amount(row.quantity, unit_name(row.unit_class)))
+        found[_over(until, closed_at)].append(Amount(row.quantity, unit_name(row.unit_class)))
     return tuple(found[False]), tuple(found[True])
+
+
+def _over(until: date | None, closed_at: datetime | None) -> bool:
+    """Whether units of such a phase stay where they are; jVER have none and know no end."""
+    return closed_at is not None or (until is not None and clock.today() > until)
