@@ -126,6 +126,12 @@ def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     return shown.format(account_name(account), account.code)
 
 
+def _classes(_view: Any, _context: Any, model: Movement, _name: str) -> str:
+    """第2期 JAA; of a carry-over also what it becomes."""
+    name = unit_name(model.unit_class)
+    return f"{name} → {unit_name(model.target_class)}" if model.target_class is not None else name
+
+
 #: what the second person's pages know of it
 PROPOSALS = Proposals(
     endpoint="movement",
@@ -165,7 +171,7 @@ class MovementView(LedgerSearch, ProposalView):
     column_formatters = {
         "kind": formats.word,
         "quantity": formats.figure,
-        "unit_class": lambda _v, _c, m, _n: unit_name(m.unit_class),
+        "unit_class": _classes,
         "source": _account,
         "target": _account,
         "proposed_at": formats.moment_and("proposed_by.name"),
@@ -193,6 +199,7 @@ class MovementView(LedgerSearch, ProposalView):
                 joinedload(Movement.source),
                 joinedload(Movement.target),
                 joinedload(Movement.unit_class).joinedload(UnitClass.phase),
+                joinedload(Movement.target_class).joinedload(UnitClass.phase),
                 joinedload(Movement.proposed_by),
                 joinedload(Movement.decided_by),
                 joinedload(Movement.transaction),

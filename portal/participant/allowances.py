@@ -254,7 +254,7 @@ def history_file(file: str) -> Any:
     ]
     rows = _rows(account)
     if file == "xlsx":
-        book, _size = xlsx_file(titles, rows, _("移動の履歴"))
+        book, _size = xlsx_file(titles, rows, _("移動の履歴"), figures=(6, 7))
         return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
     table, _size = csv_file(titles, rows)
     return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)

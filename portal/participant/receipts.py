@@ -9,11 +9,13 @@ from flask import render_template, send_file
 from flask_babel import gettext as _
 
 from portal.extensions import db_session
+from portal.models import MovementKind
 from portal.participant import correction_words, pages, paper_words
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
 from portal.services import allowances, papers, receipts
 from portal.services.allowance_rules import may_give
+from portal.services.figures import figures_of
 from portal.services.receipts import Receipt
 from portal.web import actor, requires
 from portal.web_text import unit_name
@@ -28,6 +30,14 @@ def _slip(code: str) -> tuple[Receipt, str]:
     return slip, str(act.receipt) if act is not None else _("取引の記録")
 
 
+def _missing(slip: Receipt) -> int | None:
+    """What is still to retire after a retirement, in t-CO2; ``None`` beside anything else."""
+    holder = slip.account.holder
+    if slip.transaction.kind is not MovementKind.RETIRE or not slip.outgoing or holder is None:
+        return None
+    return figures_of(db_session(), holder).missing
+
+
 @pages.get("/allowances/receipt/<code>")
 @requires(Permission.ALLOWANCE_OWN_VIEW)
 def receipt(code: str) -> Any:
@@ -38,6 +48,7 @@ def receipt(code: str) -> Any:
         slip=slip,
         title=title,
         account_words=paper_words.account_words,
+        missing=_missing(slip),
         correction_words=correction_words,
         moves=may_give(slip.account.state),
         unit=slip.unit_class.unit_type.value,
