@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 from portal import clock
 from portal.errors import NotFound
 from portal.models import (
-    ISSUANCE_ACCOUNT,
     Account,
     EmissionsReport,
     Holder,
@@ -77,7 +76,6 @@ def issued_by_class(session: Session, *, without: Collection[int] = ()) -> dict[
         .where(posted.kind == MovementKind.ISSUE)
     )
     query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(
-        Movement.source_id == ISSUANCE_ACCOUNT,  # with the kind an index finds them among all movements
         Movement.kind == MovementKind.ISSUE,
         Movement.state.in_(LIVE),
         Movement.id.not_in(corrected),
