@@ -210,6 +210,8 @@ def _reports_of(session: Session, events: Sequence[Event]) -> dict[int, Emission
         by_event |= {
             e.id: found[e.subject_id] for e in events if e.subject_type == name and e.subject_id in found
         }
+    if not by_event:
+        return {}
     reports = {
         r.id: r
         for r in session.scalars(
