@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -35,6 +35,7 @@ from portal.extensions import db_session
 from portal.models import (
     ApprovalRevocation,
     EmissionsReport,
+    FileKind,
     Holder,
     Period,
     Phase,
@@ -283,7 +284,9 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
         reading = FormReading.from_dict(current.reading) if current and current.reading else None
         revocation = open_revocation(session, model)
         verification = current_verification(model)
-        compared = report_comparison.comparisons(session, model.id, actor())
+        compared = report_comparison.comparisons(
+            session, model.id, actor(), version=request.args.get("against", type=int)
+        )
         fetches, fetched = review_desk.fetches(session, model.id)
         return {
             "years": _years(model),
@@ -293,6 +296,11 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             "verification": verification,
             "checked": checklist.lines(verification.checklist if verification is not None else None),
             "compared": compared,
+            "earlier": [
+                one.version_number
+                for one in files
+                if one.kind is FileKind.CALCULATION and one.id != model.current_file_id
+            ],
             "pointed_out": report_comparison.pointed_out(compared),
             "talk": letters,
             "current": current,

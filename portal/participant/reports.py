@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -220,7 +220,9 @@ def report_show(period: str) -> str:
         "participant/reports/show.html",
         view=view,
         years=figure_years(figures),
-        compared=report_comparison.comparisons(db_session(), view.id, reader),
+        compared=report_comparison.comparisons(
+            db_session(), view.id, reader, version=request.args.get("against", type=int)
+        ),
         notes=report_notes.current_notes(db_session(), view.id, reader),
         steps=steps_of(view, reader),
         lines=lines_of(view, reader),

@@ -193,3 +193,30 @@ def test_a_large_difference_is_pointed_out_to_verifier_and_office_and_shown_to_t
     assert "10%を超える増加" in verifier
     assert "10%を超える増加" in office
     assert "超える" not in own
+
+
+def test_any_earlier_version_can_be_compared_by_verifier_office_and_holder(
+    app: Flask, session: Session, names: Names
+) -> None:
+    pages = (
+        (names.v, f"/verification/{names.report}?"),
+        (names.officer, f"/admin/report/details/?id={names.report}&"),
+        (names.a, "/reports/base?"),
+    )
+    for login, address in pages:
+        assert "比べる版" not in words(Visitor(app, login).get(address)), login
+    with one_transaction(session):
+        report = session.get_one(EmissionsReport, names.report)
+        by, holder = report.assignments[-1].verifier.users[0], report.holder.users[0]
+        verification.return_to_holder(session, report.id, "11月が違います", actor=by)
+        for figure in (9_000, 8_000):
+            make.register(session, report, figure, actor=holder)
+        reports.request_verification(session, report.id, actor=holder)
+    for login, address in pages:
+        reader = Visitor(app, login)
+        page = reader.get(address)
+        assert "第2版 → 第3版" in words(page) and "比べる版" in words(page), login
+        kept = 'type="hidden" name="id"' in page.text
+        assert kept == ("id=" in address), login
+        older = reader.get(f"{address}against=1")
+        assert "第1版 → 第3版" in words(older) and "第2版 → 第3版" not in words(older), login
