@@ -119,7 +119,10 @@ _SAY: dict[EventTag, Say] = {
 
 def sentence(event: TimeLineEntry, reader: User) -> str:
     """What ``event`` says to ``reader``."""
-    return _SAY[event.tag](event, _side(event.actor_role) == _side(reader.role))
+    own = _side(event.actor_role) == _side(reader.role)
+    if reader.verifier_id is not None and event.event.actor is not None:
+        own = event.event.actor.verifier_id == reader.verifier_id
+    return _SAY[event.tag](event, own)
 
 
 def _side(role: Role | None) -> str:
