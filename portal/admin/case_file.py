@@ -40,6 +40,7 @@ from portal.web_text import (
     moment,
     number,
     phase_name,
+    three_places,
 )
 
 _STEPS = frozenset(edge.tag.value for edge in REPORT.edges)
@@ -153,9 +154,8 @@ def _figures(case: CaseFile) -> list[Mapping[str, Any]]:
 
 
 def exact(value: Any) -> str:
-    """A figure of the form with three places; the file has it exactly."""
-    places = round(value * 1000)
-    return f"{places // 1000:,}.{places % 1000:03d}"
+    """A figure of the form, cut at three places as on the pages; the file has it exactly."""
+    return three_places(value)
 
 
 def _sources(case: CaseFile) -> Mapping[str, Any]:

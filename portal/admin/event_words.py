@@ -136,6 +136,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.BANKING_WITHDRAWN: _l("バンキングの申請を取り下げました"),
     EventTag.BANKING_PROPOSED: _l("バンキングを起案しました"),
     EventTag.STATEMENT_MADE: _l("取引明細書をPDFにしました"),
+    EventTag.BANKING_REMINDED: _l("バンキングの申請期限のお知らせを送りました"),
+    EventTag.PUBLICATION_OUTDATED: _l("公表している内容が記録と違っています"),
     EventTag.PUBLICATION_PROPOSED: _l("公表を起案しました"),
     EventTag.PUBLICATION_RELEASED: _l("公表しました"),
     EventTag.PUBLICATION_WITHDRAWN: _l("公表の起案を取り下げました"),
@@ -170,11 +172,13 @@ def history(
     subjects: Sequence[tuple[str, Sequence[int]]],
     *,
     holder_id: int | None = None,
+    besides: Sequence[tuple[str, EventTag]] = (),
     longest: int = LONGEST,
 ) -> list[tuple[datetime, str, str, bool]]:
     """The newest events about some rows, for ``macros/data.timeline``; one query.
 
-    ``subjects`` are (table name, ids); ``holder_id`` adds all that happened to a holder's affairs.
+    ``subjects`` are (table name, ids); ``holder_id`` adds all that happened to a holder's affairs;
+    ``besides`` names (table, tag) of what is told by another row's event.
     """
     wanted: list[Any] = [
         and_(Event.subject_type == table, Event.subject_id.in_(ids)) for table, ids in subjects if ids
@@ -186,7 +190,11 @@ def history(
     events = session.scalars(
         select(Event)
         .options(joinedload(Event.actor))
-        .where(or_(*wanted), Event.tag.not_in([tag.value for tag in _NOISE]))
+        .where(
+            or_(*wanted),
+            Event.tag.not_in([tag.value for tag in _NOISE]),
+            *(or_(Event.subject_type != table, Event.tag != tag.value) for table, tag in besides),
+        )
         .order_by(Event.id.desc())
         .limit(longest)
     )

@@ -9,6 +9,7 @@ from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
+from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
@@ -39,7 +40,7 @@ from portal.web_tables import publication_name, shown
 from portal.web_text import label, moment, number, phase_name
 
 _ASKS = ("GET", "POST")
-_STATE = 2  # its place in ``column_filters``
+_STATE, _DIFFERS = 2, 3  # their places in ``column_filters``
 _S = PublicationState
 
 
@@ -74,6 +75,22 @@ def name_of(row: Publication) -> str:
     return publication_name(row.phase.number, row.subject)
 
 
+class DiffersFilter(ChoiceFilter):
+    """What is public although the record says something else by now."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        public = Publication.state == PublicationState.RELEASED
+        return query.filter(public, self.get_column(alias).is_not(None))
+
+
+def _state(view: Any, context: Any, model: Publication, name: str) -> Any:
+    badge = formats.state(view, context, model, name)
+    if model.state is not _S.RELEASED or model.differs_since is None:
+        return badge
+    more = Markup('<span class="as-table__more as-table__more--bad">{}</span>')
+    return badge + more.format(_("記録と違ってきています"))
+
+
 class PublicationView(SecretariatView):
     """公表."""
 
@@ -102,12 +119,13 @@ class PublicationView(SecretariatView):
     column_formatters: Any = {
         "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
         "subject": formats.word,
-        "state": formats.state,
+        "state": _state,
     }
     column_filters: Any = (
         ChoiceFilter(Publication.phase_id, _l("期"), phase_choices),
         ChoiceFilter(Publication.subject, _l("表"), lambda: [(s, label(s)) for s in PublicationSubject]),
         ChoiceFilter(Publication.state, _l("状態"), lambda: [(s, label(s)) for s in PublicationState]),
+        DiffersFilter(Publication.differs_since, _l("記録との違い"), lambda: [("1", _("記録と違う"))]),
     )
     list_template = "admin/publication/list.html"
     details_template = "admin/publication/details.html"
@@ -121,6 +139,12 @@ class PublicationView(SecretariatView):
     def waiting(self) -> Any:
         """The list of what waits to be released by another person."""
         chosen = [(_STATE, "", _S.PROPOSED.value)]
+        return redirect(self.list_address(filters=chosen, search=None, page=0))
+
+    @page("/differing/", Permission.RECORD_VIEW)
+    def differing(self) -> Any:
+        """The list of what is public although the record says something else."""
+        chosen = [(_DIFFERS, "", "1")]
         return redirect(self.list_address(filters=chosen, search=None, page=0))
 
     # ---- one publication

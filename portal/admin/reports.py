@@ -320,7 +320,16 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
         }
 
     def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:
-        return history(db_session(), [("emissions_report", [model.id])])
+        session = db_session()
+        proposals = session.scalars(
+            select(ApprovalRevocation.id).where(ApprovalRevocation.report_id == model.id)
+        ).all()
+        return history(
+            session,
+            [("emissions_report", [model.id]), ("approval_revocation", proposals)],
+            # the report has an event of its own about it
+            besides=[("approval_revocation", EventTag.REVOCATION_CONFIRMED)],
+        )
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
         return [*self.steps(model, self._possible(model)[0]), *self.clerk_step(model)]

@@ -163,9 +163,13 @@ def mended(view: ReportView) -> bool:
 
 
 def present(views: list[ReportView]) -> ReportView:
-    """The period the reader is in: the one that is open and not finished, else the last finished one."""
+    """The period the reader is in: of the open ones what the holder must hand in, the first that is due;
+    else one that is not finished, else the last finished one."""
     unfinished = [view for view in views if view.turn is not Turn.NOBODY]
     opened = [view for view in unfinished if Refusal.PERIOD_NOT_OPEN not in _refusals(view)]
+    opened.sort(
+        key=lambda view: (view.turn is not Turn.HOLDER, view.due if view.turn is Turn.HOLDER else view.opens)
+    )
     finished = [view for view in views if view.turn is Turn.NOBODY]
     return (opened or finished[-1:] or unfinished)[0]
 

@@ -194,3 +194,8 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    PUBLICATION_SAME = auto()
+    BASE_YEARS_SPAN = auto()
+    BASE_FACTORS_DIFFER = auto()
+    FORM_IMPOSSIBLE = auto()
+    ACT_UNKNOWN = auto()

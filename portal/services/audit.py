@@ -142,6 +142,8 @@ class EventTag(StrEnum):
     BANKING_WITHDRAWN = auto()
     BANKING_PROPOSED = auto()
     STATEMENT_MADE = auto()
+    PUBLICATION_OUTDATED = auto()
+    BANKING_REMINDED = auto()
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
 
@@ -182,6 +184,7 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_WITHDRAWN,
         EventTag.BANKING_PROPOSED,
         EventTag.STATEMENT_MADE,
+        EventTag.BANKING_REMINDED,
     }
 )
 

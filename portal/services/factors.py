@@ -117,6 +117,19 @@ def factors_for(session: Session, years: Iterable[int]) -> dict[int, tuple[Facto
     return {year: table_of(tables[year]) for year in wanted}
 
 
+def fit_together(session: Session, years: Iterable[int]) -> bool:
+    """Whether the tables of these years, the defaults where there is none yet, can stand in one form."""
+    wanted = list(years)
+    tables = {year: table_of(rows) for year, rows in in_force(session, wanted).items()}
+    known: dict[int, tuple[Factor, ...]] = {}
+    for year in wanted:
+        table = tables.get(year) or default_factors()
+        if factor_rules.beside(dict(enumerate(table)), known):
+            return False
+        known[year] = table
+    return True
+
+
 def replace_table(session: Session, year: int, after: Iterable[Factor]) -> None:
     """Put ``after`` in force for ``year``: rows that change are superseded, the others stay as they are.
 

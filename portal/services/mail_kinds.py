@@ -92,6 +92,11 @@ class MailKind(StrEnum):
     BOOKS_DISAGREED = auto()
     BANKING_WITHDRAWN = auto()
     CONTACT_CORRECTED = auto()
+    FIGURE_NEEDED = auto()
+    FIGURES_NEEDED = auto()
+    BANKING_DUE = auto()
+    PUBLICATION_OUTDATED = auto()
+    PUBLICATION_ENDED = auto()
 
 
 class Topic(StrEnum):
@@ -279,7 +284,9 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.PUBLICATION_TO_CONFIRM: _registration(
         _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
     ),
-    MailKind.PUBLICATION_RELEASED: _registration(_A, facts=("phase", "subject")),
+    MailKind.PUBLICATION_RELEASED: Kind(
+        Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces"})
+    ),
     MailKind.RETIREMENT_DUE: Kind(
         Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days"}), frozenset({"quantity", "until"})
     ),
@@ -297,6 +304,16 @@ KINDS: dict[MailKind, Kind] = {
     ),
     # the address: an applicant's, who has no login yet
     MailKind.CONTACT_CORRECTED: _registration(_A, _T, _V, Audience(R.ADDRESS), facts=("changes",)),
+    # a report's figure has a day of its own: for its verifier, and for the office together
+    MailKind.FIGURE_NEEDED: _report(_V_ACTS, facts=("due", "days")),
+    MailKind.FIGURES_NEEDED: _registration(
+        Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW), facts=("phase", "count", "due", "days")
+    ),
+    MailKind.BANKING_DUE: Kind(
+        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days", "quantity"}), frozenset({"until"})
+    ),
+    MailKind.PUBLICATION_OUTDATED: _registration(_office(P.PUBLICATION_PROPOSE), facts=("phase", "subject")),
+    MailKind.PUBLICATION_ENDED: _registration(_A, facts=("phase", "subject")),
 }
 
 

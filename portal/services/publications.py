@@ -60,7 +60,7 @@ def propose_problems(
         found.append(Problem(Refusal.PUBLICATION_OPEN))
     released = of_phase(session, phase.id, subject, PublicationState.RELEASED)
     if released is not None and released.content == content:
-        found.append(Problem(Refusal.NOTHING_CHANGED))
+        found.append(Problem(Refusal.PUBLICATION_SAME))
     return found
 
 
@@ -77,7 +77,7 @@ def propose(
     """Propose to publish what the record says now, frozen. ``seen`` is the fingerprint the page showed.
 
     A second press with the same ``key`` gives the first answer. Raises ``Stale`` if the record says
-    something else by now, or ``Refused`` with PUBLICATION_EMPTY, PUBLICATION_OPEN, NOTHING_CHANGED
+    something else by now, or ``Refused`` with PUBLICATION_EMPTY, PUBLICATION_OPEN, PUBLICATION_SAME
     (the same is public already), TOO_LONG.
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
@@ -156,7 +156,8 @@ def release(session: Session, publication_id: int, *, actor: User, version: int 
     row.confirmed_by_id = actor.id
     row.released_at = clock.now()
     workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
-    _tell_holders(session, row, actor)
+    replaces = {"replaces": True} if before is not None else {}
+    _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, **replaces)
     return row
 
 
@@ -166,8 +167,8 @@ def _leave(row: Publication, actor: User, reason: str | None) -> None:
     row.ended_reason = reason
 
 
-def _tell_holders(session: Session, row: Publication, actor: User) -> None:
-    """The holders stand in the table: login A of each is told that it is public."""
+def _tell_holders(session: Session, kind: MailKind, row: Publication, actor: User, **facts: bool) -> None:
+    """The holders stand in the table: login A of each is told that it is public, and that it no longer is."""
     holders = session.scalars(
         select(Holder)
         .where(Holder.phase_id == row.phase_id)
@@ -178,12 +179,13 @@ def _tell_holders(session: Session, row: Publication, actor: User) -> None:
     for holder in holders:
         notify(
             session,
-            MailKind.PUBLICATION_RELEASED,
+            kind,
             holder=holder,
             actor=actor,
             known=known,
             phase=row.phase.number,
             subject=SUBJECTS[row.subject],
+            **facts,
         )
 
 
@@ -218,6 +220,7 @@ def end(
     if row.state is PublicationState.RELEASED:
         _leave(row, actor, workflow.clean_reason(reason, needed=True))
     workflow.advance(session, PUBLICATION, row, "end", actor=actor, reason=reason, **_facts(row))
+    _tell_holders(session, MailKind.PUBLICATION_ENDED, row, actor)
     return row
 
 

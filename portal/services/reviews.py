@@ -22,9 +22,10 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, workflow
+from portal.services import access, audit, four_eyes, ledger, once, publication_watch, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
+from portal.services.mail_words import fiscal_years
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.transitions import REVOCATION
@@ -117,8 +118,14 @@ def revocation_problem(session: Session, report: EmissionsReport) -> Problem | N
             Movement.state.in_([MovementState.PROPOSED, MovementState.EXECUTED]),
         )
         return Problem(Refusal.REVOKE_ISSUED) if session.scalars(issue).first() is not None else None
-    frozen = select(ComplianceSnapshot.id).where(ComplianceSnapshot.holder_id == report.holder_id)
-    return Problem(Refusal.REVOKE_RETIRED) if session.scalars(frozen).first() is not None else None
+    # a record that was frozen without the figure, which came later, does not rest on it
+    frozen = select(ComplianceSnapshot.id).where(
+        ComplianceSnapshot.holder_id == report.holder_id, ComplianceSnapshot.target_emissions.is_not(None)
+    )
+    closed = report.holder.phase.closed_at is not None
+    if closed or session.scalars(frozen).first() is not None:
+        return Problem(Refusal.REVOKE_RETIRED)
+    return None
 
 
 def _lock_figures(session: Session, report: EmissionsReport) -> None:
@@ -197,6 +204,7 @@ def confirm_revocation(
     report.confirmed_emissions = None
     report.confirmed_at = None
     step(session, report, "revoke", actor=actor, reason=row.reason, emissions=before)
+    publication_watch.compare(session, actor=actor, phase_id=report.holder.phase_id)
     return row
 
 
@@ -221,4 +229,22 @@ def withdraw_revocation(
         session, REVOCATION, row, "withdraw", actor=actor, reason=reason, holder_id=report.holder_id
     )
     touch(report)
+    _tell_withdrawn(session, report, actor, reason)
     return row
+
+
+def _tell_withdrawn(session: Session, report: EmissionsReport, actor: User, reason: str | None) -> None:
+    """Who was asked to confirm a revocation is told that it waits no longer."""
+    code, years = report.holder.account.code, fiscal_years(report.holder.phase, report.period)
+    span = f"{years[0]}" if len(years) == 1 else f"{years[0]}～{years[-1]}"
+    what = (
+        f"{code}の{span}年度の排出量の承認の取消し",
+        f"revocation of the approved emissions of {code}, fiscal year {span.replace('～', '-')}",
+    )
+    notify(
+        session,
+        MailKind.PROPOSAL_WITHDRAWN,
+        actor=actor,
+        proposal=what,
+        reason=workflow.clean_reason(reason, needed=False),
+    )

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from portal.errors import NotFound
 from portal.models import (
     Account,
+    ApprovalRevocation,
     EmissionsReport,
     Event,
     LedgerEntry,
@@ -137,7 +138,10 @@ def _account(session: Session, actor: User) -> Account | None:
 def _events(actor: User) -> Select[datetime, str, int]:
     mine = Event.holder_id == actor.holder_id if actor.holder_id is not None else false()
     return select(Event.at.label("at"), literal("event").label("what"), Event.id.label("id")).where(
-        mine, Event.tag.in_([tag.value for tag in tags_for(actor)])
+        mine,
+        Event.tag.in_([tag.value for tag in tags_for(actor)]),
+        # what was decided about a proposal stands with the report as well
+        Event.subject_type != ApprovalRevocation.__tablename__,
     )
 
 

@@ -21,6 +21,7 @@ from portal.services import (
     list_files,
     marked_copies,
     outbox,
+    publication_watch,
     reminders,
 )
 from portal.services.outbox import OpenSession
@@ -46,6 +47,7 @@ BRING_WORK = (
     letter_batches,
     letter_printing,
     list_files,
+    publication_watch,
     reminders,
 )
 

@@ -1,4 +1,4 @@
-"""What a verifier takes over is its own work from then on, and nothing of the one before (domain §4, safety 15)."""
+"""What a verifier takes over is its own work, and nothing of the one before (domain §4, safety 15)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def later() -> None:
 
 
 def taken_over(session: Session, scheme: make.Scheme) -> tuple[EmissionsReport, Verifier, User]:
-    """A report that its first verifier returned, verified and sent on; the office gave it back, another has it."""
+    """Its first verifier returned it, verified it and sent it on; the office gave it back, another has it."""
     report = make.bring(session, scheme, S.VERIFICATION_REQUESTED)
     reports.request_send_back(session, report.id, "差し替えたい", actor=scheme.a)
     verification.decline_send_back(session, report.id, BETWEEN_THEM[2], actor=scheme.v)
