@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal import clock
-from portal.admin.event_words import event_word
+from portal.admin.event_words import event_word, said
 from portal.extensions import db_session
 from portal.models import (
     Document,
@@ -25,7 +26,7 @@ from portal.services import case_file_pdf, case_files, checklist
 from portal.services.case_file_pdf import CaseFileText, Section
 from portal.services.case_files import CaseFile
 from portal.services.mail_words import fiscal_years
-from portal.services.report_rules import live_verifier
+from portal.services.report_rules import current_verification, live_verifier
 from portal.services.transaction import end_reading
 from portal.services.transitions import REPORT
 from portal.web import actor, carry_out
@@ -124,8 +125,42 @@ def _cover(case: CaseFile) -> list[tuple[str, str]]:
     ]
     if report.period is not Period.ADJUSTMENT:
         rows.append((_("検証機関"), verifier.label if verifier is not None else NOTHING))
+        rows.append((_("検証の意見"), _opinion(case)))
+        rows.append((_("査読"), _rounds(case)))
     rows.append((_("担当"), report.clerk.name if report.clerk is not None else _("未定")))
+    rows.append((_("最後の手続き"), _last_step(case)))
     return rows
+
+
+def _opinion(case: CaseFile) -> str:
+    found = current_verification(case.report)
+    if found is None:
+        return NOTHING
+    return _(
+        "%(opinion)s（%(figure)s）", opinion=label(found.opinion), figure=tonnes(found.verified_emissions)
+    )
+
+
+def _rounds(case: CaseFile) -> str:
+    if not case.talk:
+        return _("査読書類はありません。")
+    rounds = ngettext("質疑%(n)s件", "質疑%(n)s件", case.talk[-1].round, n=number(case.talk[-1].round))
+    if case.talk[-1].side is ReviewSide.VERIFIER:
+        return rounds
+    return _("%(rounds)s（最後の質問に回答がありません）", rounds=rounds)
+
+
+def _last_step(case: CaseFile) -> str:
+    steps = [one for one in case.events if one.tag in _STEPS]
+    if not steps:
+        return NOTHING
+    last = steps[-1]
+    return _(
+        "%(what)s　%(who)s　%(when)s",
+        what=event_word(last.tag),
+        who=_person(last.actor),
+        when=moment(last.at),
+    )
 
 
 def _confirmed(case: CaseFile) -> str:
@@ -303,8 +338,8 @@ def _time_line(case: CaseFile) -> Mapping[str, Any]:
 
 def _what(event: Event) -> str:
     name = event.facts.get("filename")
-    said = event_word(event.tag)
-    return _("%(what)s（%(name)s）", what=said, name=name) if name else said
+    what = said(event)
+    return _("%(what)s（%(name)s）", what=what, name=name) if name else what
 
 
 def _files(case: CaseFile) -> list[Mapping[str, Any]]:

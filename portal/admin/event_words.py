@@ -160,6 +160,23 @@ def event_word(tag: str) -> str:
     return str(_BY_VALUE.get(tag, tag))
 
 
+#: events whose sentence says that somebody was chosen, with the fact that says whom
+_WHOM = {
+    EventTag.REPORT_CLERK_CHOSEN.value: "after",
+    EventTag.VERIFICATION_CHARGE_CHOSEN.value: "after",
+    EventTag.VERIFIER_ASSIGNED.value: "after",
+    EventTag.VERIFIER_UNASSIGNED.value: "before",
+}
+
+
+def said(event: Event) -> str:
+    """The sentence of an event, with whom it is about where that is what matters."""
+    fact = _WHOM.get(event.tag)
+    if fact is None or fact not in event.facts:
+        return event_word(event.tag)
+    return _("%(what)s（%(name)s）", what=event_word(event.tag), name=event.facts[fact] or _("未定"))
+
+
 def _by(event: Event) -> str:
     who = event.actor.name if event.actor is not None else _("システム")
     if not event.reason:
@@ -198,4 +215,4 @@ def history(
         .order_by(Event.id.desc())
         .limit(longest)
     )
-    return [(event.at, event_word(event.tag), _by(event), place == 0) for place, event in enumerate(events)]
+    return [(event.at, said(event), _by(event), place == 0) for place, event in enumerate(events)]

@@ -166,7 +166,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
     column_labels: Any = {
         "id": _l("番号"),
         "holder.account.code": _l("目標保有者"),
-        "period": _l("期間"),
+        "period": _l("報告期間"),
         "state": _l("状態"),
         "verifier": _l("検証機関"),
         "emissions": _l("排出量"),
@@ -192,8 +192,8 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
         "clerk": lambda _v, _c, m, _n: m.clerk.name if m.clerk is not None else "",
     }
     column_filters = (
-        HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
-        ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
+        HolderPhaseFilter(EmissionsReport.holder_id, _l("第何期"), phase_choices),
+        ChoiceFilter(EmissionsReport.period, _l("報告期間"), lambda: [(p, label(p)) for p in Period]),
         StateFilter(EmissionsReport.state, _l("状態"), _states),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),

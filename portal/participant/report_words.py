@@ -58,6 +58,18 @@ def _verified(event: TimeLineEntry, own: bool) -> str:
     return _("検証機関が検証報告書を登録しました")
 
 
+def _assigned(event: TimeLineEntry, own: bool) -> str:
+    name = event.facts.get("verifier")
+    return (
+        _("担当の検証機関が%(name)sに決まりました", name=name) if name else _("担当の検証機関が決まりました")
+    )
+
+
+def _unassigned(event: TimeLineEntry, own: bool) -> str:
+    name = event.facts.get("verifier")
+    return _("%(name)sの担当が終わりました", name=name) if name else _("検証機関の担当が終わりました")
+
+
 def _in_charge(event: TimeLineEntry, own: bool) -> str:
     name = event.facts.get("name")
     return _("検証の担当を%(name)s さんに決めました", name=name) if name else _("検証の担当を外しました")
@@ -83,8 +95,8 @@ def _one(sentence: Callable[[], str]) -> Say:
 
 
 _SAY: dict[EventTag, Say] = {
-    EventTag.VERIFIER_ASSIGNED: _one(lambda: _("担当の検証機関が決まりました")),
-    EventTag.VERIFIER_UNASSIGNED: _one(lambda: _("検証機関の担当が終わりました")),
+    EventTag.VERIFIER_ASSIGNED: _assigned,
+    EventTag.VERIFIER_UNASSIGNED: _unassigned,
     EventTag.REPORT_REGISTERED: _registered,
     EventTag.REPORT_REFUSED: _refused,
     EventTag.REPORT_ATTACHED: _attached,

@@ -154,6 +154,11 @@ def compliance_standing(
         reports = report_standing(holder, rule, today)
         if reports.look in ("short", "missed"):
             return replace(reports, text=(_("目標は達成しています。"), *reports.text))
+    if state is Compliance.MISSED and figures.missing is None:
+        # nothing to retire is known yet; a report may be the reader's to hand in
+        reports = report_standing(holder, rule, today)
+        if reports.look in ("short", "missed"):
+            return replace(reports, text=(_compliance_head(holder, figures, state), *reports.text))
     left = days_left(figures.deadline, today)
     buttons: list[tuple[str, str]] = []
     if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing and may_give(holder.account.state):

@@ -156,7 +156,7 @@ def release(session: Session, publication_id: int, *, actor: User, version: int 
     row.confirmed_by_id = actor.id
     row.released_at = clock.now()
     workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
-    replaces = {"replaces": True} if before is not None else {}
+    replaces: dict[str, Any] = {"replaces": True} if before is not None else {}
     _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, **replaces)
     return row
 
@@ -167,7 +167,7 @@ def _leave(row: Publication, actor: User, reason: str | None) -> None:
     row.ended_reason = reason
 
 
-def _tell_holders(session: Session, kind: MailKind, row: Publication, actor: User, **facts: bool) -> None:
+def _tell_holders(session: Session, kind: MailKind, row: Publication, actor: User, **facts: Any) -> None:
     """The holders stand in the table: login A of each is told that it is public, and that it no longer is."""
     holders = session.scalars(
         select(Holder)

@@ -235,8 +235,11 @@ def _who(report: EmissionsReport, verifier: Verifier | None) -> str | None:
 def _kind(deadline: Deadline, report: EmissionsReport) -> MailKind | None:
     if deadline.subject in _NEEDED:
         return MailKind.FIGURE_NEEDED if report.state is WITH_VERIFIER else MailKind.FIGURES_NEEDED
+    if report.state is WITH_HOLDER and deadline.distance != OVERDUE:
+        return MailKind.REPORT_DUE
     if report.state is WITH_HOLDER:
-        return MailKind.REPORT_OVERDUE if deadline.distance == OVERDUE else MailKind.REPORT_DUE
+        # whoever was in time and got it back was told so with the reason
+        return MailKind.REPORT_OVERDUE if report.returned_at is None else None
     # it was handed in; from then on the day counts on which the figure is needed
     return None if deadline.distance == OVERDUE else MailKind.VERIFICATION_DUE
 

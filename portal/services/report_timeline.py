@@ -179,6 +179,8 @@ def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
     shown = {name: value for name, value in facts.items() if name in _FACTS}
     if tag is EventTag.VERIFIER_ASSIGNED:
         shown["verifier"] = facts.get("after")
+    if tag is EventTag.VERIFIER_UNASSIGNED:
+        shown["verifier"] = facts.get("before")
     if tag is EventTag.VERIFICATION_CHARGE_CHOSEN:
         shown["name"] = facts.get("after")
     named = [(name, facts[name]) for name in ("file", "verification", "review") if name in facts]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from fractions import Fraction
 
+from sqlalchemy import Exists, exists, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import Refusal, Refused, Stale, refuse
 from portal.models import (
     EmissionsReport,
+    Event,
     FileKind,
     ReportFile,
     RequestAnswer,
@@ -212,7 +214,8 @@ def request_verification(
     """Hand the report to its verifier; the files are locked from then on.
 
     Raises ``Refused`` with NO_VERIFICATION_HERE, WRONG_STATE, PERIOD_NOT_OPEN, NO_VALID_REPORT,
-    NO_VERIFIER. A report handed in after its due day is marked late.
+    NO_VERIFIER. A report handed in for the first time after its due day is marked late (decided: whoever was
+    in time and got it back is not made late by mending it).
     """
     return _hand_in(session, report_id, "request_verification", actor, version)
 
@@ -225,12 +228,23 @@ def submit(session: Session, report_id: int, *, actor: User, version: int | None
     return _hand_in(session, report_id, "submit", actor, version)
 
 
+def _handed_in_before(report: EmissionsReport) -> Exists:
+    tags = (EventTag.VERIFICATION_REQUESTED, EventTag.REPORT_SUBMITTED)
+    return exists().where(
+        Event.subject_type == EmissionsReport.__tablename__,
+        Event.subject_id == report.id,
+        Event.tag.in_([tag.value for tag in tags]),
+    )
+
+
 def _hand_in(
     session: Session, report_id: int, action: str, actor: User, version: int | None
 ) -> EmissionsReport:
     report = begin(session, report_id, action, actor=actor, version=version)
     due = window(rule_of(report.holder.phase), report.period)[1]
-    report.late = report.late or clock.today() > due
+    # what was in time stays so, though it came back; what was late stays late
+    first = not session.scalar(select(_handed_in_before(report)))
+    report.late = report.late or (first and clock.today() > due)
     step(
         session,
         report,

@@ -40,6 +40,7 @@ class Model:
     turn: str = "holder"
     confirmed: int | None = None
     late: bool = False
+    handed_in: bool = False
     returned: bool = False
     proposer: str | None = None
     clerk: str | None = None
@@ -85,7 +86,8 @@ ACTS: dict[str, Act] = {
         ("not_submitted",),
         lambda m, who, _: {
             "state": "verification_requested",
-            "late": m.late or m.today > m.due,
+            "late": m.late or (not m.handed_in and m.today > m.due),
+            "handed_in": True,
             "returned": False,
         },
         lambda m, who: m.today >= m.opens and m.files > 0,

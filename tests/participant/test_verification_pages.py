@@ -122,6 +122,10 @@ def test_an_open_checklist_names_each_item_and_keeps_what_was_typed(app: Flask, 
     text = words(told)
     assert f"確認していない項目が{len(ITEMS) - 1}件あります。" in text
     assert 'href="#check_sources"' in told.text
+    # said once, above the names; each open item, the remark, the findings and the file are a place to mend
+    banner = told.text.split('id="form-errors"', 1)[1].split("</section>", 1)[0]
+    assert f"{len(ITEMS) - 1 + 3}か所を直してください" in banner
+    assert banner.split("</form>")[0].count("必須") <= 2
     assert 'href="#remark_boundary"' in told.text
     assert "この意見には、指摘事項の記入が必要です。" in text
     assert 'value="7,460"' in told.text
