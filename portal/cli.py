@@ -143,7 +143,8 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
             port=port,
             threads=WEB_THREADS,
             clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
-            max_request_body_size=(settings.upload_limit_mb + 1) * 1024 * 1024,
+            # the portal's own page refuses what is somewhat too large; this one only what is absurd
+            max_request_body_size=4 * (settings.upload_limit_mb + 1) * 1024 * 1024,
         )
         _announce(f"http://{host}:{server.effective_port}/", open_session)
         stop = Event()

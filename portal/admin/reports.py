@@ -110,7 +110,10 @@ def verifier_choices() -> list[tuple[int, str]]:
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
     more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
-    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more">{}</span>')
+    # a Japanese name breaks between its words in the English pages too
+    shown = Markup(
+        '<span class="as-table__name" lang="ja">{}</span><span class="as-table__more" lang="ja">{}</span>'
+    )
     return shown.format(holder.representative.name, more)
 
 
@@ -131,7 +134,12 @@ def _fetches_url(model: EmissionsReport) -> str:
 
 def _verifier(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     verifier = live_verifier(model)
-    return verifier.label if verifier is not None else "—"
+    return verifier_name(verifier) if verifier is not None else "—"
+
+
+def verifier_name(verifier: Verifier) -> Markup:
+    """A verifier in a cell: its Japanese name breaks between its words in the English pages too."""
+    return Markup('<span lang="ja">{}</span>').format(verifier.label)
 
 
 def _outdated(report: EmissionsReport) -> tuple[int, ...]:
@@ -186,7 +194,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
     column_formatters_export = {
         "holder.account.code": lambda _v, _c, m, _n: f"{m.holder.account.code}　{m.holder.label}",
         "period": lambda _v, _c, m, _n: f"{label(m.period)}　{_years(m)}",
-        "verifier": lambda _v, _c, m, _n: _verifier(None, None, m, ""),
+        "verifier": lambda _v, _c, m, _n: v.label if (v := live_verifier(m)) is not None else "—",
         "state_since": lambda _v, _c, m, _n: m.state_since,
         "due": lambda _v, _c, m, _n: review_desk.waiting(m).due.isoformat(),
         "clerk": lambda _v, _c, m, _n: m.clerk.name if m.clerk is not None else "",

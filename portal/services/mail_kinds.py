@@ -97,6 +97,7 @@ class MailKind(StrEnum):
     BANKING_DUE = auto()
     PUBLICATION_OUTDATED = auto()
     PUBLICATION_ENDED = auto()
+    RETIREMENT_SETTLED = auto()
 
 
 class Topic(StrEnum):
@@ -314,6 +315,10 @@ KINDS: dict[MailKind, Kind] = {
     ),
     MailKind.PUBLICATION_OUTDATED: _registration(_office(P.PUBLICATION_PROPOSE), facts=("phase", "subject")),
     MailKind.PUBLICATION_ENDED: _registration(_A, facts=("phase", "subject")),
+    # what the approval of the target-year figure asks of A; that it was approved is report mail
+    MailKind.RETIREMENT_SETTLED: Kind(
+        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "quantity"}), frozenset({"until"})
+    ),
 }
 
 

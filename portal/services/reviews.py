@@ -24,6 +24,7 @@ from portal.models import (
 from portal.permissions import Permission
 from portal.services import access, audit, four_eyes, ledger, once, publication_watch, workflow
 from portal.services.audit import EventTag
+from portal.services.figures import figures_of
 from portal.services.mail import MailKind, notify
 from portal.services.mail_words import fiscal_years
 from portal.services.report_steps import begin, hold, step, touch
@@ -97,7 +98,24 @@ def _confirm(
     report.confirmed_emissions = report.emissions
     report.confirmed_at = clock.now()
     step(session, report, action, actor=actor, emissions=report.emissions)
+    if report.period is Period.TARGET:
+        _tell_what_to_retire(session, report, actor)
     return report
+
+
+def _tell_what_to_retire(session: Session, report: EmissionsReport, actor: User) -> None:
+    """With the target-year figure it is settled what login A must retire, and until when."""
+    session.flush()
+    figures = figures_of(session, report.holder)
+    if figures.missing:
+        notify(
+            session,
+            MailKind.RETIREMENT_SETTLED,
+            holder=report.holder,
+            actor=actor,
+            due=figures.deadline,
+            quantity=figures.missing,
+        )
 
 
 def return_submitted(

@@ -98,6 +98,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "行または列の位置が様式と違います。行や列を追加・削除していない様式に入力してください。",
         "Rows or columns have moved. Use a form in which no row or column was inserted or deleted.",
     ),
+    "factors_replaced": (
+        "排出係数の表が変わりました（{found}）。新しい様式をダウンロードして、入力し直してください。",
+        "The factor table has changed ({found}). Download the new form and fill it in.",
+    ),
     # The cover
     "form_id_wrong": (
         "指定様式ではありません。ASSETシステムからダウンロードした様式に入力してください。",
