@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from portal.models import EmissionsReport, Period, ReportState, User, VerificationDraft
+from portal.models import (
+    EmissionsReport,
+    Event,
+    Period,
+    ReportState,
+    User,
+    VerificationDraft,
+    VerificationReport,
+)
 from portal.services import reports, verification, verifiers
+from portal.services.audit import EventTag
 from portal.services.checklist import ITEMS
 from portal.services.comparison import LIMIT
 from portal.services.transaction import one_transaction
@@ -57,7 +68,7 @@ def names(session: Session) -> Names:
         )
 
 
-def save(reader: Visitor, names: Names, page: TestResponse | None = None, **typed: str) -> TestResponse:
+def save(reader: Visitor, names: Names, page: TestResponse | None = None, **typed: Any) -> TestResponse:
     """Save the draft as the page has it, with what was typed; no radio is chosen but those given."""
     shown = page or reader.get(f"/verification/{names.report}")
     address = f"/verification/{names.report}/result"
@@ -224,3 +235,40 @@ def test_any_earlier_version_can_be_compared_by_verifier_office_and_holder(
         assert kept == ("id=" in address), login
         older = reader.get(f"{address}against=1")
         assert "第1版 → 第3版" in words(older) and "第2版 → 第3版" not in words(older), login
+
+
+def test_a_button_that_is_none_registers_nothing(app: Flask, session: Session, names: Names) -> None:
+    reader = Visitor(app, names.v)
+    typed: dict[str, Any] = {f"check_{item.code}": "conforms" for item in ITEMS}
+    typed |= {
+        "opinion": "unqualified",
+        "verified": "7,460",
+        "do": "",
+        "file": (BytesIO(make.PDF), "検証.pdf"),
+    }
+    told = save(reader, names, **typed)
+    assert told.status_code == 422 and "どの手続きをするかが分かりません" in words(told)
+    assert session.scalars(select(VerificationReport)).all() == []
+    session.rollback()
+
+
+def test_an_unqualified_opinion_beside_items_that_do_not_conform_is_taken_and_pointed_out(
+    app: Flask, session: Session, names: Names
+) -> None:
+    reader = Visitor(app, names.v)
+    typed: dict[str, Any] = {f"check_{item.code}": "conforms" for item in ITEMS}
+    typed |= {"check_boundary": "not", "remark_boundary": "東門の外", "opinion": "unqualified"}
+    typed |= {"verified": "7,460", "do": "register", "file": (BytesIO(make.PDF), "検証.pdf")}
+    assert save(reader, names, **typed).status_code == 302
+    said = "検証意見は無限定適正ですが、不適合の項目が1件あります。"
+    assert said in words(reader.get(f"/verification/{names.report}"))
+    assert said in Visitor(app, names.officer).get(f"/admin/report/details/?id={names.report}").text
+    # who only asks for a file's head has not read it
+    paper = session.scalars(select(VerificationReport)).one()
+    session.rollback()
+    count = select(func.count()).where(Event.tag == EventTag.DOCUMENT_DOWNLOADED.value)
+    address = f"/verification/files/verification/{paper.id}"
+    assert reader.client.head(address).status_code == 200 and session.scalar(count) == 0
+    session.rollback()
+    assert reader.get(address).status_code == 200 and session.scalar(count) == 1
+    session.rollback()
