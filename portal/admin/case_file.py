@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
@@ -23,6 +24,7 @@ from portal.models import (
     VerificationReport,
 )
 from portal.services import case_file_pdf, case_files, checklist
+from portal.services.audit import EventTag
 from portal.services.case_file_pdf import CaseFileText, Section
 from portal.services.case_files import CaseFile
 from portal.services.mail_words import fiscal_years
@@ -332,8 +334,19 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
 
 
 def _time_line(case: CaseFile) -> Mapping[str, Any]:
-    rows = [(moment(one.at), _what(one), _person(one.actor)) for one in case.events]
+    rows = []
+    for _who, run in groupby(case.events, key=_run_of):
+        events = list(run)
+        what = _what(events[0])
+        if len(events) > 1:
+            what = _("%(what)s（続けて%(n)s回）", what=event_word(events[0].tag), n=number(len(events)))
+        rows.append((moment(events[0].at), what, _person(events[0].actor)))
     return case_file_pdf.table((_("日時"), _("出来事"), _("した人")), rows, wide=(1, 2))
+
+
+def _run_of(event: Event) -> object:
+    """What makes events one line: forms that were refused one after the other by the same person."""
+    return event.actor_id if event.tag == EventTag.REPORT_REFUSED.value else event
 
 
 def _what(event: Event) -> str:

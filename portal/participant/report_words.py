@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from markupsafe import Markup, escape
 
 from portal.models import EmissionsReport, ReviewSide, User
@@ -34,6 +35,16 @@ def _registered(event: TimeLineEntry, own: bool) -> str:
 
 def _refused(event: TimeLineEntry, own: bool) -> str:
     return _("算定報告書を登録できませんでした（直すところ%(n)sか所）", n=number(event.facts.get("count")))
+
+
+def tries(count: int) -> str:
+    """So many forms that could not be registered, one after the other."""
+    return ngettext(
+        "算定報告書を登録できませんでした（続けて%(n)s回）",
+        "算定報告書を登録できませんでした（続けて%(n)s回）",
+        count,
+        n=number(count),
+    )
 
 
 def _attached(event: TimeLineEntry, own: bool) -> str:

@@ -16,12 +16,12 @@ from portal.errors import NotFound, Refusal
 from portal.extensions import db_session
 from portal.models import Period, ReportState, User
 from portal.participant import pages
-from portal.participant.report_words import file_kind, review_badge, sentence, who, whole_figures
+from portal.participant.report_words import file_kind, review_badge, sentence, tries, who, whole_figures
 from portal.permissions import Permission
 from portal.services import report_comparison, report_notes, report_views
 from portal.services.audit import EventTag
 from portal.services.report_rules import Turn
-from portal.services.report_timeline import FileLink
+from portal.services.report_timeline import FileLink, TimeLineEntry
 from portal.services.report_views import ReportView, SourceFigure
 from portal.web import actor, requires, texts
 from portal.web_text import as_entered, day, label, three_places
@@ -85,17 +85,23 @@ def figure_years(figures: tuple[SourceFigure, ...]) -> list[FigureYear]:
 
 def lines_of(view: ReportView, reader: User) -> list[Line]:
     """The time line of a report, newest first, in the reader's words."""
+    runs = [list(run) for _tag, run in groupby(view.time_line, key=_run_of)]
     return [
         Line(
-            entry.at,
-            whole_figures(sentence(entry, reader)),
-            who(entry),
-            entry.reason,
-            entry.file if entry.tag in BRINGS_FILE else None,
+            run[0].at,
+            whole_figures(sentence(run[0], reader) if len(run) == 1 else tries(len(run))),
+            who(run[0]),
+            run[0].reason,
+            run[0].file if run[0].tag in BRINGS_FILE else None,
             place == 0,
         )
-        for place, entry in enumerate(view.time_line)
+        for place, run in enumerate(runs)
     ]
+
+
+def _run_of(entry: TimeLineEntry) -> object:
+    """What makes entries one line: forms that were refused one after the other by the same person."""
+    return (entry.tag, entry.actor_name) if entry.tag is EventTag.REPORT_REFUSED else entry
 
 
 def steps_of(view: ReportView, reader: User) -> list[tuple[str, str, str]]:
