@@ -149,6 +149,16 @@ def _outdated(report: EmissionsReport) -> tuple[int, ...]:
     return factors.outdated(db_session(), [report]).get(report.id, ())
 
 
+def _talk(report_id: int) -> Sequence[ReviewDocument]:
+    """Questions and answers, the oldest first."""
+    return db_session.scalars(
+        select(ReviewDocument)
+        .where(ReviewDocument.report_id == report_id)
+        .options(joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by))
+        .order_by(ReviewDocument.id)
+    ).all()
+
+
 class ReportView(KeySearch, WaitingFirst, ReportDesk):
     """報告書."""
 
@@ -282,12 +292,6 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             )
             .order_by(VerificationReport.id.desc())
         ).all()
-        letters = session.scalars(
-            select(ReviewDocument)
-            .where(ReviewDocument.report_id == model.id)
-            .options(joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by))
-            .order_by(ReviewDocument.id)
-        ).all()
         current = next((one for one in files if one.id == model.current_file_id), None)
         reading = FormReading.from_dict(current.reading) if current and current.reading else None
         revocation = open_revocation(session, model)
@@ -310,7 +314,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
                 if one.kind is FileKind.CALCULATION and one.id != model.current_file_id
             ],
             "pointed_out": report_comparison.pointed_out(compared),
-            "talk": letters,
+            "talk": _talk(model.id),
             "current": current,
             "reading": reading,
             "revocation": revocation,
