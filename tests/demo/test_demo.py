@@ -39,7 +39,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import PARTICIPANTS, SECRETARIAT, Role
-from portal.services import demo, installation, ledger, second_book, unit_totals
+from portal.services import demo, installation, ledger_proof, second_book, unit_totals
 from portal.services.demo import plan, registry
 from portal.services.demo.stage import tokyo
 from portal.services.figures import figures_for
@@ -89,7 +89,7 @@ def check_the_whole(session: Session) -> None:
         )
     ).all()
     assert (len(targets), sum(targets)) == (50, 12_865)
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok, report.problem
     assert second_book.compare(session).problem is None
     assert all(one.issued == one.elsewhere > 0 for one in report.sums)
