@@ -46,7 +46,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import ledger, posting, publications
+from portal.services import ledger, ledger_proof, posting, publications
 from portal.services.transaction import one_transaction
 from portal.settings import Settings
 from tests.factories import allowances as factory
@@ -306,7 +306,7 @@ def measured(url: str, sizes: list[int], *, verified: bool) -> dict[int, dict[st
             print(f"{engine.dialect.name}: {size:,} entries, filled in {took:.0f} s", flush=True)
     if verified:
         with make_session(engine) as session:
-            report = ledger.verify(session)
+            report = ledger_proof.verify(session)
             assert report.ok, report.problem
     engine.dispose()
     return found

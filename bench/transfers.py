@@ -34,7 +34,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from bench.transfer_world import as_rows, seats
 from portal.extensions import make_engine, make_session, upgrade_database
-from portal.services import ledger
+from portal.services import ledger_proof
 from tools.system_parts import find_postgresql
 from tools.throwaway_postgres import throwaway_postgres
 
@@ -234,7 +234,7 @@ def main() -> None:
         print(f"no more than {1000 / held:,.0f} postings a second, however many accounts and processors.")
         engine = make_engine(own)
         with make_session(engine) as session:
-            report = ledger.verify(session)
+            report = ledger_proof.verify(session)
         engine.dispose()
         said = "right" if report.ok else report.problem
         print(f"\nThe ledger afterwards: {report.transactions:,} transactions, {said}")

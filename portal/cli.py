@@ -25,7 +25,16 @@ from portal.cli_forms import form
 from portal.errors import Refusal, refusal_text
 from portal.extensions import make_engine, upgrade_database
 from portal.models import MailMessage, MailState
-from portal.services import founding, installation, ledger, mail_kinds, outbox, second_book, selfcheck, worker
+from portal.services import (
+    founding,
+    installation,
+    ledger_proof,
+    mail_kinds,
+    outbox,
+    second_book,
+    selfcheck,
+    worker,
+)
 from portal.services.outbox import OpenSession
 from portal.services.snapshot import one_moment
 from portal.services.transaction import run as in_transaction
@@ -155,7 +164,8 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
             port=port,
             threads=WEB_THREADS,
             clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
-            max_request_body_size=(settings.upload_limit_mb + 1) * 1024 * 1024,
+            # the portal's own page refuses what is somewhat too large; this one only what is absurd
+            max_request_body_size=4 * (settings.upload_limit_mb + 1) * 1024 * 1024,
         )
         _announce(f"http://{host}:{server.effective_port}/", open_session)
         stop = Event()
@@ -274,7 +284,7 @@ def verify(as_json: bool) -> None:
     """Recompute chain, sums and balances, then by the second book; exit 1 at the first wrong one, named."""
     with _database(_settings()) as open_session, open_session() as session:
         one_moment(session)
-        report, second = ledger.verify(session), second_book.compare(session)
+        report, second = ledger_proof.verify(session), second_book.compare(session)
     if as_json:
         said = {**asdict(report), "ok": report.ok and second.ok, "second_book": asdict(second)}
         click.echo(json.dumps(said, ensure_ascii=False))

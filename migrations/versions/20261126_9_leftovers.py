@@ -1,7 +1,7 @@
 """An account whose remaining units cannot move any more may be closed with them.
 
 Revision ID: 20261126_9_leftovers
-Revises: 20261126_7_issues
+Revises: 20261126_8_reports
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "20261126_9_leftovers"
-down_revision = "20261126_7_issues"
+down_revision = "20261126_8_reports"
 branch_labels = None
 depends_on = None
 

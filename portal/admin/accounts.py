@@ -180,6 +180,7 @@ class AccountView(KeySearch, SecretariatView):
             "means": means,
             "owner": owner_of(model),
             "holdings": holdings,
+            "most": statements.COUNTED_ON_A_PAGE,
             "past": statements.look_back(
                 session, model, span, before=_neighbour("before"), after=_neighbour("after")
             ),

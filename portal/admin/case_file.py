@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal import clock
-from portal.admin.event_words import event_word
+from portal.admin.event_words import event_word, said
 from portal.extensions import db_session
 from portal.models import (
     Document,
@@ -22,10 +24,11 @@ from portal.models import (
     VerificationReport,
 )
 from portal.services import case_file_pdf, case_files, checklist
+from portal.services.audit import EventTag
 from portal.services.case_file_pdf import CaseFileText, Section
 from portal.services.case_files import CaseFile
 from portal.services.mail_words import fiscal_years
-from portal.services.report_rules import live_verifier
+from portal.services.report_rules import current_verification, live_verifier
 from portal.services.transaction import end_reading
 from portal.services.transitions import REPORT
 from portal.web import actor, carry_out
@@ -40,6 +43,7 @@ from portal.web_text import (
     moment,
     number,
     phase_name,
+    three_places,
 )
 
 _STEPS = frozenset(edge.tag.value for edge in REPORT.edges)
@@ -123,8 +127,42 @@ def _cover(case: CaseFile) -> list[tuple[str, str]]:
     ]
     if report.period is not Period.ADJUSTMENT:
         rows.append((_("検証機関"), verifier.label if verifier is not None else NOTHING))
+        rows.append((_("検証の意見"), _opinion(case)))
+        rows.append((_("査読"), _rounds(case)))
     rows.append((_("担当"), report.clerk.name if report.clerk is not None else _("未定")))
+    rows.append((_("最後の手続き"), _last_step(case)))
     return rows
+
+
+def _opinion(case: CaseFile) -> str:
+    found = current_verification(case.report)
+    if found is None:
+        return NOTHING
+    return _(
+        "%(opinion)s（%(figure)s）", opinion=label(found.opinion), figure=tonnes(found.verified_emissions)
+    )
+
+
+def _rounds(case: CaseFile) -> str:
+    if not case.talk:
+        return _("査読書類はありません。")
+    rounds = ngettext("質疑%(n)s件", "質疑%(n)s件", case.talk[-1].round, n=number(case.talk[-1].round))
+    if case.talk[-1].side is ReviewSide.VERIFIER:
+        return rounds
+    return _("%(rounds)s（最後の質問に回答がありません）", rounds=rounds)
+
+
+def _last_step(case: CaseFile) -> str:
+    steps = [one for one in case.events if one.tag in _STEPS]
+    if not steps:
+        return NOTHING
+    last = steps[-1]
+    return _(
+        "%(what)s　%(who)s　%(when)s",
+        what=event_word(last.tag),
+        who=_person(last.actor),
+        when=moment(last.at),
+    )
 
 
 def _confirmed(case: CaseFile) -> str:
@@ -153,9 +191,8 @@ def _figures(case: CaseFile) -> list[Mapping[str, Any]]:
 
 
 def exact(value: Any) -> str:
-    """A figure of the form with three places; the file has it exactly."""
-    places = round(value * 1000)
-    return f"{places // 1000:,}.{places % 1000:03d}"
+    """A figure of the form, cut at three places as on the pages; the file has it exactly."""
+    return three_places(value)
 
 
 def _sources(case: CaseFile) -> Mapping[str, Any]:
@@ -297,14 +334,25 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
 
 
 def _time_line(case: CaseFile) -> Mapping[str, Any]:
-    rows = [(moment(one.at), _what(one), _person(one.actor)) for one in case.events]
+    rows = []
+    for _who, run in groupby(case.events, key=_run_of):
+        events = list(run)
+        what = _what(events[0])
+        if len(events) > 1:
+            what = _("%(what)s（続けて%(n)s回）", what=event_word(events[0].tag), n=number(len(events)))
+        rows.append((moment(events[0].at), what, _person(events[0].actor)))
     return case_file_pdf.table((_("日時"), _("出来事"), _("した人")), rows, wide=(1, 2))
+
+
+def _run_of(event: Event) -> object:
+    """What makes events one line: forms that were refused one after the other by the same person."""
+    return event.actor_id if event.tag == EventTag.REPORT_REFUSED.value else event
 
 
 def _what(event: Event) -> str:
     name = event.facts.get("filename")
-    said = event_word(event.tag)
-    return _("%(what)s（%(name)s）", what=said, name=name) if name else said
+    what = said(event)
+    return _("%(what)s（%(name)s）", what=what, name=name) if name else what
 
 
 def _files(case: CaseFile) -> list[Mapping[str, Any]]:

@@ -137,6 +137,8 @@ WORDS: dict[EventTag, Any] = {
     EventTag.BANKING_PROPOSED: _l("バンキングを起案しました"),
     EventTag.STATEMENT_MADE: _l("取引明細書をPDFにしました"),
     EventTag.COMPLIANCE_PUT_RIGHT: _l("償却期限の記録を、訂正後の数量でもう一つ確定しました"),
+    EventTag.BANKING_REMINDED: _l("バンキングの申請期限のお知らせを送りました"),
+    EventTag.PUBLICATION_OUTDATED: _l("公表している内容が記録と違っています"),
     EventTag.PUBLICATION_PROPOSED: _l("公表を起案しました"),
     EventTag.PUBLICATION_RELEASED: _l("公表しました"),
     EventTag.PUBLICATION_WITHDRAWN: _l("公表の起案を取り下げました"),
@@ -161,6 +163,23 @@ def event_word(tag: str) -> str:
     return str(_BY_VALUE.get(tag, tag))
 
 
+#: events whose sentence says that somebody was chosen, with the fact that says whom
+_WHOM = {
+    EventTag.REPORT_CLERK_CHOSEN.value: "after",
+    EventTag.VERIFICATION_CHARGE_CHOSEN.value: "after",
+    EventTag.VERIFIER_ASSIGNED.value: "after",
+    EventTag.VERIFIER_UNASSIGNED.value: "before",
+}
+
+
+def said(event: Event) -> str:
+    """The sentence of an event, with whom it is about where that is what matters."""
+    fact = _WHOM.get(event.tag)
+    if fact is None or fact not in event.facts:
+        return event_word(event.tag)
+    return _("%(what)s（%(name)s）", what=event_word(event.tag), name=event.facts[fact] or _("未定"))
+
+
 def _by(event: Event) -> str:
     who = event.actor.name if event.actor is not None else _("システム")
     if not event.reason:
@@ -173,11 +192,13 @@ def history(
     subjects: Sequence[tuple[str, Sequence[int]]],
     *,
     holder_id: int | None = None,
+    besides: Sequence[tuple[str, EventTag]] = (),
     longest: int = LONGEST,
 ) -> list[tuple[datetime, str, str, bool]]:
     """The newest events about some rows, for ``macros/data.timeline``; one query.
 
-    ``subjects`` are (table name, ids); ``holder_id`` adds all that happened to a holder's affairs.
+    ``subjects`` are (table name, ids); ``holder_id`` adds all that happened to a holder's affairs;
+    ``besides`` names (table, tag) of what is told by another row's event.
     """
     wanted: list[Any] = [
         and_(Event.subject_type == table, Event.subject_id.in_(ids)) for table, ids in subjects if ids
@@ -189,8 +210,12 @@ def history(
     events = session.scalars(
         select(Event)
         .options(joinedload(Event.actor))
-        .where(or_(*wanted), Event.tag.not_in([tag.value for tag in _NOISE]))
+        .where(
+            or_(*wanted),
+            Event.tag.not_in([tag.value for tag in _NOISE]),
+            *(or_(Event.subject_type != table, Event.tag != tag.value) for table, tag in besides),
+        )
         .order_by(Event.id.desc())
         .limit(longest)
     )
-    return [(event.at, event_word(event.tag), _by(event), place == 0) for place, event in enumerate(events)]
+    return [(event.at, said(event), _by(event), place == 0) for place, event in enumerate(events)]

@@ -48,6 +48,7 @@ NAMES: dict[QueueKind, Any] = {
     QueueKind.BANKING: _l("バンキング申請"),
     QueueKind.ISSUE_BATCHES: _l("確認を待つ一括発行（起案者以外が確認）"),
     QueueKind.PHASE_CLOSINGS: _l("確認を待つ期の締め（起案者以外が確認）"),
+    QueueKind.PUBLICATIONS_OUTDATED: _l("記録と違ってきた公表"),
 }
 _SCREENS: dict[QueueKind, str] = {
     QueueKind.APPLICATIONS: "application.index_view",
@@ -66,6 +67,7 @@ _SCREENS: dict[QueueKind, str] = {
     QueueKind.BANKING: "banking.index_view",
     QueueKind.ISSUE_BATCHES: "issue_batch.index_view",
     QueueKind.PHASE_CLOSINGS: "phase_closing.index_view",
+    QueueKind.PUBLICATIONS_OUTDATED: "publication.differing",
 }
 #: work of the night, where it failed
 NIGHT_WORK: dict[str, Any] = {

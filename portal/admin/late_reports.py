@@ -120,7 +120,7 @@ class LateReportView(KeySearch, SecretariatView):
         "holder.account.code": _l("目標保有者"),
         "holder": _l("代表事業者・事業所"),
         "phase": _l("期"),
-        "period": _l("期間"),
+        "period": _l("報告期間"),
         "state": _l("状態"),
         "emissions": _l("報告された排出量"),
         "concern": _l("遅れ"),
@@ -150,8 +150,8 @@ class LateReportView(KeySearch, SecretariatView):
         "verifier": lambda v, c, m, n: _verifier(v, c, m, n),
     }
     column_filters: Any = (
-        HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
-        ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
+        HolderPhaseFilter(EmissionsReport.holder_id, _l("第何期"), phase_choices),
+        ChoiceFilter(EmissionsReport.period, _l("報告期間"), lambda: [(p, label(p)) for p in Period]),
         ConcernFilter(EmissionsReport.id, _l("遅れ"), concern_choices),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
     )

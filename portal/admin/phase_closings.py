@@ -19,7 +19,7 @@ from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.forms import VersionField
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
-from portal.errors import NotFound
+from portal.errors import NotFound, Refusal
 from portal.extensions import db_session
 from portal.models import Phase, PhaseClosing, ProposalState
 from portal.permissions import Permission
@@ -29,6 +29,8 @@ from portal.web import actor, texts
 from portal.web_text import label, number, phase_name
 
 _ASKS = ("GET", "POST")
+#: what a comparison of the books puts right, or shows
+_OF_THE_BOOKS = frozenset({Refusal.CLOSING_NOT_COMPARED, Refusal.BOOKS_DISAGREE, Refusal.TOTALS_NOT_EVEN})
 
 #: what the second person's pages know of it
 PROPOSALS = Proposals(
@@ -166,13 +168,15 @@ class PhaseClosingView(ProposalView):
         found = phase_closings.live(db_session(), phase.id)
         if found is not None:
             return redirect(self.get_url(".details_view", id=found.id))
+        problems = phase_closings.closing_problems(db_session(), phase)
+        by_the_books = any(one.refusal in _OF_THE_BOOKS for one in problems)
         return self.render(
             "admin/closing/standing.html",
             name=phase_name(phase.number),
-            against=texts(phase_closings.closing_problems(db_session(), phase)),
+            against=texts(problems),
             totals=totals_words(phase_closings.totals(db_session(), phase)),
             back=self.get_url(".index_view"),
-            books=self.get_url("book_check.index_view"),
+            books=self.get_url("book_check.index_view") if by_the_books else "",
             propose=self.get_url(".propose", phase=phase.number),
             may_propose=self.allows(Permission.TARGET_PROPOSE),
         )

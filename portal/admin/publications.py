@@ -10,6 +10,7 @@ from flask import abort, flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
+from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
@@ -45,7 +46,7 @@ from portal.web_text import day as day_words
 from portal.web_text import label, moment, number, phase_name
 
 _ASKS = ("GET", "POST")
-_STATE = 2  # its place in ``column_filters``
+_STATE, _DIFFERS = 2, 3  # their places in ``column_filters``
 _S = PublicationState
 
 
@@ -80,6 +81,22 @@ def name_of(row: Publication) -> str:
     return publication_name(row.phase.number, row.subject)
 
 
+class DiffersFilter(ChoiceFilter):
+    """What is public although the record says something else by now."""
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        public = Publication.state == PublicationState.RELEASED
+        return query.filter(public, self.get_column(alias).is_not(None))
+
+
+def _state(view: Any, context: Any, model: Publication, name: str) -> Any:
+    badge = formats.state(view, context, model, name)
+    if model.state is not _S.RELEASED or model.differs_since is None:
+        return badge
+    more = Markup('<span class="as-table__more as-table__more--bad">{}</span>')
+    return badge + more.format(_("記録と違ってきています"))
+
+
 class PublicationView(SecretariatView):
     """公表."""
 
@@ -108,12 +125,13 @@ class PublicationView(SecretariatView):
     column_formatters: Any = {
         "phase.number": formats.unbroken(lambda m: phase_name(m.phase.number)),
         "subject": formats.word,
-        "state": formats.state,
+        "state": _state,
     }
     column_filters: Any = (
         ChoiceFilter(Publication.phase_id, _l("期"), phase_choices),
         ChoiceFilter(Publication.subject, _l("表"), lambda: [(s, label(s)) for s in PublicationSubject]),
         ChoiceFilter(Publication.state, _l("状態"), lambda: [(s, label(s)) for s in PublicationState]),
+        DiffersFilter(Publication.differs_since, _l("記録との違い"), lambda: [("1", _("記録と違う"))]),
     )
     list_template = "admin/publication/list.html"
     details_template = "admin/publication/details.html"
@@ -129,13 +147,19 @@ class PublicationView(SecretariatView):
         chosen = [(_STATE, "", _S.PROPOSED.value)]
         return redirect(self.list_address(filters=chosen, search=None, page=0))
 
+    @page("/differing/", Permission.RECORD_VIEW)
+    def differing(self) -> Any:
+        """The list of what is public although the record says something else."""
+        chosen = [(_DIFFERS, "", "1")]
+        return redirect(self.list_address(filters=chosen, search=None, page=0))
+
     # ---- one publication
 
     def title_of(self, model: Publication) -> str:
         return name_of(model)
 
     def details_context(self, model: Publication) -> dict[str, Any]:
-        return {"shown": shown(model.content), "outdated": self._outdated(model)}
+        return {"shown": shown(model.content), "outdated": self._judged(model)[0]}
 
     def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("publication", [model.id])])
@@ -153,16 +177,10 @@ class PublicationView(SecretariatView):
             kept[model.id] = old, texts(found)
         return kept[model.id]
 
-    def _outdated(self, model: Publication) -> bool:
-        return self._judged(model)[0]
-
-    def _against(self, model: Publication) -> list[str]:
-        return self._judged(model)[1]
-
     def _newer(self, model: Publication) -> bool:
         """Whether a newer table can be proposed: the record reads otherwise, or another day is over."""
         as_of = day_of(model.content)
-        return self._outdated(model) or (as_of is not None and as_of < last_whole_day())
+        return self._judged(model)[0] or (as_of is not None and as_of < last_whole_day())
 
     def steps_for(self, model: Publication) -> list[Step]:
         def at(name: str) -> str:
@@ -170,7 +188,7 @@ class PublicationView(SecretariatView):
 
         steps: list[Step] = []
         if model.state is _S.PROPOSED:
-            if self.allows(Permission.PUBLICATION_CONFIRM) and not self._against(model):
+            if self.allows(Permission.PUBLICATION_CONFIRM) and not self._judged(model)[1]:
                 steps.append(Step(_("公表する"), at("release_view")))
             if self.allows(Permission.PUBLICATION_PROPOSE):
                 steps.append(Step(_("起案を取り下げる"), at("withdraw_view"), "danger-quiet"))
@@ -188,7 +206,7 @@ class PublicationView(SecretariatView):
         head = _("公表は、まだできません")
         if not self.allows(Permission.PUBLICATION_CONFIRM):
             return head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。")
-        against = self._against(model)
+        against = self._judged(model)[1]
         return (head, " ".join(against)) if against else None
 
     # ---- proposing

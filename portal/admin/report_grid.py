@@ -18,7 +18,7 @@ from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView
 from portal.admin.filters import ChoiceFilter, Choices
 from portal.admin.report_deadline_words import CONCERNS, concern_badge, day_line
-from portal.admin.reports import verifier_choices
+from portal.admin.reports import verifier_choices, verifier_name
 from portal.models import EmissionsReport, Holder, Period, Phase, ReportState, Verifier, VerifierAssignment
 from portal.permissions import Permission
 from portal.services.report_deadlines import LATE, Concern, concerned, standing_of
@@ -117,7 +117,7 @@ def _cell(period: Period) -> Any:
             _line(concern_badge(standing.concern)) if standing.concern is not None else "",
             _line(day_line(standing)),
             _line(_("期限後の提出")) if report.late and standing.day is None else "",
-            _line(verifier.label) if verifier is not None else "",
+            _line(verifier_name(verifier)) if verifier is not None else "",
         ]
         return link + Markup("").join(lines)
 
@@ -126,9 +126,10 @@ def _cell(period: Period) -> Any:
 
 def _holder(_view: Any, _context: Any, model: Holder, _name: str) -> Any:
     more = Markup('{}\u3000<span class="as-nb">{}</span>').format(model.site_name, model.account.code)
-    return Markup('<a class="as-link" href="{}">{}</a><span class="as-table__more">{}</span>').format(
-        url_for("holder.details_view", id=model.id), model.representative.name, more
+    cell = Markup(
+        '<a class="as-link" lang="ja" href="{}">{}</a><span class="as-table__more" lang="ja">{}</span>'
     )
+    return cell.format(url_for("holder.details_view", id=model.id), model.representative.name, more)
 
 
 _PERIODS: dict[str, Any] = {

@@ -366,6 +366,8 @@ class ReportActs(SecretariatView):
     def file(self, kind: str, file_id: int) -> Any:
         """One of a report's files; that it was read is recorded."""
         name, media_type, data = carry_out(
-            lambda: report_files.open_file(db_session(), kind, file_id, actor=actor())
+            lambda: report_files.open_file(
+                db_session(), kind, file_id, actor=actor(), read=request.method != "HEAD"
+            )
         )
         return send_file(BytesIO(data), mimetype=media_type, as_attachment=True, download_name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -35,6 +35,7 @@ from portal.extensions import db_session
 from portal.models import (
     ApprovalRevocation,
     EmissionsReport,
+    FileKind,
     Holder,
     Period,
     Phase,
@@ -109,7 +110,10 @@ def verifier_choices() -> list[tuple[int, str]]:
 def _holder(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     holder = model.holder
     more = Markup('{}\u3000<span class="as-nb">{}</span>').format(holder.site_name, holder.account.code)
-    shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more">{}</span>')
+    # a Japanese name breaks between its words in the English pages too
+    shown = Markup(
+        '<span class="as-table__name" lang="ja">{}</span><span class="as-table__more" lang="ja">{}</span>'
+    )
     return shown.format(holder.representative.name, more)
 
 
@@ -130,7 +134,12 @@ def _fetches_url(model: EmissionsReport) -> str:
 
 def _verifier(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
     verifier = live_verifier(model)
-    return verifier.label if verifier is not None else "—"
+    return verifier_name(verifier) if verifier is not None else "—"
+
+
+def verifier_name(verifier: Verifier) -> Markup:
+    """A verifier in a cell: its Japanese name breaks between its words in the English pages too."""
+    return Markup('<span lang="ja">{}</span>').format(verifier.label)
 
 
 def _outdated(report: EmissionsReport) -> tuple[int, ...]:
@@ -138,6 +147,16 @@ def _outdated(report: EmissionsReport) -> tuple[int, ...]:
     if report.state in (ReportState.APPROVED, ReportState.RECEIVED):
         return ()
     return factors.outdated(db_session(), [report]).get(report.id, ())
+
+
+def _talk(report_id: int) -> Sequence[ReviewDocument]:
+    """Questions and answers, the oldest first."""
+    return db_session.scalars(
+        select(ReviewDocument)
+        .where(ReviewDocument.report_id == report_id)
+        .options(joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by))
+        .order_by(ReviewDocument.id)
+    ).all()
 
 
 class ReportView(KeySearch, WaitingFirst, ReportDesk):
@@ -165,7 +184,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
     column_labels: Any = {
         "id": _l("番号"),
         "holder.account.code": _l("目標保有者"),
-        "period": _l("期間"),
+        "period": _l("報告期間"),
         "state": _l("状態"),
         "verifier": _l("検証機関"),
         "emissions": _l("排出量"),
@@ -185,14 +204,14 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
     column_formatters_export = {
         "holder.account.code": lambda _v, _c, m, _n: f"{m.holder.account.code}　{m.holder.label}",
         "period": lambda _v, _c, m, _n: f"{label(m.period)}　{_years(m)}",
-        "verifier": lambda _v, _c, m, _n: _verifier(None, None, m, ""),
+        "verifier": lambda _v, _c, m, _n: v.label if (v := live_verifier(m)) is not None else "—",
         "state_since": lambda _v, _c, m, _n: m.state_since,
         "due": lambda _v, _c, m, _n: review_desk.waiting(m).due.isoformat(),
         "clerk": lambda _v, _c, m, _n: m.clerk.name if m.clerk is not None else "",
     }
     column_filters = (
-        HolderPhaseFilter(EmissionsReport.holder_id, _l("期"), phase_choices),
-        ChoiceFilter(EmissionsReport.period, _l("期間"), lambda: [(p, label(p)) for p in Period]),
+        HolderPhaseFilter(EmissionsReport.holder_id, _l("第何期"), phase_choices),
+        ChoiceFilter(EmissionsReport.period, _l("報告期間"), lambda: [(p, label(p)) for p in Period]),
         StateFilter(EmissionsReport.state, _l("状態"), _states),
         VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
@@ -273,17 +292,13 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             )
             .order_by(VerificationReport.id.desc())
         ).all()
-        letters = session.scalars(
-            select(ReviewDocument)
-            .where(ReviewDocument.report_id == model.id)
-            .options(joinedload(ReviewDocument.document), joinedload(ReviewDocument.sent_by))
-            .order_by(ReviewDocument.id)
-        ).all()
         current = next((one for one in files if one.id == model.current_file_id), None)
         reading = FormReading.from_dict(current.reading) if current and current.reading else None
         revocation = open_revocation(session, model)
         verification = current_verification(model)
-        compared = report_comparison.comparisons(session, model.id, actor())
+        compared = report_comparison.comparisons(
+            session, model.id, actor(), version=request.args.get("against", type=int)
+        )
         fetches, fetched = review_desk.fetches(session, model.id)
         return {
             "years": _years(model),
@@ -293,8 +308,13 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             "verification": verification,
             "checked": checklist.lines(verification.checklist if verification is not None else None),
             "compared": compared,
+            "earlier": [
+                one.version_number
+                for one in files
+                if one.kind is FileKind.CALCULATION and one.id != model.current_file_id
+            ],
             "pointed_out": report_comparison.pointed_out(compared),
-            "talk": letters,
+            "talk": _talk(model.id),
             "current": current,
             "reading": reading,
             "revocation": revocation,
@@ -312,7 +332,16 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
         }
 
     def history_of(self, model: EmissionsReport) -> Sequence[tuple[Any, ...]]:
-        return history(db_session(), [("emissions_report", [model.id])])
+        session = db_session()
+        proposals = session.scalars(
+            select(ApprovalRevocation.id).where(ApprovalRevocation.report_id == model.id)
+        ).all()
+        return history(
+            session,
+            [("emissions_report", [model.id]), ("approval_revocation", proposals)],
+            # the report has an event of its own about it
+            besides=[("approval_revocation", EventTag.REVOCATION_CONFIRMED)],
+        )
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
         return [*self.steps(model, self._possible(model)[0]), *self.clerk_step(model)]

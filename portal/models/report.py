@@ -112,7 +112,8 @@ class ReportFile(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
     emissions: Mapped[int | None]
     #: what the form said, line by line, as the reader returned it (FormReading as JSON)
-    reading: Mapped[dict[str, Any] | None]
+    #: large, and asked of one version at a time: what works on a report does not read it for every version
+    reading: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     removed_at: Mapped[datetime | None]
     uploaded_by_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     uploaded_at: Mapped[datetime]

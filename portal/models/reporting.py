@@ -74,14 +74,17 @@ class ReminderSubject(StrEnum):
     TARGET = "target"  # 削減目標年度の算定報告書
     ADJUSTMENT = "adjustment"  # 調整・自主削減年度の算定報告書
     RETIREMENT = "retirement"  # 償却期限
+    BANKING = "banking"  # バンキングの申請期間の終わり
+    NEEDED_BASE = "needed_base"  # 基準年度の排出量が要る日（発行の開始）
+    NEEDED_TARGET = "needed_target"  # 削減目標年度の排出量が要る日（償却期限）
 
 
 class Reminder(Base):
-    """That a holder was reminded of a deadline: once for each deadline and distance, whatever runs twice."""
+    """That somebody was reminded of a holder's deadline: once for each distance, whatever runs twice."""
 
     __tablename__ = "reminder"
     __table_args__ = (
-        UniqueConstraint("holder_id", "subject", "due", "days"),
+        UniqueConstraint("holder_id", "subject", "due", "days", "told_to"),
         Index("ix_reminder_sent_at", "sent_at"),
     )
     id: Mapped[Key]
@@ -90,6 +93,8 @@ class Reminder(Base):
     due: Mapped[date]
     #: days before the deadline (30, 7, 1); −1 the day after it
     days: Mapped[int] = mapped_column(Integer)
+    #: who had it: ``holder``, ``secretariat`` or ``verifier:`` with its number
+    told_to: Mapped[str] = mapped_column(String(40))
     sent_at: Mapped[datetime]
 
     holder: Mapped[Holder] = relationship()
@@ -150,6 +155,8 @@ class Publication(Versioned, Base):
     ended_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str | None] = mapped_column(String(2000))
+    #: while it is public: since when the record says something else
+    differs_since: Mapped[datetime | None]
 
     phase: Mapped[Phase] = relationship()
     proposed_by: Mapped[User] = relationship(foreign_keys=[proposed_by_id])

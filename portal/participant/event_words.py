@@ -113,7 +113,8 @@ def _of_event(happening: Happening, phase: Phase | None) -> Told | None:
     if happening.report is not None and phase is not None and tag in _REPORT:
         year = report_year(happening.report, phase)
         text = str(_REPORT[tag]) % {"year": year}
-        figure = happening.report.confirmed_emissions
+        # as it was approved then: it may have been taken back, and another one approved
+        figure = event.facts.get("emissions")
         if tag is EventTag.REPORT_APPROVED and figure is not None:
             text = str(_APPROVED) % {"year": year, "n": number(figure)}
         return Told(event.at, text, url_for("participant.report_list"), _("報告書を見る"))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, redirect, render_template, url_for
+from flask import flash, g, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import FileField
 
 from portal import clock
-from portal.errors import NotFound, PortalError
+from portal.errors import NotFound, PortalError, Refused
 from portal.extensions import db_session
 from portal.models import EmissionsReport, Period
 from portal.participant import pages
@@ -50,7 +50,13 @@ def own_report(period: str) -> EmissionsReport:
 @requires(Permission.REPORT_OWN_VIEW)
 def report_form(period: str) -> Any:
     """The prefilled designated form of the reader's own report."""
-    name, data = report_forms.blank(db_session(), own_report(period), actor=actor(), locale=locale_name())
+    report = own_report(period)
+    try:
+        name, data = report_forms.blank(db_session(), report, actor=actor(), locale=locale_name())
+    except Refused as refused:
+        for text in texts(refused.problems):
+            flash(text, "warn")
+        return redirect(url_for("participant.report_show", period=period))
     return handed_out((name, documents.XLSX, data))
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from markupsafe import Markup, escape
 
 from portal.models import EmissionsReport, ReviewSide, User
@@ -36,6 +37,16 @@ def _refused(event: TimeLineEntry, own: bool) -> str:
     return _("算定報告書を登録できませんでした（直すところ%(n)sか所）", n=number(event.facts.get("count")))
 
 
+def tries(count: int) -> str:
+    """So many forms that could not be registered, one after the other."""
+    return ngettext(
+        "算定報告書を登録できませんでした（続けて%(n)s回）",
+        "算定報告書を登録できませんでした（続けて%(n)s回）",
+        count,
+        n=number(count),
+    )
+
+
 def _attached(event: TimeLineEntry, own: bool) -> str:
     return _("添付ファイル「%(name)s」を登録しました", name=event.facts.get("filename"))
 
@@ -56,6 +67,18 @@ def _verified(event: TimeLineEntry, own: bool) -> str:
     if own:
         return _("検証報告書を登録しました")
     return _("検証機関が検証報告書を登録しました")
+
+
+def _assigned(event: TimeLineEntry, own: bool) -> str:
+    name = event.facts.get("verifier")
+    return (
+        _("担当の検証機関が%(name)sに決まりました", name=name) if name else _("担当の検証機関が決まりました")
+    )
+
+
+def _unassigned(event: TimeLineEntry, own: bool) -> str:
+    name = event.facts.get("verifier")
+    return _("%(name)sの担当が終わりました", name=name) if name else _("検証機関の担当が終わりました")
 
 
 def _in_charge(event: TimeLineEntry, own: bool) -> str:
@@ -83,8 +106,8 @@ def _one(sentence: Callable[[], str]) -> Say:
 
 
 _SAY: dict[EventTag, Say] = {
-    EventTag.VERIFIER_ASSIGNED: _one(lambda: _("担当の検証機関が決まりました")),
-    EventTag.VERIFIER_UNASSIGNED: _one(lambda: _("検証機関の担当が終わりました")),
+    EventTag.VERIFIER_ASSIGNED: _assigned,
+    EventTag.VERIFIER_UNASSIGNED: _unassigned,
     EventTag.REPORT_REGISTERED: _registered,
     EventTag.REPORT_REFUSED: _refused,
     EventTag.REPORT_ATTACHED: _attached,
@@ -119,7 +142,10 @@ _SAY: dict[EventTag, Say] = {
 
 def sentence(event: TimeLineEntry, reader: User) -> str:
     """What ``event`` says to ``reader``."""
-    return _SAY[event.tag](event, _side(event.actor_role) == _side(reader.role))
+    own = _side(event.actor_role) == _side(reader.role)
+    if reader.verifier_id is not None and event.event.actor is not None:
+        own = event.event.actor.verifier_id == reader.verifier_id
+    return _SAY[event.tag](event, own)
 
 
 def _side(role: Role | None) -> str:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -16,12 +16,12 @@ from portal.errors import NotFound, Refusal
 from portal.extensions import db_session
 from portal.models import Period, ReportState, User
 from portal.participant import pages
-from portal.participant.report_words import file_kind, review_badge, sentence, who, whole_figures
+from portal.participant.report_words import file_kind, review_badge, sentence, tries, who, whole_figures
 from portal.permissions import Permission
 from portal.services import report_comparison, report_notes, report_views
 from portal.services.audit import EventTag
 from portal.services.report_rules import Turn
-from portal.services.report_timeline import FileLink
+from portal.services.report_timeline import FileLink, TimeLineEntry
 from portal.services.report_views import ReportView, SourceFigure
 from portal.web import actor, requires, texts
 from portal.web_text import as_entered, day, label, three_places
@@ -85,17 +85,23 @@ def figure_years(figures: tuple[SourceFigure, ...]) -> list[FigureYear]:
 
 def lines_of(view: ReportView, reader: User) -> list[Line]:
     """The time line of a report, newest first, in the reader's words."""
+    runs = [list(run) for _tag, run in groupby(view.time_line, key=_run_of)]
     return [
         Line(
-            entry.at,
-            whole_figures(sentence(entry, reader)),
-            who(entry),
-            entry.reason,
-            entry.file if entry.tag in BRINGS_FILE else None,
+            run[0].at,
+            whole_figures(sentence(run[0], reader) if len(run) == 1 else tries(len(run))),
+            who(run[0]),
+            run[0].reason,
+            run[0].file if run[0].tag in BRINGS_FILE else None,
             place == 0,
         )
-        for place, entry in enumerate(view.time_line)
+        for place, run in enumerate(runs)
     ]
+
+
+def _run_of(entry: TimeLineEntry) -> object:
+    """What makes entries one line: forms that were refused one after the other by the same person."""
+    return (entry.tag, entry.actor_name) if entry.tag is EventTag.REPORT_REFUSED else entry
 
 
 def steps_of(view: ReportView, reader: User) -> list[tuple[str, str, str]]:
@@ -163,9 +169,13 @@ def mended(view: ReportView) -> bool:
 
 
 def present(views: list[ReportView]) -> ReportView:
-    """The period the reader is in: the one that is open and not finished, else the last finished one."""
+    """The period the reader is in: of the open ones what the holder must hand in, the first that is due;
+    else one that is not finished, else the last finished one."""
     unfinished = [view for view in views if view.turn is not Turn.NOBODY]
     opened = [view for view in unfinished if Refusal.PERIOD_NOT_OPEN not in _refusals(view)]
+    opened.sort(
+        key=lambda view: (view.turn is not Turn.HOLDER, view.due if view.turn is Turn.HOLDER else view.opens)
+    )
     finished = [view for view in views if view.turn is Turn.NOBODY]
     return (opened or finished[-1:] or unfinished)[0]
 
@@ -220,7 +230,9 @@ def report_show(period: str) -> str:
         "participant/reports/show.html",
         view=view,
         years=figure_years(figures),
-        compared=report_comparison.comparisons(db_session(), view.id, reader),
+        compared=report_comparison.comparisons(
+            db_session(), view.id, reader, version=request.args.get("against", type=int)
+        ),
         notes=report_notes.current_notes(db_session(), view.id, reader),
         steps=steps_of(view, reader),
         lines=lines_of(view, reader),

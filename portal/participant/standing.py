@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -102,10 +102,19 @@ def in_order(holder: Holder) -> list[EmissionsReport]:
     return sorted(holder.reports, key=lambda report: _ORDER.index(report.period))
 
 
+def _first(opened: list[EmissionsReport], due: Callable[[EmissionsReport], date]) -> EmissionsReport | None:
+    """Of the reports whose time has come, what the holder must hand in, the first that is due; else any."""
+    own = [report for report in opened if report.state is ReportState.NOT_SUBMITTED]
+    return min(own, key=due) if own else next(iter(opened), None)
+
+
 def report_standing(holder: Holder, rule: PhaseRule, today: date) -> Standing:
     """Where the holder stands with its reports; the same for logins A and B."""
     waiting = [r for r in in_order(holder) if r.state not in FINAL]
-    now = next((r for r in waiting if report_terms(rule, r.period)[0] <= today), None)
+    now = _first(
+        [r for r in waiting if report_terms(rule, r.period)[0] <= today],
+        lambda r: report_terms(rule, r.period)[1],
+    )
     buttons = ((_("報告書を見る"), url_for("participant.report_list")),)
     if now is None:
         text: tuple[str, ...] = ()
@@ -179,6 +188,11 @@ def compliance_standing(
         reports = report_standing(holder, rule, today)
         if reports.look in ("short", "missed"):
             return replace(reports, text=(_("目標は達成しています。"), *reports.text))
+    if state is Compliance.MISSED and figures.missing is None:
+        # nothing to retire is known yet; a report may be the reader's to hand in
+        reports = report_standing(holder, rule, today)
+        if reports.look in ("short", "missed"):
+            return replace(reports, text=(_compliance_head(holder, figures, state), *reports.text))
     left = days_left(figures.deadline, today)
     buttons: list[tuple[str, str]] = []
     if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing:

@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
-from portal.errors import NotFound, PortalError, Problem, Refusal
+from portal.errors import NotFound, PortalError, Problem, Refusal, refuse
 from portal.extensions import db_session
+from portal.models import Opinion
 from portal.participant import pages
 from portal.participant.files import RowForm, again, uploaded
 from portal.participant.reports import ways
@@ -17,7 +19,9 @@ from portal.participant.verification_forms import AnswerForm, ReasonForm, Result
 from portal.participant.verification_report import refused, to_report
 from portal.permissions import Permission
 from portal.services import report_views, verification, verification_draft
+from portal.services.checklist import Answer
 from portal.web import actor, carry_out, done, requires, show_problems, texts
+from portal.web_text import number
 from portal.web_uploads import admit
 
 
@@ -49,16 +53,33 @@ def verifier_result(report_id: int) -> Any:
     sent = uploaded(form.file)
     # a draft keeps no file
     files = () if wish == "draft" else (sent,)
-    if not _carried(form, _work(report_id, form, wish, sent), *files):
+    if not _carried(form, lambda: _work(report_id, form, wish, sent)(), *files):
         return refused(report_id, result=form)
     if wish == "draft":
         done(_("下書きを保存しました。"))
         return to_report(report_id)
+    _point_out(form)
     if wish == "register":
         done(_("検証報告書を登録しました。"))
         return to_report(report_id)
     done(_("検証報告書を登録し、事務局に承認を依頼しました。"))
     return _to_desk()
+
+
+def _point_out(form: ResultForm) -> None:
+    """An unqualified opinion beside items that do not conform is taken, and pointed out."""
+    wrong = sum(one.answer == Answer.NOT for one in form.given().values())
+    if wrong and form.opinion.data == Opinion.UNQUALIFIED:
+        shown = number(wrong)
+        flash(
+            ngettext(
+                "検証意見は無限定適正ですが、不適合の項目が%(n)s件あります。",
+                "検証意見は無限定適正ですが、不適合の項目が%(n)s件あります。",
+                wrong,
+                n=shown,
+            ),
+            "warn",
+        )
 
 
 def _work(report_id: int, form: ResultForm, wish: str, sent: tuple[str, bytes]) -> Callable[[], object]:
@@ -73,7 +94,13 @@ def _work(report_id: int, form: ResultForm, wish: str, sent: tuple[str, bytes]) 
             draft_version=form.draft_version,
             key=form.once,
         )
-    act = verification.register_verification if wish == "register" else verification.register_and_request
+    acts = {
+        "register": verification.register_verification,
+        "approve": verification.register_and_request,
+    }
+    act = acts.get(wish)
+    if act is None:
+        raise refuse(Refusal.ACT_UNKNOWN)
     name, data = sent
     return lambda: act(
         db_session(),

@@ -73,10 +73,21 @@ class ResultForm(KeyForm):
         return Work(self.given(), findings, bool(self.confirmed.data), self.draft_version)
 
     def in_order(self) -> list[Any]:
-        """The fields as the page shows them, for the list of what is wrong."""
-        items = [self[name(item.code)] for item in ITEMS for name in (answer_field, remark_field)]
-        rest = (self.opinion, self.findings, self.verified, self.file)
-        return [self.checklist, *items, self.confirmed, *rest]
+        """The fields as the page shows them, without the answers, for the list of what is wrong."""
+        remarks = [self[remark_field(item.code)] for item in ITEMS]
+        return [
+            self.checklist,
+            *remarks,
+            self.confirmed,
+            self.opinion,
+            self.findings,
+            self.verified,
+            self.file,
+        ]
+
+    def answers(self) -> list[Any]:
+        """The items' fields: what is open of them is said once, of the checklist."""
+        return [self[answer_field(item.code)] for item in ITEMS]
 
 
 for _item in ITEMS:

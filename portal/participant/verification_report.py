@@ -17,7 +17,13 @@ from portal.participant.files import RowForm, again
 from portal.participant.reports import figure_years, lines_of, steps_of, ways
 from portal.participant.verification_forms import AnswerForm, ResultForm, number_of, result_form
 from portal.permissions import Permission
-from portal.services import report_comparison, report_views, verification_charge, verification_draft
+from portal.services import (
+    report_comparison,
+    report_notes,
+    report_views,
+    verification_charge,
+    verification_draft,
+)
 from portal.services.checklist import ITEMS, Answer, Given, answer_field, remark_field
 from portal.services.report_rules import FILE_LIMIT_MB
 from portal.services.report_views import ReportView
@@ -46,6 +52,7 @@ def report_page(view: ReportView, **forms: RowForm) -> str:
         compared=report_comparison.comparisons(
             session, view.id, reader, version=request.args.get("against", type=int)
         ),
+        notes=report_notes.current_notes(session, view.id, reader),
         steps=steps_of(view, reader),
         lines=lines_of(view, reader),
         base=report_views.base_emissions(session, view.holder.id) if target else None,

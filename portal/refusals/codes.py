@@ -203,3 +203,8 @@ class Refusal(StrEnum):
     CLOSING_NOT_COMPARED = auto()
     TOTALS_NOT_EVEN = auto()
     PUBLICATION_DAY_OPEN = auto()
+    PUBLICATION_SAME = auto()
+    BASE_YEARS_SPAN = auto()
+    BASE_FACTORS_DIFFER = auto()
+    FORM_IMPOSSIBLE = auto()
+    ACT_UNKNOWN = auto()

@@ -149,4 +149,26 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "数量を公表する日は、もう終わった日（{day}まで）にしてください。",
         "Choose a day that is over: {day} at the latest.",
     ),
+    Refusal.PUBLICATION_SAME: (
+        "いま公表している内容と同じです。記録が変わると、差替えを起案できます。",
+        "This is what is public already. It can be replaced once the record has changed.",
+    ),
+    Refusal.BASE_YEARS_SPAN: (
+        "基準年度は{limit}年度以内にしてください。算定報告書の様式に並べられるのは、{limit}年度までです。",
+        "The base year may span {limit} fiscal years at most: a form shows no more side by side.",
+    ),
+    Refusal.BASE_FACTORS_DIFFER: (
+        "{first}年度から{last}年度までの排出係数の表は、1つの様式に並べられません（同じ記号で単位か区分が違う、"
+        "または行が多すぎます）。先に、排出係数の表をそろえてください。",
+        "The factor tables of FY{first} to FY{last} do not fit into one form (a code with two units or "
+        "groups, or too many rows). Align the tables first.",
+    ),
+    Refusal.FORM_IMPOSSIBLE: (
+        "この期の基準年度と排出係数の表からは、算定報告書の様式を作れません。事務局にお問い合わせください。",
+        "No form can be made from this phase's base years and factor tables. Please ask the secretariat.",
+    ),
+    Refusal.ACT_UNKNOWN: (
+        "どの手続きをするかが分かりません。画面のボタンから選んでください。",
+        "It is not clear what should be done. Please use the buttons of the page.",
+    ),
 }

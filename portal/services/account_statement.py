@@ -9,14 +9,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import Problem, Refusal, Refused
-from portal.models import Account, LedgerEntry, LedgerTransaction, UnitClass, User
+from portal.models import Account, LedgerEntry, UnitClass, User
 from portal.services import audit
 from portal.services.audit import EventTag
 from portal.services.line_search import Filters, search
@@ -116,13 +115,8 @@ def _moved(session: Session, account: Account, since: date, until: date) -> dict
     where = search(session, account, Filters(since=since, until=until))
     if where is None:
         return {}
-    columns: tuple[Any, ...] = (LedgerEntry.unit_class_id, LedgerEntry.quantity)
-    lines = (
-        where.narrowed(select(*columns))
-        .join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
-        .limit(MOST_LINES + 1)
-        .subquery()
-    )
+    columns = (LedgerEntry.unit_class_id, LedgerEntry.quantity)
+    lines = where.within_days(*columns).limit(MOST_LINES + 1).subquery()
     units = lines.c.quantity
     rows = session.execute(
         select(

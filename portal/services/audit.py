@@ -142,6 +142,8 @@ class EventTag(StrEnum):
     BANKING_WITHDRAWN = auto()
     BANKING_PROPOSED = auto()
     STATEMENT_MADE = auto()
+    PUBLICATION_OUTDATED = auto()
+    BANKING_REMINDED = auto()
     LETTER_ADDRESS_CORRECTED = auto()
     REISSUE_ASKED = auto()
     COMPLIANCE_PUT_RIGHT = auto()
@@ -188,6 +190,7 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.COMPLIANCE_PUT_RIGHT,
         EventTag.NIGHT_WORK_FAILED,
         EventTag.BOOKS_NOT_COMPARED,
+        EventTag.BANKING_REMINDED,
     }
 )
 

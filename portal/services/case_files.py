@@ -123,7 +123,12 @@ def _events(session: Session, report_id: int) -> Sequence[Event]:
     revocations = select(ApprovalRevocation.id).where(ApprovalRevocation.report_id == report_id)
     about = or_(
         and_(Event.subject_type == EmissionsReport.__tablename__, Event.subject_id == report_id),
-        and_(Event.subject_type == ApprovalRevocation.__tablename__, Event.subject_id.in_(revocations)),
+        and_(
+            Event.subject_type == ApprovalRevocation.__tablename__,
+            Event.subject_id.in_(revocations),
+            # the report has an event of its own about it
+            Event.tag != EventTag.REVOCATION_CONFIRMED.value,
+        ),
     )
     return session.scalars(
         select(Event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -117,6 +117,19 @@ def factors_for(session: Session, years: Iterable[int]) -> dict[int, tuple[Facto
     return {year: table_of(tables[year]) for year in wanted}
 
 
+def fit_together(session: Session, years: Iterable[int]) -> bool:
+    """Whether the tables of these years, the defaults where there is none yet, can stand in one form."""
+    wanted = list(years)
+    tables = {year: table_of(rows) for year, rows in in_force(session, wanted).items()}
+    known: dict[int, tuple[Factor, ...]] = {}
+    for year in wanted:
+        table = tables.get(year) or default_factors()
+        if factor_rules.beside(dict(enumerate(table)), known):
+            return False
+        known[year] = table
+    return True
+
+
 def replace_table(session: Session, year: int, after: Iterable[Factor]) -> None:
     """Put ``after`` in force for ``year``: rows that change are superseded, the others stay as they are.
 
@@ -176,6 +189,22 @@ def superseded(session: Session, year: int) -> list[EmissionFactor]:
             .order_by(EmissionFactor.superseded_at.desc(), EmissionFactor.position)
         )
     )
+
+
+def replaced_figures(session: Session, years: Iterable[int]) -> dict[Decimal, date]:
+    """Every figure that the tables of ``years`` held before, and the day (Tokyo) it was last replaced."""
+    rows = session.scalars(
+        select(EmissionFactor)
+        .where(EmissionFactor.fiscal_year.in_(list(years)), EmissionFactor.superseded_at.is_not(None))
+        .order_by(EmissionFactor.superseded_at)
+    )
+    found: dict[Decimal, date] = {}
+    for row in rows:
+        assert row.superseded_at is not None
+        factor, day = factor_of(row), clock.in_tokyo(row.superseded_at).date()
+        figures = (factor.calorific, factor.carbon, factor.factor)
+        found |= {figure: day for figure in figures if figure is not None}
+    return found
 
 
 def outdated(session: Session, reports: Collection[EmissionsReport]) -> dict[int, tuple[int, ...]]:

@@ -20,7 +20,6 @@ from portal.models import (
     LedgerTransaction,
     Movement,
     MovementKind,
-    MovementState,
     Period,
     PhaseRule,
     ReductionTarget,
@@ -171,10 +170,11 @@ def _moved(ids: list[int]) -> Subquery:
     """The holders' issues, retirements and corrections, signed as their accounts saw them.
 
     Read from the movements, which an index finds by what they are: an account may have a million entries.
+    Proposals among them have no posting yet, which is how the reader tells; asked for the state, SQLite would
+    take the index of all that is executed.
     """
     accounts = select(Account.id).where(Account.holder_id.in_(ids)).scalar_subquery()
     columns = (Movement.id.label("movement_id"), Movement.kind, Movement.unit_class_id, Movement.reverses_id)
-    executed = Movement.state == MovementState.EXECUTED
     sides = (
         (Movement.source_id, -Movement.quantity, MovementKind.RETIRE),
         (Movement.source_id, -Movement.quantity, MovementKind.CORRECTION),
@@ -185,7 +185,7 @@ def _moved(ids: list[int]) -> Subquery:
     return union_all(
         *(
             select(*columns, side.label("account_id"), signed.label("quantity")).where(
-                side.in_(accounts), Movement.kind == kind, executed
+                side.in_(accounts), Movement.kind == kind
             )
             for side, signed, kind in sides
         )

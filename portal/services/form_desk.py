@@ -100,8 +100,8 @@ def _unknown_holder(found: str, locale: str) -> dict[str, str]:
         "expected": "a registered holder" if english else "登録済みの目標保有者",
         "code": "holder_unknown",
         "message": (
-            f"The holder {found} is not registered here. Fill in a form that this portal handed out."
+            f"The holder {found} is not registered here. Fill in a form that the ASSET System handed out."
             if english
-            else f"目標保有者{found}は登録されていません。ポータルが渡した様式に入力してください。"
+            else f"目標保有者{found}は登録されていません。ASSETシステムが渡した様式に入力してください。"
         ),
     }

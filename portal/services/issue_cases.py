@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from portal import clock
 from portal.errors import NotFound
 from portal.models import (
-    ISSUANCE_ACCOUNT,
     Account,
     EmissionsReport,
     Holder,
@@ -65,9 +64,7 @@ def terms_of(session: Session, phase_id: int, *, without: Collection[int] = ()) 
 
 def issued_by_class(session: Session, *, without: Collection[int] = ()) -> dict[int, int]:
     """Units issued or proposed to be, by unit class, without those whose issue was corrected; one query."""
-    query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(
-        Movement.source_id == ISSUANCE_ACCOUNT, standing_issues.stands()
-    )
+    query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(standing_issues.stands())
     if without:
         query = query.where(Movement.id.not_in(list(without)))
     return {one: int(units) for one, units in session.execute(query.group_by(Movement.unit_class_id))}

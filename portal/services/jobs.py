@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Job, JobState, User
-from portal.services import issuance, ledger, logins
+from portal.services import issuance, ledger_proof, logins
 from portal.services.documents import insert_if_absent
 from portal.services.outbox import OpenSession, pause
 from portal.services.snapshot import one_moment
@@ -227,7 +227,7 @@ def verify_ledger(work: Work) -> dict[str, Any]:
     """Recompute every sum and balance (safety 10) on a snapshot, without standing in anybody's way."""
     with work.open_session() as session:
         one_moment(session)
-        report = ledger.verify(session)
+        report = ledger_proof.verify(session)
     if not report.ok:
         raise WorkFailed(report.problem or "the ledger is wrong")
     return {"transactions": report.transactions, "entries": report.entries}

@@ -7,13 +7,10 @@ found and named.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
@@ -22,16 +19,14 @@ from portal.models import (
     ISSUANCE_ACCOUNT,
     Account,
     Holding,
-    LedgerEntry,
     LedgerHead,
     LedgerTransaction,
     Movement,
     MovementKind,
-    MovementState,
     User,
 )
 from portal.services import posting
-from portal.services.posting import Posted, Side, canonical_bytes
+from portal.services.posting import Posted, Side
 
 #: where a session keeps which accounts its transaction has locked
 _LOCKED = "accounts locked"
@@ -178,240 +173,3 @@ def assert_balanced(sides: Iterable[Side]) -> None:
         sums[unit_class] += quantity
     if any(sums.values()) or len(sides) < 2:
         raise ValueError(f"the sides of a posting do not sum to zero: {dict(sums)}")
-
-
-@dataclass(frozen=True)
-class ClassSum:
-    """Units of one class over all accounts; ``issued`` must equal ``elsewhere`` (safety 1)."""
-
-    unit_class_id: int
-    issued: int
-    elsewhere: int
-
-
-@dataclass(frozen=True)
-class LedgerReport:
-    """What a verification found; ``problem`` names the first wrong thing."""
-
-    ok: bool
-    transactions: int
-    entries: int
-    problem: str | None = None
-    transaction_id: int | None = None
-    sums: list[ClassSum] = field(default_factory=list)
-
-
-class _Wrong(Exception):
-    def __init__(self, problem: str, transaction_id: int | None = None) -> None:
-        super().__init__(problem)
-        self.transaction_id = transaction_id
-
-
-def verify(session: Session) -> LedgerReport:
-    """Recompute the chain, every posting's sum and every balance, in ledger order.
-
-    Each entry is held against what it says the account holds afterwards, each posting against the movement
-    it was made for, each promise against the proposals that wait. Reads in portions; stops at the first
-    wrong entry and names it.
-    """
-    seen = _Seen()
-    try:
-        _walk(session, seen)
-        _compare_balances(session, seen)
-        _compare_promises(session)
-    except _Wrong as wrong:
-        return LedgerReport(False, seen.transactions, seen.entries, str(wrong), wrong.transaction_id)
-    sums = []
-    for unit_class in sorted({key[1] for key in seen.balances}):
-        issued = -seen.balances.get((ISSUANCE_ACCOUNT, unit_class), 0)
-        elsewhere = sum(
-            quantity
-            for (account, of), quantity in seen.balances.items()
-            if of == unit_class and account != ISSUANCE_ACCOUNT
-        )
-        sums.append(ClassSum(unit_class, issued, elsewhere))
-    return LedgerReport(True, seen.transactions, seen.entries, sums=sums)
-
-
-@dataclass
-class _Seen:
-    transactions: int = 0
-    entries: int = 0
-    last_hash: str = ""
-    balances: dict[tuple[int, int], int] = field(default_factory=lambda: defaultdict(int))
-    last_entry: int = 0
-    latest_at: datetime | None = None
-    behind: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True)
-class _Told:
-    """One entry as it is stored."""
-
-    id: int
-    account: int
-    unit_class: int
-    quantity: int
-    after: int
-
-
-def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
-    last = 0
-    while True:
-        batch = session.scalars(
-            select(LedgerTransaction)
-            .where(LedgerTransaction.id > last)
-            .order_by(LedgerTransaction.id)
-            .limit(portion)
-        ).all()
-        if not batch:
-            break
-        sides: dict[int, list[Side]] = defaultdict(list)
-        entries: dict[int, list[_Told]] = defaultdict(list)
-        rows = session.execute(
-            select(
-                LedgerEntry.transaction_id,
-                LedgerEntry.id,
-                LedgerEntry.account_id,
-                LedgerEntry.unit_class_id,
-                LedgerEntry.quantity,
-                LedgerEntry.balance_after,
-            )
-            .where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
-            .order_by(LedgerEntry.id)
-        )
-        for number, *stored in rows:
-            told = _Told(*stored)
-            entries[number].append(told)
-            sides[number].append((told.account, told.unit_class, told.quantity))
-        movements = {
-            movement.id: movement
-            for movement in session.scalars(
-                select(Movement)
-                .join(LedgerTransaction, LedgerTransaction.movement_id == Movement.id)
-                .where(LedgerTransaction.id.between(batch[0].id, batch[-1].id))
-                .execution_options(populate_existing=True)
-            )
-        }
-        for transaction in batch:
-            _check_one(transaction, sides[transaction.id], seen)
-            _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
-            _check_order(transaction, entries[transaction.id], seen)
-        last = batch[-1].id
-        session.expunge_all()
-    head = session.scalars(select(LedgerHead)).one()
-    if (head.last_number, head.last_hash) != (seen.transactions, seen.last_hash):
-        raise _Wrong("the head of the chain does not name the last transaction", head.last_number)
-    if head.latest_at != seen.latest_at or timedelta(seconds=head.behind) < seen.behind:
-        raise _Wrong("the head of the chain does not bound the moments of the postings", head.last_number)
-
-
-def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -> None:
-    number = transaction.id
-    if number != seen.transactions + 1:
-        raise _Wrong(f"T-{seen.transactions + 1:06d} is missing", seen.transactions + 1)
-    if transaction.previous_hash != seen.last_hash:
-        raise _Wrong(f"{transaction.code} does not follow the hash of its predecessor", number)
-    canonical = canonical_bytes(
-        number=number,
-        kind=transaction.kind.value,
-        movement_id=transaction.movement_id,
-        reverses_id=transaction.reverses_id,
-        posted_at=transaction.posted_at,
-        posted_by_id=transaction.posted_by_id,
-        sides=sides,
-        previous_hash=transaction.previous_hash,
-    )
-    if canonical != transaction.canonical:
-        raise _Wrong(f"{transaction.code} or its entries differ from what was posted", number)
-    if hashlib.sha256(canonical).hexdigest() != transaction.hash:
-        raise _Wrong(f"the hash of {transaction.code} is not that of its content", number)
-    try:
-        assert_balanced(sides)
-    except ValueError as error:
-        raise _Wrong(f"{transaction.code}: {error}", number) from error
-    for account, unit_class, quantity in sides:
-        seen.balances[(account, unit_class)] += quantity
-        if seen.balances[(account, unit_class)] < 0 and account != ISSUANCE_ACCOUNT:
-            raise _Wrong(f"{transaction.code} takes AST-{account} below zero", number)
-    seen.transactions, seen.last_hash = number, transaction.hash
-    seen.entries += len(sides)
-
-
-def _check_order(transaction: LedgerTransaction, entries: list[_Told], seen: _Seen) -> None:
-    """What readers find by index: the balance after each entry, rising ids, the head's bound of moments."""
-    for one in entries:
-        if one.after != seen.balances[(one.account, one.unit_class)]:
-            raise _Wrong(
-                f"{transaction.code} says that AST-{one.account} holds {one.after} of unit class"
-                f" {one.unit_class} after it, the entries sum to"
-                f" {seen.balances[(one.account, one.unit_class)]}",
-                transaction.id,
-            )
-        if one.id <= seen.last_entry:
-            raise _Wrong(
-                f"the entries of {transaction.code} are not in the order of the ledger", transaction.id
-            )
-        seen.last_entry = one.id
-    seen.latest_at = max(seen.latest_at or transaction.posted_at, transaction.posted_at)
-    seen.behind = max(seen.behind, seen.latest_at - transaction.posted_at)
-
-
-def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement: Movement | None) -> None:
-    agrees = (
-        movement is not None
-        and movement.state is MovementState.EXECUTED
-        and (movement.kind, movement.reverses_id) == (transaction.kind, transaction.reverses_id)
-        and sorted(sides_of(movement)) == sorted(sides)
-    )
-    if not agrees:
-        raise _Wrong(
-            f"{transaction.code} differs from its movement {transaction.movement_id}", transaction.id
-        )
-
-
-def _compare_promises(session: Session) -> None:
-    """What a holding has promised is what proposed corrections will take out of it.
-
-    One statement, so that a proposal made meanwhile is seen on both sides or on none.
-    """
-    both = union_all(
-        select(
-            Holding.account_id.label("account"),
-            Holding.unit_class_id.label("unit_class"),
-            Holding.promised.label("kept"),
-            literal(0).label("waiting"),
-        ).where(Holding.promised != 0),
-        select(Movement.source_id, Movement.unit_class_id, literal(0), Movement.quantity).where(
-            Movement.state == MovementState.PROPOSED,
-            Movement.kind.in_([MovementKind.CORRECTION, MovementKind.CARRY_OVER]),
-        ),
-    ).subquery()
-    kept, waiting = func.sum(both.c.kept), func.sum(both.c.waiting)
-    wrong = session.execute(
-        select(both.c.account, both.c.unit_class, kept, waiting)
-        .group_by(both.c.account, both.c.unit_class)
-        .having(kept != waiting)
-        .order_by(both.c.account, both.c.unit_class)
-    ).first()
-    if wrong is not None:
-        account, unit_class, promised, proposed = wrong
-        raise _Wrong(
-            f"AST-{account} has promised {promised} of unit class {unit_class},"
-            f" its proposals sum to {proposed}"
-        )
-
-
-def _compare_balances(session: Session, seen: _Seen) -> None:
-    kept = {
-        (account, unit_class): quantity
-        for account, unit_class, quantity in session.execute(
-            select(Holding.account_id, Holding.unit_class_id, Holding.quantity)
-        )
-    }
-    for key in sorted({*kept, *seen.balances}):
-        if kept.get(key, 0) != seen.balances.get(key, 0):
-            raise _Wrong(
-                f"AST-{key[0]} holds {kept.get(key, 0)} of unit class {key[1]},"
-                f" its entries sum to {seen.balances.get(key, 0)}"
-            )

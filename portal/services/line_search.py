@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, union, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union, union_all
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -84,13 +84,16 @@ class Search:
         column = union_all(*parts).subquery().c.id
         return select(column).order_by(column.asc() if after is not None else column.desc()).limit(most)
 
-    def narrowed(self, query: Select[Any]) -> Select[Any]:
-        """``query`` over entries and their transactions, narrowed to account, classes and days."""
-        return query.where(
+    def within_days(self, *columns: Any) -> Select[Any]:
+        """``columns`` of the account's entries, narrowed to the classes and the days alone."""
+        query = select(*columns).where(
             LedgerEntry.account_id == self.account_id,
             LedgerEntry.unit_class_id.in_(self.classes),
             within(self.since, self.until),
         )
+        if self.sharp:
+            return query
+        return query.join(LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id)
 
     def _entries(self) -> Select[int]:
         filters, query = self.filters, select(LedgerEntry.id)
@@ -107,15 +110,19 @@ class Search:
                 query = query.where(LedgerTransaction.kind == filters.kind)
             if self.others is not None:
                 query = query.join(Movement, Movement.id == LedgerTransaction.movement_id)
-                query = query.where(other_account().in_(self.others))
+                # side by side, so that the database can guess how many there are
+                to, came = Movement.target_id.in_(self.others), Movement.source_id.in_(self.others)
+                query = query.where(
+                    or_(and_(LedgerEntry.quantity < 0, to), and_(LedgerEntry.quantity > 0, came))
+                )
         if filters.incoming is not None:
             query = query.where(LedgerEntry.quantity > 0 if filters.incoming else LedgerEntry.quantity < 0)
         return query.where(within(self.since, self.until))
 
 
-def other_account(quantity: Any = LedgerEntry.quantity) -> ColumnElement[int]:
-    """The account on the other side of an entry."""
-    return case((quantity < 0, Movement.target_id), else_=Movement.source_id)
+def other_account() -> ColumnElement[int]:
+    """The account on the other side of an entry that is joined to its movement."""
+    return case((LedgerEntry.quantity < 0, Movement.target_id), else_=Movement.source_id)
 
 
 def search(session: Session, account: Account, filters: Filters) -> Search | None:

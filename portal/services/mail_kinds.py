@@ -97,6 +97,12 @@ class MailKind(StrEnum):
     COMPLIANCE_PUT_RIGHT = auto()
     NIGHT_WORK_FAILED = auto()
     BOOKS_NOT_COMPARED = auto()
+    FIGURE_NEEDED = auto()
+    FIGURES_NEEDED = auto()
+    BANKING_DUE = auto()
+    PUBLICATION_OUTDATED = auto()
+    PUBLICATION_ENDED = auto()
+    RETIREMENT_SETTLED = auto()
 
 
 class Topic(StrEnum):
@@ -284,7 +290,9 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.PUBLICATION_TO_CONFIRM: _registration(
         _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
     ),
-    MailKind.PUBLICATION_RELEASED: _registration(_A, facts=("phase", "subject")),
+    MailKind.PUBLICATION_RELEASED: Kind(
+        Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces"})
+    ),
     MailKind.RETIREMENT_DUE: Kind(
         Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days"}), frozenset({"quantity", "until"})
     ),
@@ -315,6 +323,20 @@ KINDS: dict[MailKind, Kind] = {
     # what is wrong may name an account and a balance: it goes to those who decide about movements
     MailKind.NIGHT_WORK_FAILED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("work", "problem")),
     MailKind.BOOKS_NOT_COMPARED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("since",)),
+    # a report's figure has a day of its own: for its verifier, and for the office together
+    MailKind.FIGURE_NEEDED: _report(_V_ACTS, facts=("due", "days")),
+    MailKind.FIGURES_NEEDED: _registration(
+        Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW), facts=("phase", "count", "due", "days")
+    ),
+    MailKind.BANKING_DUE: Kind(
+        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days", "quantity"}), frozenset({"until"})
+    ),
+    MailKind.PUBLICATION_OUTDATED: _registration(_office(P.PUBLICATION_PROPOSE), facts=("phase", "subject")),
+    MailKind.PUBLICATION_ENDED: _registration(_A, facts=("phase", "subject")),
+    # what the approval of the target-year figure asks of A; that it was approved is report mail
+    MailKind.RETIREMENT_SETTLED: Kind(
+        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "quantity"}), frozenset({"until"})
+    ),
 }
 
 

@@ -29,6 +29,8 @@ from portal.services.audit import EventTag
 
 #: a date outside is a slip of the hand
 YEARS_OF_THE_SCHEME = range(2000, 2101)
+#: a form shows so many fiscal years side by side
+MOST_BASE_YEARS = 3
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ def _year_problems(known: Mapping[str, Any]) -> list[Problem]:
     first, last = known.get("base_first_year"), known.get("base_last_year")
     if first is not None and last is not None and last < first:
         found.append(Problem(Refusal.BASE_YEARS_REVERSED, "base_last_year", {"year": str(first)}))
+    elif first is not None and last is not None and last - first >= MOST_BASE_YEARS:
+        found.append(Problem(Refusal.BASE_YEARS_SPAN, "base_last_year", {"limit": MOST_BASE_YEARS}))
     for before, name in YEARS_IN_ORDER:
         latest = max((known[one] for one in before if one in known), default=None)
         if latest is not None and name in known and known[name] <= latest:
@@ -186,6 +190,10 @@ def opening_problems(session: Session, number: int, years: PhaseYears, dates: Ru
     problems = value_problems({"number": number, **asdict(years), **asdict(dates)})
     if session.scalar(select(Phase.id).where(Phase.number == number)) is not None:
         problems.append(Problem(Refusal.PHASE_EXISTS, "number", {"number": number}))
+    span = range(years.base_first_year, years.base_last_year + 1)
+    if len(span) in range(1, MOST_BASE_YEARS + 1) and not factors.fit_together(session, span):
+        ends = {"first": str(span[0]), "last": str(span[-1])}
+        problems.append(Problem(Refusal.BASE_FACTORS_DIFFER, "base_last_year", ends))
     return problems
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -198,9 +198,7 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
 def issued_at(session: Session, account: Account) -> datetime | None:
     """When the account got its issue of JAA, if it did."""
     return session.scalar(
-        select(LedgerTransaction.posted_at)
+        select(func.min(LedgerTransaction.posted_at))
         .join(Movement, Movement.id == LedgerTransaction.movement_id)
         .where(Movement.target_id == account.id, Movement.kind == MovementKind.ISSUE)
-        .order_by(LedgerTransaction.id)
-        .limit(1)
     )

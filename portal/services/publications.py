@@ -79,7 +79,7 @@ def propose_problems(
         found.append(Problem(Refusal.PUBLICATION_OPEN))
     released = of_phase(session, phase.id, subject, PublicationState.RELEASED)
     if released is not None and released.content == content:
-        found.append(Problem(Refusal.NOTHING_CHANGED))
+        found.append(Problem(Refusal.PUBLICATION_SAME))
     return found
 
 
@@ -98,8 +98,8 @@ def propose(
 
     Allowances are told as of the end of ``day``, without one of yesterday. A second press with the same
     ``key`` gives the first answer. Raises ``Stale`` if the record says something else by now, or ``Refused``
-    with PUBLICATION_DAY_OPEN, TOTALS_NOT_EVEN, PUBLICATION_EMPTY, PUBLICATION_OPEN, NOTHING_CHANGED (the same
-    is public already), TOO_LONG.
+    with PUBLICATION_DAY_OPEN, TOTALS_NOT_EVEN, PUBLICATION_EMPTY, PUBLICATION_OPEN, PUBLICATION_SAME (the
+    same is public already), TOO_LONG.
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
     asked: dict[str, Any] = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
@@ -180,7 +180,8 @@ def release(session: Session, publication_id: int, *, actor: User, version: int 
     row.confirmed_by_id = actor.id
     row.released_at = clock.now()
     workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
-    _tell_holders(session, row, actor)
+    replaces: dict[str, Any] = {"replaces": True} if before is not None else {}
+    _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, **replaces)
     return row
 
 
@@ -190,8 +191,8 @@ def _leave(row: Publication, actor: User, reason: str | None) -> None:
     row.ended_reason = reason
 
 
-def _tell_holders(session: Session, row: Publication, actor: User) -> None:
-    """The holders stand in the table: login A of each is told that it is public."""
+def _tell_holders(session: Session, kind: MailKind, row: Publication, actor: User, **facts: Any) -> None:
+    """The holders stand in the table: login A of each is told that it is public, and that it no longer is."""
     holders = session.scalars(
         select(Holder)
         .where(Holder.phase_id == row.phase_id)
@@ -202,12 +203,13 @@ def _tell_holders(session: Session, row: Publication, actor: User) -> None:
     for holder in holders:
         notify(
             session,
-            MailKind.PUBLICATION_RELEASED,
+            kind,
             holder=holder,
             actor=actor,
             known=known,
             phase=row.phase.number,
             subject=SUBJECTS[row.subject],
+            **facts,
         )
 
 
@@ -242,6 +244,7 @@ def end(
     if row.state is PublicationState.RELEASED:
         _leave(row, actor, workflow.clean_reason(reason, needed=True))
     workflow.advance(session, PUBLICATION, row, "end", actor=actor, reason=reason, **_facts(row))
+    _tell_holders(session, MailKind.PUBLICATION_ENDED, row, actor)
     return row
 
 

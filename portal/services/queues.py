@@ -141,6 +141,7 @@ class QueueKind(StrEnum):
     BANKING = "banking"
     ISSUE_BATCHES = "issue_batches"
     PHASE_CLOSINGS = "phase_closings"
+    PUBLICATIONS_OUTDATED = "publications_outdated"
 
 
 #: how long each kind should wait at most (decided: office practice, no rule of the scheme)
@@ -164,6 +165,7 @@ GUIDES: dict[QueueKind, timedelta] = {
     QueueKind.BANKING: timedelta(days=5),
     QueueKind.ISSUE_BATCHES: timedelta(days=1),
     QueueKind.PHASE_CLOSINGS: timedelta(days=3),
+    QueueKind.PUBLICATIONS_OUTDATED: timedelta(days=5),
 }
 
 
@@ -240,6 +242,10 @@ def _queue_rows() -> dict[QueueKind, tuple[Any, ColumnElement[bool]]]:
         ),
         QueueKind.ISSUE_BATCHES: (IssueBatch.proposed_at, IssueBatch.state == IssueBatchState.PROPOSED),
         QueueKind.PHASE_CLOSINGS: (PhaseClosing.proposed_at, PhaseClosing.state == ProposalState.PROPOSED),
+        QueueKind.PUBLICATIONS_OUTDATED: (
+            Publication.differs_since,
+            and_(Publication.state == PublicationState.RELEASED, Publication.differs_since.is_not(None)),
+        ),
     }
 
 

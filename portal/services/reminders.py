@@ -1,9 +1,10 @@
-"""Reminders before each deadline, 30, 7 and 1 days ahead, and once when it has passed (domain §7).
+"""Reminders before each deadline, 30, 7 and 1 days ahead, and once when a report's has passed (domain §7).
 
 The worker looks each night. Whoever has the report is reminded: the holder until it is handed in, the
-verifier while it verifies; for the retirement it is login A. A night without a worker loses nothing: the
-next one reminds of the nearest distance that was reached and not told yet. Each (holder, deadline,
-distance) is told once, whatever runs twice.
+verifier while it verifies; for the retirement and the end of the banking window it is login A. The day on
+which a report's figure is needed is the verifier's and the office's, also after the day it was due. A night
+without a worker loses nothing: the next one reminds of the nearest distance that was reached and not told
+yet. Each (holder, deadline, distance, who has it) is told once, whatever runs twice.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import String, Table, and_, case, cast, exists, literal, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import clock
 from portal.models import (
     Account,
     AccountState,
+    BankingApplication,
+    DecisionState,
     EmissionsReport,
     Holder,
     Period,
@@ -29,6 +32,7 @@ from portal.models import (
     Reminder,
     ReminderSubject,
     ReportState,
+    Verifier,
     VerifierAssignment,
 )
 from portal.services import audit, jobs
@@ -38,7 +42,8 @@ from portal.services.compliance import Compliance, Figures, days_left, status
 from portal.services.documents import insert_if_absent
 from portal.services.figures import figures_for
 from portal.services.jobs import Work
-from portal.services.mail import KnownLogins, MailKind, known_logins, notify
+from portal.services.mail import MailKind, known_logins, notify
+from portal.services.report_deadlines import deadlines
 from portal.services.report_rules import live_verifier, window
 from portal.services.transaction import run
 
@@ -53,6 +58,18 @@ AT_ONCE = 100
 #: who has the report while it is not done
 WITH_HOLDER = ReportState.NOT_SUBMITTED
 WITH_VERIFIER = ReportState.VERIFICATION_REQUESTED
+WITH_OFFICE = (ReportState.APPROVAL_REQUESTED, ReportState.UNDER_REVIEW)
+#: as a row names them; a verifier with its number
+HOLDER, OFFICE = "holder", "secretariat"
+
+_S = ReminderSubject
+#: subjects about a report, and whose report of which period
+_PERIOD = {
+    **{ReminderSubject(period.value): period for period in Period},
+    _S.NEEDED_BASE: Period.BASE,
+    _S.NEEDED_TARGET: Period.TARGET,
+}
+_NEEDED = (_S.NEEDED_BASE, _S.NEEDED_TARGET)
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,13 @@ class Deadline:
     subject: ReminderSubject
     due: date
     distance: int
+    #: the number of the phase
+    phase: int = 0
+
+    @property
+    def states(self) -> tuple[ReportState, ...]:
+        """The states in which somebody is reminded of a report."""
+        return (WITH_VERIFIER, *WITH_OFFICE) if self.subject in _NEEDED else (WITH_HOLDER, WITH_VERIFIER)
 
 
 def distance_of(left: int) -> int | None:
@@ -101,11 +125,21 @@ def near(rules: Iterable[PhaseRule], today: date) -> Iterator[Deadline]:
         dues: dict[ReminderSubject, tuple[date, date]] = {
             ReminderSubject(period.value): window(rule, period) for period in Period
         }
-        dues[ReminderSubject.RETIREMENT] = (rule.issue_from, rule.retirement_deadline)
+        dues[_S.RETIREMENT] = (rule.issue_from, rule.retirement_deadline)
+        dues[_S.BANKING] = (rule.banking_from, rule.banking_until)
+        for subject in _NEEDED:
+            days = deadlines(rule, _PERIOD[subject])
+            if days.needed is not None:
+                dues[subject] = (days.opens, days.needed)
         for subject, (opens, due) in dues.items():
             distance = distance_of(days_left(due, today))
-            if opens <= today <= due + TOLD_LATE and distance is not None:
-                yield Deadline(rule.phase_id, subject, due, distance)
+            if opens <= today <= due + TOLD_LATE and distance is not None and _speaks(subject, distance):
+                yield Deadline(rule.phase_id, subject, due, distance, rule.phase.number)
+
+
+def _speaks(subject: ReminderSubject, distance: int) -> bool:
+    """Whether there is something to say: of what has passed, of reports only."""
+    return distance != OVERDUE or subject in (_S.BASE, _S.TARGET, _S.ADJUSTMENT)
 
 
 @jobs.handler("remind", nightly=True)
@@ -124,30 +158,46 @@ def remind(work: Work) -> dict[str, Any]:
 
 
 def _rules(session: Session) -> Sequence[PhaseRule]:
-    return session.scalars(select(PhaseRule).where(PhaseRule.superseded_at.is_(None))).all()
+    query = select(PhaseRule).where(PhaseRule.superseded_at.is_(None))
+    return session.scalars(query.options(joinedload(PhaseRule.phase))).all()
 
 
 def _waiting(session: Session, deadline: Deadline) -> list[int]:
-    """The holders of the phase, by id, who may be reminded and were not told of this distance yet."""
+    """The holders of the phase, by id, of whose affairs somebody may be reminded and was not told yet."""
     query = select(Holder.id).join(Account).order_by(Holder.id)
     # who left the scheme owes nothing any more
     query = query.where(Holder.phase_id == deadline.phase_id, Account.state != AccountState.CLOSED)
-    told = select(Reminder.holder_id).where(
-        Reminder.subject == deadline.subject, Reminder.due == deadline.due, Reminder.days == deadline.distance
-    )
-    query = query.where(Holder.id.not_in(told))
-    if deadline.subject is not ReminderSubject.RETIREMENT:
-        query = query.join(EmissionsReport).where(
-            EmissionsReport.period == Period(deadline.subject.value),
-            EmissionsReport.state.in_((WITH_HOLDER, WITH_VERIFIER)),
+    who: Any = HOLDER
+    if deadline.subject in _PERIOD:
+        live = and_(VerifierAssignment.report_id == EmissionsReport.id, VerifierAssignment.ended_at.is_(None))
+        query = (
+            query.join(EmissionsReport, EmissionsReport.holder_id == Holder.id)
+            .outerjoin(VerifierAssignment, live)
+            .where(
+                EmissionsReport.period == _PERIOD[deadline.subject],
+                EmissionsReport.state.in_(deadline.states),
+            )
         )
-    return list(session.scalars(query))
+        verifier = literal("verifier:").concat(cast(VerifierAssignment.verifier_id, String))
+        who = case(
+            (EmissionsReport.state == WITH_HOLDER, HOLDER),
+            (EmissionsReport.state == WITH_VERIFIER, verifier),
+            else_=OFFICE,
+        )
+    told = exists().where(
+        Reminder.holder_id == Holder.id,
+        Reminder.subject == deadline.subject,
+        Reminder.due == deadline.due,
+        Reminder.days == deadline.distance,
+        Reminder.told_to == who,
+    )
+    return list(session.scalars(query.where(~told)))
 
 
 def _remind(session: Session, deadline: Deadline, ids: Sequence[int], today: date) -> int:
-    if deadline.subject is ReminderSubject.RETIREMENT:
-        return _of_retirement(session, deadline, ids, today)
-    return _of_reports(session, deadline, ids, today)
+    if deadline.subject in _PERIOD:
+        return _of_reports(session, deadline, ids, today)
+    return _of_allowances(session, deadline, ids, today)
 
 
 def _of_reports(session: Session, deadline: Deadline, ids: Sequence[int], today: date) -> int:
@@ -155,8 +205,8 @@ def _of_reports(session: Session, deadline: Deadline, ids: Sequence[int], today:
         select(EmissionsReport)
         .where(
             EmissionsReport.holder_id.in_(ids),
-            EmissionsReport.period == Period(deadline.subject.value),
-            EmissionsReport.state.in_((WITH_HOLDER, WITH_VERIFIER)),
+            EmissionsReport.period == _PERIOD[deadline.subject],
+            EmissionsReport.state.in_(deadline.states),
         )
         .options(
             joinedload(EmissionsReport.holder).options(
@@ -174,29 +224,56 @@ def _of_reports(session: Session, deadline: Deadline, ids: Sequence[int], today:
         holders=[report.holder_id for report in reports],
         verifiers=[one.id for one in verifiers.values() if one is not None],
     )
-    told = 0
+    told = offices = 0
     for report in reports:
-        kind = _kind(deadline, report)
-        if kind is None or not _first(session, deadline, report.holder_id):
+        kind, who = _kind(deadline, report), _who(report, verifiers[report.id])
+        if kind is None or who is None or not _first(session, deadline, report.holder_id, who):
+            continue
+        told += 1
+        if kind is MailKind.FIGURES_NEEDED:
+            offices += 1
             continue
         facts: dict[str, Any] = {"due": deadline.due}
         if kind is not MailKind.REPORT_OVERDUE:
             facts["days"] = days_left(deadline.due, today)
         notify(session, kind, report=report, verifier=verifiers[report.id], known=known, **facts)
-        told += 1
+    if offices:
+        notify(
+            session,
+            MailKind.FIGURES_NEEDED,
+            phase=deadline.phase,
+            count=offices,
+            due=deadline.due,
+            days=days_left(deadline.due, today),
+        )
     return told
 
 
+def _who(report: EmissionsReport, verifier: Verifier | None) -> str | None:
+    """Who has the report, as a reminder's row names it."""
+    if report.state is WITH_VERIFIER:
+        return f"verifier:{verifier.id}" if verifier is not None else None
+    return HOLDER if report.state is WITH_HOLDER else OFFICE
+
+
 def _kind(deadline: Deadline, report: EmissionsReport) -> MailKind | None:
+    if deadline.subject in _NEEDED:
+        return MailKind.FIGURE_NEEDED if report.state is WITH_VERIFIER else MailKind.FIGURES_NEEDED
+    if report.state is WITH_HOLDER and deadline.distance != OVERDUE:
+        return MailKind.REPORT_DUE
     if report.state is WITH_HOLDER:
-        return MailKind.REPORT_OVERDUE if deadline.distance == OVERDUE else MailKind.REPORT_DUE
-    # it was handed in; what the verifier owes after the day is seen on the late list
+        # whoever was in time and got it back was told so with the reason
+        return MailKind.REPORT_OVERDUE if report.returned_at is None else None
+    # it was handed in; from then on the day counts on which the figure is needed
     return None if deadline.distance == OVERDUE else MailKind.VERIFICATION_DUE
 
 
-def _of_retirement(session: Session, deadline: Deadline, ids: Sequence[int], today: date) -> int:
-    if deadline.distance == OVERDUE:
-        return 0  # the record of the deadline tells everybody where they stand
+def _of_allowances(session: Session, deadline: Deadline, ids: Sequence[int], today: date) -> int:
+    """Login A, of what is still to retire, or of leftover units that lapse with the banking window."""
+    banking = deadline.subject is _S.BANKING
+    if banking and not session.scalar(select(exists().where(Phase.number == deadline.phase + 1))):
+        return 0  # there is no phase to carry them into; nobody can apply
+    applied = _with_application(session, ids) if banking else set()
     figures = figures_for(session, ids)
     holders = session.scalars(
         select(Holder)
@@ -211,12 +288,30 @@ def _of_retirement(session: Session, deadline: Deadline, ids: Sequence[int], tod
     known = known_logins(session, holders=ids)
     told = 0
     for holder in holders:
-        # who cannot retire is not told to: nothing leaves a suspended or closed account (decided)
-        can = may_give(holder.account.state)
-        if can and must_retire(figures[holder.id]) and _first(session, deadline, holder.id):
-            _tell_retirement(session, deadline, holder, figures[holder.id], today, known)
+        own = figures[holder.id]
+        owes = holder.id not in applied and own.available > 0 if banking else must_retire(own)
+        # who cannot move units is not told to: nothing leaves a suspended or closed account (decided)
+        if owes and may_give(holder.account.state) and _first(session, deadline, holder.id, HOLDER):
+            notify(
+                session,
+                MailKind.BANKING_DUE if banking else MailKind.RETIREMENT_DUE,
+                holder=holder,
+                known=known,
+                due=deadline.due,
+                days=days_left(deadline.due, today),
+                quantity=own.available if banking else own.missing,
+            )
             told += 1
     return told
+
+
+def _with_application(session: Session, ids: Sequence[int]) -> set[int]:
+    """Who applied for banking already, whatever came of it but a refusal."""
+    query = select(BankingApplication.holder_id).where(
+        BankingApplication.holder_id.in_(ids),
+        BankingApplication.state.in_((DecisionState.APPLIED, DecisionState.ACCEPTED)),
+    )
+    return set(session.scalars(query))
 
 
 def must_retire(figures: Figures) -> bool:
@@ -224,21 +319,7 @@ def must_retire(figures: Figures) -> bool:
     return status(figures, clock.now()) is not Compliance.MET and figures.target_emissions != 0
 
 
-def _tell_retirement(
-    session: Session, deadline: Deadline, holder: Holder, figures: Figures, today: date, known: KnownLogins
-) -> None:
-    notify(
-        session,
-        MailKind.RETIREMENT_DUE,
-        holder=holder,
-        known=known,
-        due=deadline.due,
-        days=days_left(deadline.due, today),
-        quantity=figures.missing,
-    )
-
-
-def _first(session: Session, deadline: Deadline, holder_id: int) -> bool:
+def _first(session: Session, deadline: Deadline, holder_id: int, who: str) -> bool:
     """Keep that this reminder goes out now; ``False`` if another run kept it before."""
     table = Reminder.__table__
     assert isinstance(table, Table)
@@ -247,14 +328,15 @@ def _first(session: Session, deadline: Deadline, holder_id: int) -> bool:
         "subject": deadline.subject,
         "due": deadline.due,
         "days": deadline.distance,
+        "told_to": who,
     }
     if not insert_if_absent(session, table, **key, sent_at=clock.now()):
         return False
     row = session.scalars(select(Reminder).filter_by(**key)).one()
-    retirement = deadline.subject is ReminderSubject.RETIREMENT
+    tags = {_S.RETIREMENT: EventTag.RETIREMENT_REMINDED, _S.BANKING: EventTag.BANKING_REMINDED}
     audit.record(
         session,
-        EventTag.RETIREMENT_REMINDED if retirement else EventTag.REMINDER_SENT,
+        tags.get(deadline.subject, EventTag.REMINDER_SENT),
         row,
         actor=None,
         holder_id=holder_id,

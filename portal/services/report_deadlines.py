@@ -104,8 +104,10 @@ class Standing:
 
 
 def standing_of(report: EmissionsReport) -> Standing:
-    """The standing of a report whose holder, phase and rules are loaded."""
+    """The standing of a report whose holder, account, phase and rules are loaded."""
     days = deadlines(rule_of(report.holder.phase), report.period)
+    if report.holder.account.state is AccountState.CLOSED:
+        return Standing(days, None, None)  # who left the scheme owes nothing any more
     found = concern(report.state, days, clock.today())
     if found is not None:
         return Standing(days, found, day_of(found, days))

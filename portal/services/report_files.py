@@ -128,9 +128,9 @@ def check_reader(actor: User) -> User:
 
 
 def open_file(
-    session: Session, kind: FileSource | str, file_id: int, *, actor: User
+    session: Session, kind: FileSource | str, file_id: int, *, actor: User, read: bool = True
 ) -> tuple[str, str, bytes]:
-    """(name, media type, bytes) of one of a report's files; that it was read is recorded.
+    """(name, media type, bytes) of one of a report's files; that it was ``read`` is recorded.
 
     Holders read their own, verifiers what is assigned to them, the secretariat all; a removed
     attachment is the secretariat's only. Raises ``NotFound`` for anything else.
@@ -146,15 +146,16 @@ def open_file(
     if document is None or (removed and actor.role not in SECRETARIAT):
         raise NotFound
     data = documents.read(session, document)
-    audit.record(
-        session,
-        EventTag.DOCUMENT_DOWNLOADED,
-        document,
-        actor=actor,
-        holder_id=row.report.holder_id,
-        report=row.report_id,
-        filename=document.name,
-    )
+    if read:
+        audit.record(
+            session,
+            EventTag.DOCUMENT_DOWNLOADED,
+            document,
+            actor=actor,
+            holder_id=row.report.holder_id,
+            report=row.report_id,
+            filename=document.name,
+        )
     return document.name, document.media_type, data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.errors import Refusal, refuse
 from portal.models import EmissionsReport, User
 from portal.permissions import Permission
 from portal.services import access, factors
@@ -54,8 +55,13 @@ def file_name(report: EmissionsReport, locale: str = "ja") -> str:
 def blank(session: Session, report: EmissionsReport, *, actor: User, locale: str = "ja") -> tuple[str, bytes]:
     """(file name, bytes) of the prefilled blank, for the holder whose report it is.
 
-    Raises ``NotAllowed``, or ``NotFound`` for another's report.
+    Raises ``NotAllowed``, ``NotFound`` for another's report, or ``Refused`` with FORM_IMPOSSIBLE for a
+    phase whose years or tables no form can hold.
     """
     access.check(actor, Permission.REPORT_OWN_VIEW)
     own = access.get_visible(session, EmissionsReport, report.id, actor)
-    return file_name(own, locale), build_form(expectation(session, own), locale=locale)
+    try:
+        made = build_form(expectation(session, own), locale=locale)
+    except ValueError as error:
+        raise refuse(Refusal.FORM_IMPOSSIBLE) from error
+    return file_name(own, locale), made

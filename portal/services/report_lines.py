@@ -18,7 +18,7 @@ from portal.models import (
 from portal.services import checklist
 from portal.services.checklist import ChecklistLine
 from portal.services.report_files import FileSource
-from portal.services.report_rules import ReportFacts
+from portal.services.report_rules import ReportFacts, current_verification, live_assignment
 from portal.services.report_timeline import FileLink, link
 
 
@@ -45,7 +45,10 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class VerificationLine:
-    """A verification report as registered; ``current`` if it is of the current file."""
+    """A verification report as registered; ``current`` if it is the one that counts.
+
+    ``replaced``: it is of a verifier that the report has left.
+    """
 
     id: int
     opinion: Opinion
@@ -54,6 +57,7 @@ class VerificationLine:
     registered_at: datetime
     file: FileLink
     current: bool
+    replaced: bool
     version_number: int
     checklist: tuple[ChecklistLine, ...]
     findings: str | None
@@ -89,6 +93,7 @@ def files_of(report: EmissionsReport, kind: FileKind) -> tuple[FileVersion, ...]
 
 def verification_line(report: EmissionsReport, row: VerificationReport) -> VerificationLine:
     """The line of one verification report."""
+    present = live_assignment(report)
     return VerificationLine(
         id=row.id,
         opinion=row.opinion,
@@ -96,7 +101,8 @@ def verification_line(report: EmissionsReport, row: VerificationReport) -> Verif
         verifier=row.verifier.label,
         registered_at=row.registered_at,
         file=link(FileSource.VERIFICATION, row.id, row.document),
-        current=row.report_file_id == report.current_file_id,
+        current=row is current_verification(report),
+        replaced=present is None or present.verifier_id != row.verifier_id,
         version_number=next(f.version_number for f in report.files if f.id == row.report_file_id),
         checklist=checklist.lines(row.checklist),
         findings=row.findings,
@@ -117,4 +123,4 @@ def review_status(facts: ReportFacts) -> ReviewStatus:
         return ReviewStatus.CLOSED
     if facts.question_open and facts.state is ReportState.UNDER_REVIEW:
         return ReviewStatus.WAITING
-    return ReviewStatus.CLOSED if facts.question_open else ReviewStatus.ANSWERED
+    return ReviewStatus.CLOSED if facts.unanswered else ReviewStatus.ANSWERED

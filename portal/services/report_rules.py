@@ -81,10 +81,12 @@ class ReportFacts:
     request_open: bool
     #: of the newest verification report of the current file by the present verifier
     opinion: Opinion | None
-    #: a review document of the secretariat waits for the verifier's answer
+    #: a review document that the secretariat sent in this review waits for the verifier's answer
     question_open: bool
     #: the secretariat has sent a review document at all
     asked: bool
+    #: its last one was never answered, in this review or an earlier one
+    unanswered: bool = False
     revocation_open: bool = False
     #: fiscal years of which a factor that the current file uses has changed since
     outdated: tuple[int, ...] = ()
@@ -256,6 +258,7 @@ def facts_of(
     """The deciding values of ``report``, from what is loaded of it, and :func:`.factors.outdated`."""
     verification = current_verification(report)
     last = last_review_document(report)
+    unanswered = last is not None and last.side is ReviewSide.SECRETARIAT
     return ReportFacts(
         period=report.period,
         state=report.state,
@@ -266,8 +269,9 @@ def facts_of(
         has_verifier=live_assignment(report) is not None,
         request_open=open_request(report) is not None,
         opinion=verification.opinion if verification is not None else None,
-        question_open=last is not None and last.side is ReviewSide.SECRETARIAT,
+        question_open=unanswered and last is not None and last.sent_at >= report.state_since,
         asked=any(d.side is ReviewSide.SECRETARIAT for d in report.review_documents),
         revocation_open=revocation_open,
+        unanswered=unanswered,
         outdated=outdated,
     )

@@ -81,6 +81,8 @@ def step(
     )
     if edge.mail is not None:
         told: dict[str, Any] = {"reason": why} if why is not None else {}
+        if report.confirmed_emissions is not None:
+            told["emissions"] = report.confirmed_emissions
         notify(session, MailKind(edge.mail), report=report, actor=actor, **told)
 
 

@@ -55,6 +55,15 @@ _A_VERIFIERS_OWN = frozenset(
         EventTag.APPROVAL_REQUESTED,
         EventTag.REVIEW_DOCUMENT_SENT,
         EventTag.VERIFICATION_CHARGE_CHOSEN,
+        EventTag.REPORT_RETURNED,
+        EventTag.SEND_BACK_DECLINED,
+    }
+)
+#: what was addressed to a verifier, and is no part of the next one's work either
+_TO_A_VERIFIER = frozenset(
+    {
+        EventTag.VERIFIER_ASSIGNED,
+        EventTag.REPORT_RETURNED_TO_VERIFIER,
     }
 )
 #: why the office changed the verifier is the office's
@@ -116,24 +125,35 @@ def time_lines(
     )
     files = {report.id: _files(report) for report in reports}
     lines: dict[int, list[TimeLineEntry]] = defaultdict(list)
+    assigned: set[int] = set()
     for event in events:
-        if _of_another_verifier(event, actor):
+        if actor.verifier_id is not None and _not_its_work(event, files[event.subject_id], actor, assigned):
             continue
         lines[event.subject_id].append(_entry(event, files[event.subject_id], actor))
     return {report_id: tuple(lines[report_id]) for report_id in ids}
 
 
-def _of_another_verifier(event: Event, reader: User) -> bool:
-    """Whether it tells of the work of a verifier before, which the next one does not see."""
-    return (
-        reader.verifier_id is not None
-        and EventTag(event.tag) in _A_VERIFIERS_OWN
-        and (event.actor is None or event.actor.role not in SECRETARIAT)
-        and (event.actor is None or event.actor.verifier_id != reader.verifier_id)
-    )
-
-
 _Files = dict[tuple[str, int], FileLink]
+
+
+def _not_its_work(event: Event, files: _Files, reader: User, assigned: set[int]) -> bool:
+    """Whether a verifier is not told of ``event``: the work of one before it, or a file that was taken off.
+
+    ``assigned``: the reports whose newest assignment, the reader's own, was passed on the way back in time.
+    """
+    tag = EventTag(event.tag)
+    if tag is EventTag.REPORT_ATTACHED and ("file", event.facts.get("file")) not in files:
+        return True
+    if tag in _TO_A_VERIFIER and event.subject_id in assigned:
+        return True
+    if tag is EventTag.VERIFIER_ASSIGNED:
+        assigned.add(event.subject_id)
+    by = event.actor
+    return (
+        tag in _A_VERIFIERS_OWN
+        and (by is None or by.role not in SECRETARIAT)
+        and (by is None or by.verifier_id != reader.verifier_id)
+    )
 
 
 def _files(report: EmissionsReport) -> _Files:
@@ -159,6 +179,8 @@ def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
     shown = {name: value for name, value in facts.items() if name in _FACTS}
     if tag is EventTag.VERIFIER_ASSIGNED:
         shown["verifier"] = facts.get("after")
+    if tag is EventTag.VERIFIER_UNASSIGNED:
+        shown["verifier"] = facts.get("before")
     if tag is EventTag.VERIFICATION_CHARGE_CHOSEN:
         shown["name"] = facts.get("after")
     named = [(name, facts[name]) for name in ("file", "verification", "review") if name in facts]

@@ -324,6 +324,8 @@ def _view(
     turn = report_rules.turn(facts)
     opens, due = report_rules.window(report_rules.rule_of(report.holder.phase), report.period)
     verifier = report_rules.live_verifier(report)
+    # why a verifier before gave it back is between that one and the holder
+    strange = _by_another_verifier(report, actor)
     verifications = tuple(
         verification_line(report, row)
         for row in report.verification_reports
@@ -345,8 +347,8 @@ def _view(
         late=report.late,
         opens=opens,
         due=due,
-        returned_reason=report.returned_reason,
-        returned_at=report.returned_at,
+        returned_reason=None if strange else report.returned_reason,
+        returned_at=None if strange else report.returned_at,
         returned_by=_returned_by(report, actor),
         versions=files_of(report, FileKind.CALCULATION),
         attachments=files_of(report, FileKind.ATTACHMENT),
@@ -373,7 +375,14 @@ def _of_its_work(row: ReviewDocument, reader: User) -> bool:
     return reader.verifier_id is None or row.side is ReviewSide.SECRETARIAT or own
 
 
+def _by_another_verifier(report: EmissionsReport, reader: User) -> bool:
+    by = report.returned_by
+    return (
+        reader.verifier_id is not None and by is not None and by.verifier_id not in (None, reader.verifier_id)
+    )
+
+
 def _returned_by(report: EmissionsReport, reader: User) -> User | None:
     by = report.returned_by
     hidden = by is not None and by.role in SECRETARIAT and reader.role not in SECRETARIAT
-    return None if hidden else by
+    return None if hidden or _by_another_verifier(report, reader) else by

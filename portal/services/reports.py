@@ -7,14 +7,20 @@ then :func:`register_file` in the transaction, which checks again what may have 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
+from sqlalchemy import Exists, exists, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import Refusal, Refused, Stale, refuse
 from portal.models import (
     EmissionsReport,
+    Event,
     FileKind,
     ReportFile,
     RequestAnswer,
@@ -22,14 +28,15 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, documents, once, report_forms, workflow
+from portal.services import access, audit, documents, factors, once, report_forms, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal, rule_of, window
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.spreadsheets.arithmetic import emissions
-from portal.services.spreadsheets.form_types import FormExpectation, FormReading
+from portal.services.spreadsheets.form_types import FormExpectation, FormReading, Problem
 from portal.services.spreadsheets.jail import mark_jailed, read_form_jailed
+from portal.services.spreadsheets.layouts.layout import FACTORS, SUMMARY
 from portal.services.transaction import end_reading
 
 
@@ -70,11 +77,36 @@ def read_upload(
         raise Refused(problem)
     _check_size(data)
     expected = report_forms.expectation(session, report)
+    replaced = factors.replaced_figures(session, expected.identity.fiscal_years)
     end_reading(session)
     reading = read_form_jailed(data, expected, seconds=seconds, memory_mb=memory_mb)
+    reading = with_old_factors(reading, replaced)
     if reading.ok:
         _check_name(filename)
     return reading
+
+
+def with_old_factors(reading: FormReading, replaced: Mapping[Decimal, date]) -> FormReading:
+    """``reading`` with one problem instead of many if its factors are not altered but those of before.
+
+    ``replaced`` is what :func:`.factors.replaced_figures` says. Pure.
+    """
+    altered = [one for one in reading.problems if one.code == "factor_altered"]
+    figures = (_number(one.found) for one in altered)
+    days = [replaced[figure] for figure in figures if figure is not None and figure in replaced]
+    if not days:
+        return reading
+    told = Problem(FACTORS, altered[0].cell, f"{max(days):%Y-%m-%d}", "", "factors_replaced")
+    # what the other factors make of the sums is no fault of its own
+    kept = [one for one in reading.problems if one.code != "factor_altered" and one.sheet != SUMMARY]
+    return replace(reading, problems=(*kept, told))
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def marked_copy(data: bytes, reading: FormReading, *, locale: str = "ja") -> bytes | None:
@@ -212,7 +244,8 @@ def request_verification(
     """Hand the report to its verifier; the files are locked from then on.
 
     Raises ``Refused`` with NO_VERIFICATION_HERE, WRONG_STATE, PERIOD_NOT_OPEN, NO_VALID_REPORT,
-    NO_VERIFIER. A report handed in after its due day is marked late.
+    NO_VERIFIER. A report handed in for the first time after its due day is marked late (decided: whoever was
+    in time and got it back is not made late by mending it).
     """
     return _hand_in(session, report_id, "request_verification", actor, version)
 
@@ -225,12 +258,23 @@ def submit(session: Session, report_id: int, *, actor: User, version: int | None
     return _hand_in(session, report_id, "submit", actor, version)
 
 
+def _handed_in_before(report: EmissionsReport) -> Exists:
+    tags = (EventTag.VERIFICATION_REQUESTED, EventTag.REPORT_SUBMITTED)
+    return exists().where(
+        Event.subject_type == EmissionsReport.__tablename__,
+        Event.subject_id == report.id,
+        Event.tag.in_([tag.value for tag in tags]),
+    )
+
+
 def _hand_in(
     session: Session, report_id: int, action: str, actor: User, version: int | None
 ) -> EmissionsReport:
     report = begin(session, report_id, action, actor=actor, version=version)
     due = window(rule_of(report.holder.phase), report.period)[1]
-    report.late = report.late or clock.today() > due
+    # what was in time stays so, though it came back; what was late stays late
+    first = not session.scalar(select(_handed_in_before(report)))
+    report.late = report.late or (first and clock.today() > due)
     step(
         session,
         report,

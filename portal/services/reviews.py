@@ -19,9 +19,20 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, standing_issues, workflow
+from portal.services import (
+    access,
+    audit,
+    four_eyes,
+    ledger,
+    once,
+    publication_watch,
+    standing_issues,
+    workflow,
+)
 from portal.services.audit import EventTag
+from portal.services.figures import figures_of
 from portal.services.mail import MailKind, notify
+from portal.services.mail_words import fiscal_years
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.transitions import REVOCATION
@@ -93,7 +104,24 @@ def _confirm(
     report.confirmed_emissions = report.emissions
     report.confirmed_at = clock.now()
     step(session, report, action, actor=actor, emissions=report.emissions)
+    if report.period is Period.TARGET:
+        _tell_what_to_retire(session, report, actor)
     return report
+
+
+def _tell_what_to_retire(session: Session, report: EmissionsReport, actor: User) -> None:
+    """With the target-year figure it is settled what login A must retire, and until when."""
+    session.flush()
+    figures = figures_of(session, report.holder)
+    if figures.missing:
+        notify(
+            session,
+            MailKind.RETIREMENT_SETTLED,
+            holder=report.holder,
+            actor=actor,
+            due=figures.deadline,
+            quantity=figures.missing,
+        )
 
 
 def return_submitted(
@@ -110,8 +138,14 @@ def revocation_problem(session: Session, report: EmissionsReport) -> Problem | N
     if report.period is Period.BASE:
         issued = session.scalar(select(standing_issues.has_one(report.holder_id)))
         return Problem(Refusal.REVOKE_ISSUED) if issued else None
-    frozen = select(ComplianceSnapshot.id).where(ComplianceSnapshot.holder_id == report.holder_id)
-    return Problem(Refusal.REVOKE_RETIRED) if session.scalars(frozen).first() is not None else None
+    # a record that was frozen without the figure, which came later, does not rest on it
+    frozen = select(ComplianceSnapshot.id).where(
+        ComplianceSnapshot.holder_id == report.holder_id, ComplianceSnapshot.target_emissions.is_not(None)
+    )
+    closed = report.holder.phase.closed_at is not None
+    if closed or session.scalars(frozen).first() is not None:
+        return Problem(Refusal.REVOKE_RETIRED)
+    return None
 
 
 def _lock_figures(session: Session, report: EmissionsReport) -> None:
@@ -190,6 +224,7 @@ def confirm_revocation(
     report.confirmed_emissions = None
     report.confirmed_at = None
     step(session, report, "revoke", actor=actor, reason=row.reason, emissions=before)
+    publication_watch.compare(session, actor=actor, phase_id=report.holder.phase_id)
     return row
 
 
@@ -214,4 +249,22 @@ def withdraw_revocation(
         session, REVOCATION, row, "withdraw", actor=actor, reason=reason, holder_id=report.holder_id
     )
     touch(report)
+    _tell_withdrawn(session, report, actor, reason)
     return row
+
+
+def _tell_withdrawn(session: Session, report: EmissionsReport, actor: User, reason: str | None) -> None:
+    """Who was asked to confirm a revocation is told that it waits no longer."""
+    code, years = report.holder.account.code, fiscal_years(report.holder.phase, report.period)
+    span = f"{years[0]}" if len(years) == 1 else f"{years[0]}～{years[-1]}"
+    what = (
+        f"{code}の{span}年度の排出量の承認の取消し",
+        f"revocation of the approved emissions of {code}, fiscal year {span.replace('～', '-')}",
+    )
+    notify(
+        session,
+        MailKind.PROPOSAL_WITHDRAWN,
+        actor=actor,
+        proposal=what,
+        reason=workflow.clean_reason(reason, needed=False),
+    )

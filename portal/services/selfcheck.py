@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import ledger, letter_pdf, mail, virus_scan
+from portal.services import ledger_proof, letter_pdf, mail, virus_scan
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
 from portal.settings import DEVELOPMENT_SECRET, ROOT, Settings
@@ -135,7 +135,7 @@ def _database(engine: Engine) -> list[Finding]:
 def _ledger(engine: Engine) -> Finding:
     with make_session(engine) as session:
         one_moment(session)
-        report = ledger.verify(session)
+        report = ledger_proof.verify(session)
     if not report.ok:
         return Finding("ledger", False, report.problem or "wrong")
     for line in report.sums:

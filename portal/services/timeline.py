@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from portal.errors import NotFound
 from portal.models import (
     Account,
+    ApprovalRevocation,
     EmissionsReport,
     Event,
     ReportFile,
@@ -178,6 +179,8 @@ def _events(session: Session, actor: User, cut: Cut, upwards: bool, most: int) -
     query = select(Event).where(
         Event.holder_id == actor.holder_id,
         Event.tag.in_([tag.value for tag in tags_for(actor)]),
+        # what was decided about a proposal stands with the report as well
+        Event.subject_type != ApprovalRevocation.__tablename__,
         text(UNTOLD),  # written out, so that both databases take the index of what is told
         Event.id >= cut.event if upwards else Event.id < cut.event,
     )
@@ -210,6 +213,8 @@ def _reports_of(session: Session, events: Sequence[Event]) -> dict[int, Emission
         by_event |= {
             e.id: found[e.subject_id] for e in events if e.subject_type == name and e.subject_id in found
         }
+    if not by_event:
+        return {}
     reports = {
         r.id: r
         for r in session.scalars(

@@ -76,11 +76,13 @@ def register_verification(
     actor: User,
     version: int | None = None,
     key: str | None = None,
+    goes_on: bool = False,
 ) -> VerificationReport:
     """Register the verification report of the report's current file; the newest one counts.
 
     ``verified`` in t-CO2 must equal the report's figure; ``work`` holds checklist and findings. Any opinion
-    may be registered. Raises ``Stale`` if a colleague saved the draft meanwhile, or ``Refused`` with
+    may be registered. ``goes_on``: approval is requested in the same act, whose mail tells of both.
+    Raises ``Stale`` if a colleague saved the draft meanwhile, or ``Refused`` with
     everything wrong at once: checklist (CHECKLIST_OPEN), ``opinion``, ``findings`` (FINDINGS_NEEDED
     for all but an unqualified one), ``verified`` (FIGURE_DIFFERS), file.
     """
@@ -96,14 +98,15 @@ def register_verification(
     says, figure = _judged(report, filename, data, written)
     verification_draft.keep(session, report, written, actor=actor)
     row = _row(session, report, filename, data, written, says, figure, actor)
-    notify(
-        session,
-        MailKind.VERIFICATION_REGISTERED,
-        report=report,
-        actor=actor,
-        opinion=says.value,
-        emissions=figure,
-    )
+    if not goes_on:
+        notify(
+            session,
+            MailKind.VERIFICATION_REGISTERED,
+            report=report,
+            actor=actor,
+            opinion=says.value,
+            emissions=figure,
+        )
     once.remember(session, key, "register_verification", content, row.id, actor=actor)
     return row
 
@@ -239,7 +242,16 @@ def register_and_request(
     if made is not None:
         return access.get_visible(session, VerificationReport, made, actor)
     row = register_verification(
-        session, report_id, filename, data, opinion, verified, work, actor=actor, version=version
+        session,
+        report_id,
+        filename,
+        data,
+        opinion,
+        verified,
+        work,
+        actor=actor,
+        version=version,
+        goes_on=True,
     )
     if row.opinion not in PASSING_OPINIONS:
         raise refuse(Refusal.OPINION_NOT_PASSING, "opinion")

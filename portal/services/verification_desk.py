@@ -130,15 +130,25 @@ class DeskPage:
 
 _R = EmissionsReport
 
-_last_side = (
-    select(ReviewDocument.side)
-    .where(ReviewDocument.report_id == _R.id)
-    .order_by(ReviewDocument.id.desc())
-    .limit(1)
-    .correlate(_R)
-    .scalar_subquery()
+
+def _last(column: Any) -> Any:
+    """``column`` of the review document that was sent last."""
+    return (
+        select(column)
+        .where(ReviewDocument.report_id == _R.id)
+        .order_by(ReviewDocument.id.desc())
+        .limit(1)
+        .correlate(_R)
+        .scalar_subquery()
+    )
+
+
+#: as report_rules.facts_of says: what was asked before this review waits no longer
+_QUESTION_OPEN = and_(
+    _R.state == ReportState.UNDER_REVIEW,
+    _last(ReviewDocument.side) == ReviewSide.SECRETARIAT,
+    _last(ReviewDocument.sent_at) >= _R.state_since,
 )
-_QUESTION_OPEN = and_(_R.state == ReportState.UNDER_REVIEW, _last_side == ReviewSide.SECRETARIAT)
 _SEND_BACK_OPEN = (
     select(SendBackRequest.id)
     .where(SendBackRequest.report_id == _R.id, SendBackRequest.answer == RequestAnswer.OPEN)

@@ -169,6 +169,9 @@ def hand_over(
     )
     session.add(after)
     touch(report)
+    if report.state is ReportState.VERIFICATION_REQUESTED:
+        # what the office gave back was the paper of the verifier before; the reason stands in the record
+        report.returned_reason = report.returned_at = report.returned_by_id = None
     audit.record(
         session,
         EventTag.VERIFIER_ASSIGNED,

@@ -22,6 +22,7 @@ from portal.services import (
     marked_copies,
     night_watch,
     outbox,
+    publication_watch,
     reminders,
 )
 from portal.services.outbox import OpenSession
@@ -47,6 +48,7 @@ BRING_WORK = (
     letter_batches,
     letter_printing,
     list_files,
+    publication_watch,
     reminders,
 )
 

@@ -153,8 +153,8 @@ def test_an_outdated_proposal_leads_to_a_new_one_and_a_public_table_to_its_end(
 def test_the_desk_reads_in_english_and_the_home_counts_what_waits(
     app: Flask, session: Session, market: allowances.Market
 ) -> None:
-    officer = Clerk(app, session, "officer")
     allowances.at("2014-04-09 09:00")  # allowances are told as of the day before
+    officer = Clerk(app, session, "officer")
     page = officer.get(f"{PROPOSE}&subject=allowances&lang=en").text
     assert "Preview of the public page" in page and "8,500" in page and "公表" not in page
     officer.send(PROPOSE)

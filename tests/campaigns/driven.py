@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
 from portal.models import User
-from portal.services import ledger, second_book
+from portal.services import ledger_proof, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
 from tests import databases
@@ -58,7 +58,7 @@ class Driven(RuleBasedStateMachine):
         reports.at(START)
 
     def teardown(self) -> None:
-        report, second = ledger.verify(self.session), second_book.compare(self.session)
+        report, second = ledger_proof.verify(self.session), second_book.compare(self.session)
         self.session.close()
         self.engine.dispose()
         self.watch.connection.close()

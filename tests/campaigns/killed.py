@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
-from portal.services import ledger, posting, second_book
+from portal.services import ledger_proof, posting, second_book
 from portal.services.transaction import run
 from tests.campaigns.office_acts import IN_THE_WINDOW, STEPS, Wish, bankers, made_by, unissued
 from tests.campaigns.processes import context
@@ -281,5 +281,5 @@ class _Watch:
             self.toll.doubled += [f"movement {one}" for one in sorted(set(posted) - set(made))]
             if len(made) != len(set(made)) or len(posted) != len(set(posted)):
                 self.toll.doubled.append(f"{len(posted)} posted for {len(made)}")
-            report, second = ledger.verify(session), second_book.compare(session)
+            report, second = ledger_proof.verify(session), second_book.compare(session)
             self.toll.lost += [problem for problem in (report.problem, second.problem) if problem]

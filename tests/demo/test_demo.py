@@ -16,11 +16,16 @@ from portal.errors import Refusal, Refused
 from portal.extensions import make_engine, make_session
 from portal.models import (
     ApplicationState,
+    BankingApplication,
+    DecisionState,
     EmissionsReport,
     Holder,
+    IssueBatch,
+    IssueBatchState,
     MailMessage,
     MailState,
     Movement,
+    MovementKind,
     MovementState,
     Period,
     Phase,
@@ -34,7 +39,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import PARTICIPANTS, SECRETARIAT, Role
-from portal.services import demo, installation, ledger, second_book
+from portal.services import demo, installation, ledger_proof, second_book, unit_totals
 from portal.services.demo import plan, registry
 from portal.services.demo.stage import tokyo
 from portal.services.figures import figures_for
@@ -84,7 +89,7 @@ def check_the_whole(session: Session) -> None:
         )
     ).all()
     assert (len(targets), sum(targets)) == (50, 12_865)
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok, report.problem
     assert second_book.compare(session).problem is None
     assert all(one.issued == one.elsewhere > 0 for one in report.sums)
@@ -122,6 +127,11 @@ def test_every_state_can_be_seen(scheme: Session) -> None:
     assert set(scheme.scalars(select(EmissionsReport.state))) == set(ReportState)
     assert set(scheme.scalars(select(RegistrationApplication.state))) == set(ApplicationState)
     assert set(scheme.scalars(select(Movement.state))) == set(MovementState)
+    assert {MovementKind.CARRY_OVER, MovementKind.CORRECTION} <= set(scheme.scalars(select(Movement.kind)))
+    applied = set(scheme.scalars(select(BankingApplication.state)))
+    assert applied == {DecisionState.APPLIED, DecisionState.ACCEPTED}
+    assert set(scheme.scalars(select(IssueBatch.state))) == {IssueBatchState.EXECUTED}
+    assert all(one.totals.adds_up for one in unit_totals.every_class(scheme))
     assert set(scheme.scalars(select(MailMessage.state))) == {MailState.SENT, MailState.FAILED}
 
 

@@ -194,7 +194,7 @@ class ReportMachine(RuleBasedStateMachine):
     def begin(self, ahead: int) -> None:
         """The run begins somewhere along the main road: few would get far by chance alone."""
         make.at(MOMENTS[1])
-        self.model = replace(self.model, events=self._events())
+        self.model = replace(self.model, events=self._events(), now=clock.now())
         for act, who in FORWARD[:ahead]:
             self._act(act, who, "plain", FIGURES[0] if act == "register_file" else OPINIONS[0])
 
@@ -280,7 +280,7 @@ class ReportMachine(RuleBasedStateMachine):
     def clock_jumps(self, moment: str, minutes: int) -> None:
         make.at(moment)
         clock.set_time(clock.now() + timedelta(minutes=minutes))
-        self.model = replace(self.model, today=clock.today())
+        self.model = replace(self.model, today=clock.today(), now=clock.now())
 
     @invariant()
     def both_say_the_same(self) -> None:
@@ -300,6 +300,7 @@ class ReportMachine(RuleBasedStateMachine):
             papers=len(report.verification_reports),
             questions=sum(d.side is ReviewSide.SECRETARIAT for d in report.review_documents),
             answers=sum(d.side is ReviewSide.VERIFIER for d in report.review_documents),
+            turn=report_rules.turn(report_rules.facts_of(report)).value,
             confirmed=report.confirmed_emissions,
             late=report.late,
             returned=report.returned_reason is not None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 HOLDER, OFFICE, VERIFIER = ("a", "b"), ("officer", "approver", "second"), ("v",)
@@ -33,8 +33,14 @@ class Model:
     papers: int = 0
     questions: int = 0
     answers: int = 0
+    #: the minute of the clock, when the state began, and when the last question was sent that has no answer
+    now: datetime = datetime.min
+    since: datetime = datetime.min
+    asked: datetime | None = None
+    turn: str = "holder"
     confirmed: int | None = None
     late: bool = False
+    handed_in: bool = False
     returned: bool = False
     proposer: str | None = None
     clerk: str | None = None
@@ -80,7 +86,8 @@ ACTS: dict[str, Act] = {
         ("not_submitted",),
         lambda m, who, _: {
             "state": "verification_requested",
-            "late": m.late or m.today > m.due,
+            "late": m.late or (not m.handed_in and m.today > m.due),
+            "handed_in": True,
             "returned": False,
         },
         lambda m, who: m.today >= m.opens and m.files > 0,
@@ -123,12 +130,15 @@ ACTS: dict[str, Act] = {
         OFFICE, _HERE, lambda m, who, _: {"state": "verification_requested", "returned": True}
     ),
     "send_review_document": Act(
-        OFFICE, ("under_review",), lambda m, who, _: {"questions": m.questions + 1}, keyed=True
+        OFFICE,
+        ("under_review",),
+        lambda m, who, _: {"questions": m.questions + 1, "asked": m.now},
+        keyed=True,
     ),
     "answer_review": Act(
         VERIFIER,
         ("under_review",),
-        lambda m, who, _: {"answers": m.answers + 1},
+        lambda m, who, _: {"answers": m.answers + 1, "asked": None},
         lambda m, who: m.questions > 0,
         keyed=True,
     ),
@@ -173,4 +183,19 @@ def done(model: Model, act: str, who: str, given: Any = None) -> Model | None:
     rule = ACTS[act]
     if who not in rule.who or model.state not in rule.states or not rule.holds(model, who):
         return None
-    return replace(model, **rule.after(model, who, given), events=model.events + rule.events(model))
+    after = replace(model, **rule.after(model, who, given), events=model.events + rule.events(model))
+    if after.state != model.state:
+        after = replace(after, since=model.now)
+    return replace(after, turn=_turn(after))
+
+
+def _turn(model: Model) -> str:
+    """Whose turn it is: a question of an earlier review keeps nobody waiting."""
+    waits = model.asked is not None and model.asked >= model.since
+    return {
+        "not_submitted": "holder",
+        "verification_requested": "verifier",
+        "approval_requested": "secretariat",
+        "under_review": "verifier" if waits else "secretariat",
+        "approved": "nobody",
+    }[model.state]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import MailMessage
 from portal.permissions import Role
-from portal.services import ledger
+from portal.services import ledger_proof
 from portal.services.demo.papers import small_pdf
 from portal.services.transaction import one_transaction
 from tests.browsers import Pages
@@ -116,7 +116,7 @@ def test_from_paper_application_to_compliance(
     allowance_steps.adjustment(road, FILES / "journey" / "AST1001_adjustment_libreoffice.xlsx")
     allowance_steps.b_sees_reports_only(road)
 
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok and report.transactions == 3, report
     to_b = [m for m in session.query(MailMessage) if m.recipient == steps.MAIL_B]
     assert to_b, "B's address got the report mail"

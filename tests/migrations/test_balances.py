@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from portal.extensions import make_engine, make_session
 from portal.models import MovementKind
-from portal.services import ledger, second_book
+from portal.services import ledger_proof, second_book
 from portal.services.transaction import one_transaction
 from tests.factories import allowances
 from tests.migrations.test_migrations import go, rows, run
@@ -64,5 +64,5 @@ def test_balances_are_worked_out_for_what_was_posted_before(traded: Engine) -> N
             run(traded, refused)
     go(traded, "head")
     with make_session(traded) as session:
-        assert ledger.verify(session).ok
+        assert ledger_proof.verify(session).ok
         assert second_book.compare(session).problem is None

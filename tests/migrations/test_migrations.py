@@ -25,7 +25,7 @@ from portal.extensions import (
     upgrade_database,
 )
 from portal.models import Base, MovementKind
-from portal.services import issuance, ledger
+from portal.services import issuance, ledger_proof
 from portal.services.transaction import one_transaction
 from tests import databases
 from tests.factories import allowances
@@ -214,4 +214,4 @@ def test_postings_outlive_the_way_down_and_up_and_are_guarded_again(bare: Engine
     with pytest.raises(DatabaseError, match="movement_decided"):
         run(bare, "UPDATE movement SET quantity = 1 WHERE state = 'executed'")
     with make_session(bare) as session:
-        assert ledger.verify(session).ok
+        assert ledger_proof.verify(session).ok

@@ -84,9 +84,12 @@ def contents(engine: Engine) -> dict[str, list[Any]]:
                 "closed_at",
                 "issue_cap",
                 "attempt",
+                "balance_after",
+                "behind",
+                "latest_at",
             }
             if table == "compliance_snapshot":
-                columns -= {"base_emissions", "reduction_target", "issued", "held"}
+                columns -= {"base_emissions", "reduction_target", "issued", "held", "number"}
             if table != "alembic_version":
                 named = ", ".join(f'"{one}"' for one in sorted(columns))
                 rows = connection.execute(text(f'SELECT {named} FROM "{table}"'))

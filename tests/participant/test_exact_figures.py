@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from io import BytesIO
 from math import floor
 
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 from sqlalchemy.orm import Session
 
 from portal.models import ReportState
@@ -53,5 +55,8 @@ def test_holder_verifier_and_office_read_the_same_digits(app: Flask, session: Se
         words(Visitor(app, v).get(f"/verification/{report_id}")),
         Clerk(app, session, "officer").get(f"/admin/report/details/?id={report_id}").text,
     ]
+    case = Clerk(app, session, "officer").get(f"/admin/report/case-file/?id={report_id}")
+    text = "".join(page.extract_text() for page in PdfReader(BytesIO(case.data)).pages)
+    assert "971.635" in text and "971.636" not in text
     for page in pages:
         assert "971.635" in page and "971.636" not in page and SAID in page

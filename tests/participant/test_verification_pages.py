@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from portal.models import EmissionsReport, Period, ReportState, User, VerificationDraft
+from portal.models import (
+    EmissionsReport,
+    Event,
+    Period,
+    ReportState,
+    User,
+    VerificationDraft,
+    VerificationReport,
+)
 from portal.services import reports, verification, verifiers
+from portal.services.audit import EventTag
 from portal.services.checklist import ITEMS
 from portal.services.comparison import LIMIT
 from portal.services.transaction import one_transaction
@@ -57,7 +68,7 @@ def names(session: Session) -> Names:
         )
 
 
-def save(reader: Visitor, names: Names, page: TestResponse | None = None, **typed: str) -> TestResponse:
+def save(reader: Visitor, names: Names, page: TestResponse | None = None, **typed: Any) -> TestResponse:
     """Save the draft as the page has it, with what was typed; no radio is chosen but those given."""
     shown = page or reader.get(f"/verification/{names.report}")
     address = f"/verification/{names.report}/result"
@@ -122,6 +133,10 @@ def test_an_open_checklist_names_each_item_and_keeps_what_was_typed(app: Flask, 
     text = words(told)
     assert f"確認していない項目が{len(ITEMS) - 1}件あります。" in text
     assert 'href="#check_sources"' in told.text
+    # said once, above the names; each open item, the remark, the findings and the file are a place to mend
+    banner = told.text.split('id="form-errors"', 1)[1].split("</section>", 1)[0]
+    assert f"{len(ITEMS) - 1 + 3}か所を直してください" in banner
+    assert banner.split("</form>")[0].count("必須") <= 2
     assert 'href="#remark_boundary"' in told.text
     assert "この意見には、指摘事項の記入が必要です。" in text
     assert 'value="7,460"' in told.text
@@ -193,3 +208,67 @@ def test_a_large_difference_is_pointed_out_to_verifier_and_office_and_shown_to_t
     assert "10%を超える増加" in verifier
     assert "10%を超える増加" in office
     assert "超える" not in own
+
+
+def test_any_earlier_version_can_be_compared_by_verifier_office_and_holder(
+    app: Flask, session: Session, names: Names
+) -> None:
+    pages = (
+        (names.v, f"/verification/{names.report}?"),
+        (names.officer, f"/admin/report/details/?id={names.report}&"),
+        (names.a, "/reports/base?"),
+    )
+    for login, address in pages:
+        assert "比べる版" not in words(Visitor(app, login).get(address)), login
+    with one_transaction(session):
+        report = session.get_one(EmissionsReport, names.report)
+        by, holder = report.assignments[-1].verifier.users[0], report.holder.users[0]
+        verification.return_to_holder(session, report.id, "11月が違います", actor=by)
+        for figure in (9_000, 8_000):
+            make.register(session, report, figure, actor=holder)
+        reports.request_verification(session, report.id, actor=holder)
+    for login, address in pages:
+        reader = Visitor(app, login)
+        page = reader.get(address)
+        assert "第2版 → 第3版" in words(page) and "比べる版" in words(page), login
+        kept = 'type="hidden" name="id"' in page.text
+        assert kept == ("id=" in address), login
+        older = reader.get(f"{address}against=1")
+        assert "第1版 → 第3版" in words(older) and "第2版 → 第3版" not in words(older), login
+
+
+def test_a_button_that_is_none_registers_nothing(app: Flask, session: Session, names: Names) -> None:
+    reader = Visitor(app, names.v)
+    typed: dict[str, Any] = {f"check_{item.code}": "conforms" for item in ITEMS}
+    typed |= {
+        "opinion": "unqualified",
+        "verified": "7,460",
+        "do": "",
+        "file": (BytesIO(make.PDF), "検証.pdf"),
+    }
+    told = save(reader, names, **typed)
+    assert told.status_code == 422 and "どの手続きをするかが分かりません" in words(told)
+    assert session.scalars(select(VerificationReport)).all() == []
+    session.rollback()
+
+
+def test_an_unqualified_opinion_beside_items_that_do_not_conform_is_taken_and_pointed_out(
+    app: Flask, session: Session, names: Names
+) -> None:
+    reader = Visitor(app, names.v)
+    typed: dict[str, Any] = {f"check_{item.code}": "conforms" for item in ITEMS}
+    typed |= {"check_boundary": "not", "remark_boundary": "東門の外", "opinion": "unqualified"}
+    typed |= {"verified": "7,460", "do": "register", "file": (BytesIO(make.PDF), "検証.pdf")}
+    assert save(reader, names, **typed).status_code == 302
+    said = "検証意見は無限定適正ですが、不適合の項目が1件あります。"
+    assert said in words(reader.get(f"/verification/{names.report}"))
+    assert said in Visitor(app, names.officer).get(f"/admin/report/details/?id={names.report}").text
+    # who only asks for a file's head has not read it
+    paper = session.scalars(select(VerificationReport.id)).one()
+    session.rollback()
+    count = select(func.count()).where(Event.tag == EventTag.DOCUMENT_DOWNLOADED.value)
+    address = f"/verification/files/verification/{paper}"
+    for ask, reads in ((reader.client.head, 0), (reader.get, 1)):
+        assert ask(address).status_code == 200
+        assert session.scalar(count) == reads
+        session.rollback()

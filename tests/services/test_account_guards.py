@@ -18,7 +18,7 @@ from portal.errors import Refusal
 from portal.extensions import make_session
 from portal.models import Account, AccountAction, AccountState, Holding, Movement, MovementKind, MovementState
 from portal.models import User as Login
-from portal.services import account_life, allowances, issuance, ledger, movement_parties
+from portal.services import account_life, allowances, issuance, ledger, ledger_proof, movement_parties
 from portal.services.compiled import Prepared
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
@@ -81,7 +81,7 @@ def test_nothing_leaves_a_suspended_account_but_it_receives(session: Session, ma
     with pytest.raises(DatabaseError, match="account_state"):
         post_past_the_rules(session, market, trader, holder)
     post_past_the_rules(session, market, holder, trader)
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_nothing_enters_or_leaves_a_closed_account(session: Session, market: make.Market) -> None:
@@ -103,7 +103,7 @@ def test_nothing_enters_or_leaves_a_closed_account(session: Session, market: mak
         )
     with pytest.raises(DatabaseError, match="stays closed"):
         set_state(session, trader, "open")
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_an_account_with_units_is_not_closed_by_sql(session: Session, market: make.Market) -> None:
@@ -143,7 +143,7 @@ def test_transfers_racing_with_a_suspension_lose_no_unit(
     gone = sum(isinstance(one, int) for one in out)
     held = ledger.balance(session, trader.id, allowances.default_class(session, holder).id)
     assert held == 300 - 3 * gone + 2 * 3
-    assert trader.state is AccountState.SUSPENDED and ledger.verify(session).ok
+    assert trader.state is AccountState.SUSPENDED and ledger_proof.verify(session).ok
 
 
 @pytest.mark.parametrize("round_", range(3))
@@ -165,7 +165,7 @@ def test_a_transfer_racing_with_the_closing_never_leaves_units_in_a_closed_accou
         assert held == 0 and by_act[0] is by_act[2] is Refusal.TARGET_CLOSED, by_act
     else:
         assert held in (2, 5, 7) and by_act[1] is Refusal.ACCOUNT_NOT_EMPTY, by_act
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_the_guard_holds_when_the_program_forgets_its_lock(
@@ -209,7 +209,7 @@ def test_the_guard_holds_when_the_program_forgets_its_lock(
     session.expire_all()
     held = sum(row.quantity for row in session.query(Holding).filter_by(account_id=trader.id))
     assert trader.state is not AccountState.CLOSED or held == 0, answers
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_a_suspended_accounts_proposals_wait_and_go_on_afterwards(

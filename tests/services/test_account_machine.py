@@ -26,7 +26,7 @@ from portal.models import (
     UnitType,
     User,
 )
-from portal.services import account_life, issuance, ledger
+from portal.services import account_life, issuance, ledger_proof
 from portal.services.transaction import one_transaction
 from tests import databases
 from tests.factories import allowances as make
@@ -51,7 +51,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.held = self._held()
 
     def teardown(self) -> None:
-        report = ledger.verify(self.session)
+        report = ledger_proof.verify(self.session)
         self.session.close()
         self.engine.dispose()
         if self.engine.dialect.name == "postgresql":

@@ -24,7 +24,7 @@ from portal.models import (
     ReportState,
     UnitClass,
 )
-from portal.services import banking, issuance, ledger
+from portal.services import banking, issuance, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration
@@ -86,7 +86,7 @@ def test_leftover_units_become_units_of_the_next_phase(session: Session, market:
     assert held(session, market) == {2: (0, 0), 3: (2_500, 0)}
     assert row.state is DecisionState.ACCEPTED
     assert row.decided_by_id == market.approver.id
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
     sides = session.execute(select(LedgerEntry.quantity).order_by(LedgerEntry.id.desc()).limit(4)).scalars()
     assert sum(sides) == 0
     kinds = set(session.scalars(select(MailMessage.kind)))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Movement, MovementKind, MovementState
-from portal.services import issuance, ledger, posting
+from portal.services import issuance, ledger_proof, posting
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
 from tests.services.test_posting_guards import classes, run
@@ -75,7 +75,7 @@ def test_no_entry_is_added_to_a_posting_that_was_made_before(
             engine,
             f"INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity) VALUES {pair}",
         )
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_entries_of_a_correction_are_the_mirror_of_its_original(
 
     if units == 300:
         post()
-        assert ledger.verify(session).ok
+        assert ledger_proof.verify(session).ok
         return
     with pytest.raises(DatabaseError, match="mirror_image"):
         post()

@@ -24,7 +24,7 @@ from portal.models import (
     ReductionTarget,
     User,
 )
-from portal.services import issuance, issue_batch_jobs, issue_batches, jobs, ledger
+from portal.services import issuance, issue_batch_jobs, issue_batches, jobs, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances
 from tests.factories import settlement as make
@@ -85,7 +85,7 @@ def test_two_persons_issue_to_all_at_once(session: Session, cohort: make.Cohort)
     confirm(session, row, cohort.approver)
     assert row.state is IssueBatchState.EXECUTED and row.decided_by_id == cohort.approver.id
     assert states(session) == [MovementState.EXECUTED] * 2
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok and report.transactions == 2
     assert [(one.issued, one.elsewhere) for one in report.sums] == [(8_540, 8_540)]
     kinds = list(session.scalars(select(MailMessage.kind)))
@@ -212,7 +212,7 @@ def test_two_who_confirm_at_once_issue_once(engine: Engine, session: Session, co
 
     answers = at_once(engine, [act for _ in range(4)])
     assert sorted(str(one) for one in answers).count("done") == 1, answers
-    assert ledger.verify(session).transactions == 2
+    assert ledger_proof.verify(session).transactions == 2
 
 
 # ---- many: the worker does it
@@ -259,7 +259,7 @@ def test_work_that_was_done_and_not_told_is_done_once(
     work(engine, session)
     session.expire_all()
     assert job.state is JobState.DONE
-    assert ledger.verify(session).transactions == 2
+    assert ledger_proof.verify(session).transactions == 2
 
 
 def test_what_no_longer_holds_when_the_worker_comes_fails_and_may_be_confirmed_again(

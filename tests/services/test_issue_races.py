@@ -18,6 +18,7 @@ from portal.services import (
     issuance,
     issue_batches,
     ledger,
+    ledger_proof,
     phase_closings,
     phase_proposals,
     phases,
@@ -80,7 +81,7 @@ def test_a_carry_over_and_an_issue_at_once_both_get_through(
     ids, approver = (carry.id, proposed(session, cohort)), cohort.approver.id
     session.rollback()
     assert at_once(engine, [confirming(one, approver) for one in ids]) == ["done", "done"]
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok and report.transactions == 3
     assert [(one.issued, one.elsewhere) for one in report.sums] == [(8_440, 8_440), (100, 100)]
 
@@ -105,7 +106,7 @@ def test_a_phase_closes_before_an_issue_or_after_it(
 
     closed, issued = at_once(engine, [close, confirming(issue, approver)])
     assert issued == "done" and closed in ("done", Refusal.CLOSING_PENDING)
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
     phase = session.get_one(Phase, phase_id)
     assert (phase.closed_at is not None) == (closed == "done")
 

@@ -23,7 +23,7 @@ from portal.services import (
     issuance,
     issue_batches,
     issue_cases,
-    ledger,
+    ledger_proof,
     queues,
     reviews,
     second_book,
@@ -105,7 +105,7 @@ def test_a_wrong_target_is_put_right_all_the_way_to_another_issue(
     figures = figures_of(session, holder)
     assert (figures.held, figures.issued, figures.reserve) == (9_850, 9_850, 9_700)
     assert issue_cases.terms_of(session, cohort.phase.id).issued == 9_850
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
     assert second_book.compare(session).ok
 
 
@@ -141,7 +141,7 @@ def test_each_correction_makes_room_for_one_more_and_a_whole_phase_counts_on(
     }
     with one_transaction(session):
         issue_batches.execute_all(session, row.id, version=row.version, actor=cohort.approver)
-    assert ledger.verify(session).ok and second_book.compare(session).ok
+    assert ledger_proof.verify(session).ok and second_book.compare(session).ok
 
 
 def test_the_approval_of_the_base_year_may_be_revoked_once_the_issue_is_corrected(

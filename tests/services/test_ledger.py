@@ -8,7 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from portal.models import Holding, LedgerEntry, LedgerTransaction, MovementKind
-from portal.services import issuance, ledger
+from portal.services import issuance, ledger, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
 
@@ -26,7 +26,7 @@ def traded(session: Session) -> make.Market:
 def test_every_posting_sums_to_zero_and_balances_equal_their_entries(
     session: Session, traded: make.Market
 ) -> None:
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok, report.problem
     assert (report.transactions, report.entries) == (3, 6)
     (units,) = report.sums
@@ -102,7 +102,7 @@ def test_a_forged_past_is_found_and_the_first_wrong_transaction_named(
 ) -> None:
     session.rollback()
     _forge(engine, statement)
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert not report.ok
     assert report.transaction_id == number
     assert words in str(report.problem)
@@ -117,7 +117,7 @@ def test_a_posting_that_is_not_its_movement_is_named(
     session.rollback()
     posted = "(SELECT movement_id FROM ledger_transaction WHERE id = 3)"
     _forge(engine, f"UPDATE movement SET {change} WHERE id = {posted}")
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert (report.ok, report.transaction_id) == (False, 3)
     assert "T-000003 differs from its movement" in str(report.problem)
 
@@ -128,12 +128,12 @@ def test_a_promise_that_no_proposal_made_is_named(
     code = traded.trader.account.code
     with one_transaction(session):
         issuance.propose_correction(session, 2, "口座番号の誤り", key="undo", actor=traded.officer)
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
     for promised in (1_499, 0):
         session.rollback()
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE holding SET promised = {promised} WHERE promised > 0"))
-        report = ledger.verify(session)
+        report = ledger_proof.verify(session)
         assert not report.ok
         assert f"{code} has promised {promised}" in str(report.problem)
 
@@ -147,7 +147,7 @@ def test_a_balance_that_is_not_its_entries_is_named(
         connection.execute(
             text(f"UPDATE holding SET quantity = quantity + 1 WHERE account_id = {code.removeprefix('AST-')}")
         )
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert not report.ok
     assert code in str(report.problem)
 

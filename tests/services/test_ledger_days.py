@@ -22,7 +22,7 @@ from portal.models import (
 )
 from portal.services import (
     account_statement,
-    ledger,
+    ledger_proof,
     line_search,
     positions,
     posting,
@@ -93,7 +93,7 @@ def test_any_moment_is_told_as_the_sum_of_what_was_stamped_before_it(
         accounts = {account for account, _unit_class in told}
         wanted = {(a, c): held for a in accounts for c, held in summed(session, a, moment).items()}
         assert told == wanted
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
     assert second_book.compare(session).problem is None
 
 

@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Holder, Holding, MailMessage, MovementKind, Period, PhaseRule, ReportState
-from portal.services import compiled, issuance, ledger, mail, movement_facts, movement_parties, posting
+from portal.services import (
+    compiled,
+    issuance,
+    ledger,
+    ledger_proof,
+    mail,
+    movement_facts,
+    movement_parties,
+    posting,
+)
 from portal.services.figures import figures_of
 from portal.services.mail import MailKind
 from portal.services.transaction import one_transaction
@@ -126,7 +135,7 @@ def test_what_is_written_at_once_is_what_is_written_row_by_row(
     first = after_a_move()
     monkeypatch.setattr(posting, "carry_out", posting.one_by_one)
     assert after_a_move() == first
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_a_mould_says_what_the_template_says(session: Session, market: make.Market) -> None:

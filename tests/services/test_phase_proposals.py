@@ -91,7 +91,9 @@ def test_new_dates_are_in_force_once_another_person_has_confirmed_them(
 
 
 def test_a_phase_opens_with_its_units_and_factors_by_two_persons(session: Session, office: Office) -> None:
-    years = replace(make.YEARS, base_last_year=2013, installation_year=2014, target_year=2015)
+    years = replace(
+        make.YEARS, base_first_year=2011, base_last_year=2013, installation_year=2014, target_year=2015
+    )
     years = replace(years, adjustment_year=2016, reporting_year=2017)
     row = phase_proposals.propose_phase(
         session, 3, years, make.DATES, reason="第3期", actor=office.officer, key="p3"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.extensions import make_session
 from portal.models import Movement, MovementKind, MovementState, User
-from portal.services import issuance, ledger, posting
+from portal.services import issuance, ledger, ledger_proof, posting
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
 
@@ -121,7 +121,7 @@ def test_retired_units_leave_by_a_linked_correction_only(session: Session, marke
         undo = issuance.propose_correction(session, 2, "誤り", key="undo", actor=market.officer)
         issuance.confirm(session, undo.id, version=undo.version, actor=market.approver)
     assert ledger.balance(session, RETIREMENT, jaa) == 0
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 @pytest.mark.parametrize("final", [101, 201])
@@ -155,7 +155,7 @@ def test_entries_sum_to_zero_in_each_unit_class(session: Session, market: make.M
         with pytest.raises(DatabaseError, match="posting_sum"):
             forge(session, market, MovementKind.TRANSFER, sides)
     session.rollback()
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_the_guards_hold_for_the_statement_that_writes_all_at_once(
             one_transaction(own),
         ):
             make.move(own, own.get_one(User, actor), MovementKind.TRANSFER, quantity, f"AST-{number}")
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok

@@ -106,7 +106,7 @@ def test_what_two_persons_let_out_is_what_the_first_one_saw(
 def test_a_newer_table_takes_the_place_of_the_older_one(session: Session, market: allowances.Market) -> None:
     first = propose(session, market)
     publications.release(session, first.id, actor=market.approver)
-    assert refused(lambda: propose(session, market)) == [Refusal.NOTHING_CHANGED]
+    assert refused(lambda: propose(session, market)) == [Refusal.PUBLICATION_SAME]
     approve_target_year(session, market)
     second = propose(session, market)
     assert publications.released_one(session, 2, EMISSIONS) is first

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_session
 from portal.models import Holding, LedgerTransaction, Movement, MovementKind, User
-from portal.services import ledger
+from portal.services import ledger_proof
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as make
 
@@ -63,7 +63,7 @@ def test_eight_identical_submits_at_once_have_one_effect(
     answers = at_once(engine, [mover(user, 700, account, "one-key") for _ in range(8)])
     assert len(set(answers)) == 1 and isinstance(answers[0], int), answers
     assert session.scalar(select(func.count()).select_from(Movement).where(Movement.kind == TRANSFER)) == 1
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_two_transfers_each_legal_alone_do_not_break_the_reserve_together(
@@ -86,7 +86,7 @@ def test_crossing_transfers_neither_deadlock_nor_lose_a_unit(
     acts = [mover(a, 3, trader) if n % 2 else mover(t, 2, holder) for n in range(12)]
     answers = at_once(engine, acts)
     assert all(isinstance(answer, int) for answer in answers), answers
-    report = ledger.verify(session)
+    report = ledger_proof.verify(session)
     assert report.ok, report.problem
     assert report.transactions == 2 + 12
     held = dict(session.execute(select(Holding.account_id, Holding.quantity)).all())

@@ -23,7 +23,7 @@ from portal.models import (
     ReportState,
 )
 from portal.permissions import Role
-from portal.services import jobs, reminders, verification
+from portal.services import jobs, reminders, verification, verifiers
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as trade
@@ -56,6 +56,7 @@ def night(session: Session, wall: str) -> None:
 def told(session: Session) -> list[tuple[str, str | None]]:
     """(kind, recipient) of the mails since the last look, which are then forgotten."""
     kinds = ("report_due", "report_overdue", "verification_due", "retirement_due")
+    kinds += ("figure_needed", "figures_needed", "banking_due")
     query = select(MailMessage).where(MailMessage.kind.in_(kinds)).order_by(MailMessage.id)
     found = [(mail.kind, mail.recipient) for mail in session.scalars(query)]
     session.rollback()
@@ -260,3 +261,66 @@ def test_the_board_says_the_day_of_the_next_reminder(
 ) -> None:
     found = reminders.next_day(date(2015, 11, 30), date.fromisoformat(today), told_of)
     assert (found.isoformat() if found else None) == expected
+
+
+def test_a_report_that_comes_inside_a_distance_is_reminded_of_to_whoever_gets_it(
+    session: Session, scheme: make.Scheme
+) -> None:
+    due = due_of(scheme)
+    night(session, before(due, 7))
+    assert {kind for kind, _who in told(session)} == {"report_due"}
+    with one_transaction(session):
+        make.bring(session, scheme, ReportState.VERIFICATION_REQUESTED)
+    forget_mails(session)
+    night(session, before(due, 5))
+    assert told(session) == [("verification_due", scheme.v.email)]
+    night(session, before(due, 4))
+    assert told(session) == []
+    with one_transaction(session):
+        rival = registration.verifier(session)
+        verifiers.assign(session, scheme.report().id, rival.id, actor=scheme.officer, reason="利益相反")
+    forget_mails(session)
+    night(session, before(due, 3))
+    assert told(session) == [("verification_due", rival.users[0].email)]
+
+
+def test_after_the_day_it_was_due_the_day_of_need_is_the_verifiers_and_the_offices(
+    session: Session, scheme: make.Scheme
+) -> None:
+    with one_transaction(session):
+        report = make.bring(session, scheme, ReportState.VERIFICATION_REQUESTED)
+    needed = scheme.holder.phase.rules[-1].issue_from
+    forget_mails(session)
+    night(session, before(needed, 31))
+    assert told(session) == []
+    night(session, before(needed, 30))
+    night(session, before(needed, 29))
+    assert told(session) == [("figure_needed", scheme.v.email)]
+    with one_transaction(session):
+        make.verify(session, scheme, report)
+        verification.request_approval(session, report.id, actor=scheme.v)
+    forget_mails(session)
+    night(session, before(needed, 7))
+    # one mail to each, however many reports
+    office = told(session)
+    assert {kind for kind, _who in office} == {"figures_needed"} and len(office) == len(set(office))
+    assert {scheme.officer.email, scheme.approver.email} <= {who for _kind, who in office}
+    night(session, before(needed, -1))
+    assert told(session) == []
+
+
+def test_login_a_is_reminded_of_units_that_lapse_with_the_banking_window(session: Session) -> None:
+    with one_transaction(session):
+        market = trade.market(session)
+    until = market.holder.phase.rules[-1].banking_until
+    forget_mails(session)
+    # no phase to carry them into: nobody could apply
+    night(session, before(until, 7))
+    assert "banking_due" not in {kind for kind, _who in told(session)}
+    with one_transaction(session):
+        registration.phase(session, 3)
+    forget_mails(session)
+    night(session, before(until, 1))
+    night(session, before(until, 1))
+    (mail,) = session.scalars(select(MailMessage).where(MailMessage.kind == "banking_due")).all()
+    assert mail.recipient == market.a.email and "8,500 JAA" in mail.body and mail.about_allowances

@@ -24,7 +24,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role, may
-from portal.services import figures, issuance, ledger, queues, targets, transitions
+from portal.services import figures, issuance, ledger_proof, queues, targets, transitions
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
 from tests.factories import allowances
@@ -106,7 +106,7 @@ def test_the_issue_follows_the_target_in_force_and_then_it_stands(session: Sessi
     assert (movement.quantity, movement.state) == (7_500, MovementState.EXECUTED)
     again = lambda: targets.propose_target(session, holder, 1, actor=market.officer, reason="x")  # noqa: E731
     assert refused(again) == [Refusal.TARGET_ISSUED]
-    assert ledger.verify(session).ok
+    assert ledger_proof.verify(session).ok
 
 
 def test_a_target_proposed_before_the_base_year_was_approved_is_judged_again(session: Session) -> None:

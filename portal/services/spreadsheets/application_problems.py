@@ -16,12 +16,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This is not a registration application form, but: {found}. Fill in the application form.",
     ),
     "kind_wrong": (
-        "申請書の区分が読み取れません。ポータルからダウンロードした様式に記入してください。",
-        "Whose form it is cannot be read. Fill in the form downloaded from the portal.",
+        "申請書の区分が読み取れません。ASSETシステムからダウンロードした様式に記入してください。",
+        "Whose form it is cannot be read. Fill in the form downloaded from the ASSET System.",
     ),
     "phase_altered": (
-        "申請書の期が読み取れません。ポータルからダウンロードした様式に記入してください。",
-        "The phase of the form cannot be read. Fill in the form downloaded from the portal.",
+        "申請書の期が読み取れません。ASSETシステムからダウンロードした様式に記入してください。",
+        "The phase of the form cannot be read. Fill in the form downloaded from the ASSET System.",
     ),
     "phase_unknown": (
         "この期は登録されていません。申請する期の様式に記入してください。",

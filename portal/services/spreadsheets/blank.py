@@ -50,8 +50,8 @@ _STEPS: tuple[_Label, ...] = (
         "4  On the sheet 敷地境界, describe the boundary. Drawings are attachments.",
     ),
     (
-        "5　Excelブック（.xlsx）として保存し、ポータルから登録します。",
-        "5  Save as an Excel workbook (.xlsx) and register it on the portal.",
+        "5　Excelブック（.xlsx）として保存し、ASSETシステムから登録します。",
+        "5  Save as an Excel workbook (.xlsx) and register it in the ASSET System.",
     ),
 )
 #: a part of the header may not be longer than this, or a spreadsheet program drops it
@@ -128,7 +128,7 @@ def _names(layout: Layout, years: int) -> dict[str, str]:
 
 
 def _cover(sheet: Worksheet, identity: FormIdentity, page: blank_tables.Page) -> None:
-    hint = ("この様式はポータルが作成しました。", "The portal made this form.")
+    hint = ("この様式はASSETシステムが作成しました。", "The ASSET System made this form.")
     title = ("算定報告書", "Calculation report")
     form_pages.heading(sheet, title, (hint, blank_tables.INPUT_HINT), page.locale, lines=1)
     values = cover_values(identity, page.locale, page.layout)

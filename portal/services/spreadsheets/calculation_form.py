@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
+from openpyxl.utils.exceptions import CellCoordinatesException
+
 from portal.services.spreadsheets import arithmetic
 from portal.services.spreadsheets.form_checks import Findings, check_cover, check_factors, check_names
 from portal.services.spreadsheets.form_result import check_figures, check_result
@@ -197,9 +200,21 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     )
 
 
+def _place(problem: Problem) -> tuple[int, int, int]:
+    """Where a reader meets the problem: sheet by sheet, line by line, from left to right.
+
+    What means the whole file or sheet comes before its cells.
+    """
+    sheet = SHEETS.index(problem.sheet) if problem.sheet in SHEETS else -1
+    try:
+        letters, row = coordinate_from_string(problem.cell.partition(":")[0])
+    except CellCoordinatesException:
+        return sheet, 0, 0
+    return sheet, row, column_index_from_string(letters)
+
+
 def _refuse(sheets: FormSheets, layout: Layout | None, found: Findings) -> FormReading:
-    order = {name: place for place, name in enumerate(SHEETS)}
-    problems = sorted(found.problems, key=lambda problem: order.get(problem.sheet, -1))
+    problems = sorted(found.problems, key=_place)
     if len(problems) > MAX_PROBLEMS:
         more = Problem("", "", str(len(problems) - MAX_PROBLEMS), "", "too_many_problems")
         problems = [*problems[:MAX_PROBLEMS], more]

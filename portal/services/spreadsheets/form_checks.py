@@ -85,10 +85,12 @@ def check_factors(sheets: FormSheets, layout: Layout, expected: FormExpectation,
                 found.add(FACTORS, cell, "factor_altered", shown(sheets.value(FACTORS, cell)), wanted)
         for place, factor in enumerate(row.years):
             columns = layout.factor_years[place]
+            same = True
             for column, figure in zip(columns, year_figures(factor), strict=True):
                 if figure is not None:
-                    _check_figure(sheets, f"{column}{row.row}", figure, found)
-            if factor is not None and factor.kind == "fuel":
+                    same &= _check_figure(sheets, f"{column}{row.row}", figure, found)
+            if same and factor is not None and factor.kind == "fuel":
+                # of altered figures the product differs as well: that is told once
                 _check_product(sheets, f"{columns[2]}{row.row}", factor, found)
     for extra in range(table.first + len(rows), layout.last_factor + 1):
         for column in (table.at("code"), table.at("label")):
@@ -97,7 +99,8 @@ def check_factors(sheets: FormSheets, layout: Layout, expected: FormExpectation,
                 found.add(FACTORS, f"{column}{extra}", "factor_altered", shown(value), "空欄")
 
 
-def _check_figure(sheets: FormSheets, cell: str, figure: Decimal, found: Findings) -> None:
+def _check_figure(sheets: FormSheets, cell: str, figure: Decimal, found: Findings) -> bool:
+    """Whether the cell holds the figure of the table; if not, it is recorded."""
     value = sheets.value(FACTORS, cell)
     same = (
         isinstance(value, (int, float))
@@ -106,6 +109,7 @@ def _check_figure(sheets: FormSheets, cell: str, figure: Decimal, found: Finding
     )
     if not same:
         found.add(FACTORS, cell, "factor_altered", shown(value), f"{figure:f}")
+    return same
 
 
 def _check_product(sheets: FormSheets, cell: str, factor: Factor, found: Findings) -> None:

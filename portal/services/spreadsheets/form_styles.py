@@ -75,6 +75,8 @@ def fixed(sheet: Worksheet, cell: str, value: object, *, right: bool = False) ->
     """Write a value that the participant does not change."""
     at: Cell = sheet[cell]
     at.value = value  # type: ignore[assignment]
+    if isinstance(value, str):
+        at.data_type = "s"  # a name that begins with = is a name
     at.font, at.border = TEXT, BOX
     at.alignment = RIGHT if right else LEFT
     return at

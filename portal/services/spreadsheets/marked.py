@@ -25,7 +25,7 @@ from openpyxl.writer.excel import ExcelWriter
 from portal.services.spreadsheets import form_styles as look
 from portal.services.spreadsheets.form_types import Problem
 
-_AUTHOR = "ASSETシステム"
+_AUTHORS = {"ja": "ASSETシステム", "en": "ASSET System"}
 _RED = PatternFill("solid", fgColor="FFFFC7CE")
 _RANGE = re.compile(r"([A-Z]{1,3}[1-9][0-9]{0,3})(?::([A-Z]{1,3}[1-9][0-9]{0,3}))?")
 
@@ -44,11 +44,11 @@ def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja
     Marks of an earlier time are taken off first. A problem without a cell, or on a sheet that is not
     there, is skipped. Raises whatever openpyxl raises for a workbook it cannot read.
     """
-    return mark_cells(data, (Mark(one.sheet, one.cell, one.message(locale)) for one in problems))
+    return mark_cells(data, (Mark(one.sheet, one.cell, one.message(locale)) for one in problems), locale)
 
 
-def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
-    """The workbook in ``data`` with each mark's cells filled red, the first of them commented."""
+def mark_cells(data: bytes, marks: Iterable[Mark], locale: str = "ja") -> bytes:
+    """The workbook in ``data`` with each mark's cells filled red, the first commented in ``locale``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = load_workbook(io.BytesIO(data), rich_text=True, keep_links=False)
@@ -71,7 +71,7 @@ def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
             first.fill = _RED
         if isinstance(first, Cell):
             earlier = f"{first.comment.text}\n\n" if first.comment else ""
-            first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
+            first.comment = Comment(earlier + mark.text, _AUTHORS[locale], height=120, width=320)
     return _saved(book)
 
 
@@ -103,7 +103,7 @@ def _unmark(book: Workbook) -> None:
         for cell in list(sheet._cells.values()):
             if not isinstance(cell, Cell):
                 continue
-            if cell.comment is not None and cell.comment.author == _AUTHOR:
+            if cell.comment is not None and cell.comment.author in _AUTHORS.values():
                 cell.comment = None
             if cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb == "FFFFC7CE":
                 # in a protected form of ours what is filled in is unlocked, and tinted

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from portal.services.spreadsheets import application_problems
 
-_SAVE_AS = "ポータルから指定様式をダウンロードし直し、Excelブック（.xlsx）として保存してください。"
-_SAVE_AS_EN = "Download the designated form from the portal again and save it as an Excel workbook (.xlsx)."
+_SAVE_AS = "ASSETシステムから指定様式をダウンロードし直し、Excelブック（.xlsx）として保存してください。"
+_SAVE_AS_EN = (
+    "Download the designated form from the ASSET System again and save it as an Excel workbook (.xlsx)."
+)
 
 #: code → (Japanese, English)
 TEXTS: dict[str, tuple[str, str]] = {
@@ -96,14 +98,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "行または列の位置が様式と違います。行や列を追加・削除していない様式に入力してください。",
         "Rows or columns have moved. Use a form in which no row or column was inserted or deleted.",
     ),
+    "factors_replaced": (
+        "排出係数の表が変わりました（{found}）。新しい様式をダウンロードして、入力し直してください。",
+        "The factor table has changed ({found}). Download the new form and fill it in.",
+    ),
     # The cover
     "form_id_wrong": (
-        "指定様式ではありません。ポータルからダウンロードした様式に入力してください。",
-        "This is not the designated form. Fill in the form downloaded from the portal.",
+        "指定様式ではありません。ASSETシステムからダウンロードした様式に入力してください。",
+        "This is not the designated form. Fill in the form downloaded from the ASSET System.",
     ),
     "version_wrong": (
-        "様式の版が違います。ポータルから第{expected}版をダウンロードして入力してください。",
-        "The form has another version. Download version {expected} from the portal and fill it in.",
+        "様式の版が違います。ASSETシステムから第{expected}版をダウンロードして入力してください。",
+        "The form has another version. Download version {expected} from the ASSET System and fill it in.",
     ),
     "holder_wrong": (
         "ほかの目標保有者の様式です。{expected}の様式に入力してください。",

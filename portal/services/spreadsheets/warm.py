@@ -62,7 +62,10 @@ class Warm:
         with self._lock:
             control = self._running()
             try:
+                # whoever waits for the lock does not wait for a warm process that takes nothing any more
+                control.settimeout(_GRACE)
                 socket.send_fds(control, [order], files)
+                control.settimeout(None)
             except OSError as error:
                 self._stop()
                 raise Broken from error

@@ -317,6 +317,23 @@ def test_all_problems_are_named_at_once_in_the_order_of_the_sheets() -> None:
     ]
 
 
+def test_problems_of_a_sheet_are_named_line_by_line_and_from_left_to_right() -> None:
+    data = worked_form()
+    for cell in ("K11", "H11", "S10", "J10"):
+        data = with_text(data, "活動量", cell, "不明")
+    found = [(sheet, cell) for sheet, cell, _ in problems_of(data) if sheet == "活動量"]
+    assert found == [("活動量", cell) for cell in ("J10", "S10", "H11", "K11")]
+
+
+def test_an_altered_factor_is_told_once_not_for_what_is_calculated_from_it() -> None:
+    """A spreadsheet program recalculates the product; only who altered that alone is told of it."""
+    data = with_number(worked_form(), "排出係数", "F10", "40.0")
+    both = with_number(data, "排出係数", "H10", "2.772")
+    assert problems_of(both) == [("排出係数", "F10", "factor_altered")]
+    alone = with_number(worked_form(), "排出係数", "H10", "2.772")
+    assert problems_of(alone) == [("排出係数", "H10", "factor_altered")]
+
+
 def test_another_holders_or_periods_form_is_refused() -> None:
     other = fill_form(expectation(holder="AST1002"), worked_sources())
     assert {code for _, _, code in problems_of(other)} == {"holder_wrong", "account_wrong"}
