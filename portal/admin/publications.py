@@ -14,7 +14,6 @@ from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
-from portal import clock
 from portal.admin import formats
 from portal.admin.acts import (
     KeyForm,
@@ -39,7 +38,6 @@ from portal.models import Phase, Publication, PublicationState, PublicationSubje
 from portal.permissions import Permission
 from portal.services import boards, publications
 from portal.services.publication_content import day_of, last_whole_day
-from portal.services.report_rules import rule_of
 from portal.web import actor, texts
 from portal.web_tables import publication_name, shown
 from portal.web_text import day as day_words
@@ -221,13 +219,11 @@ class PublicationView(SecretariatView):
             return last_whole_day()
 
     def _asked(self) -> tuple[list[Phase], Phase, PublicationSubject]:
-        """(all phases, the phase and the subject the address names; without one the present phase)."""
+        """(all phases, the phase and the subject the address names; without one the phase that is over)."""
         found = boards.phases(db_session())
         wanted, word = request.args.get("phase"), request.args.get("subject", PublicationSubject.EMISSIONS)
         if wanted is None:
-            # a phase is published when it is over
-            over = [one for one in found if rule_of(one).retirement_deadline < clock.today()]
-            chosen = over[-1] if over else boards.present_phase(found)
+            chosen = boards.phase_to_publish(found)
         else:
             chosen = next((one for one in found if str(one.number) == wanted), None)
         if chosen is None or word not in list(PublicationSubject):

@@ -152,6 +152,12 @@ def present_phase(found: list[Phase]) -> Phase | None:
     return found[-1] if found else None
 
 
+def phase_to_publish(found: list[Phase]) -> Phase | None:
+    """The last phase whose retirement deadline is over; the present one if there is none yet."""
+    over = [one for one in found if rule_of(one).retirement_deadline < clock.today()]
+    return over[-1] if over else present_phase(found)
+
+
 def outlook(figures: Figures, standing: Compliance | None = None) -> Outlook:
     """What the figures mean for the deadline; ``standing`` is the official status, if it was read."""
     standing = standing or status(figures, clock.now())
