@@ -99,16 +99,6 @@ def admin_blueprints(app: Flask) -> frozenset[str]:
     return cast(frozenset[str], app.extensions.get("portal_admin_blueprints", frozenset()))
 
 
-def behind_a_login() -> bool:
-    """Whether the address that is asked for is open to no stranger."""
-    endpoint = request.endpoint
-    if endpoint is None:
-        return False
-    if endpoint.split(".")[0] in admin_blueprints(current_app):
-        return True
-    return permission_of(current_app, endpoint) not in (None, Permission.PUBLIC)
-
-
 def guard() -> Response | None:
     """The door before every view: it names a permission and the reader holds it, or it stays shut.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from flask import Flask, Response, flash, redirect, request, session, url_for
+from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import logout_user, user_logged_out
@@ -22,9 +22,10 @@ from portal import clock, web_refill
 from portal.errors import Problem
 from portal.extensions import db_session
 from portal.models import User
+from portal.permissions import Permission
 from portal.services import logins
 from portal.settings import Settings
-from portal.web import actor, behind_a_login, carry_out, reader, texts
+from portal.web import actor, admin_blueprints, carry_out, permission_of, reader, texts
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
@@ -192,6 +193,16 @@ def _ended_elsewhere() -> Response | None:
     return _to_login()
 
 
+def _behind_a_login() -> bool:
+    """Whether the address that is asked for is open to no stranger."""
+    endpoint = request.endpoint
+    if endpoint is None:
+        return False
+    if endpoint.split(".")[0] in admin_blueprints(current_app):
+        return True
+    return permission_of(current_app, endpoint) not in (None, Permission.PUBLIC)
+
+
 def _still_here(settings: Settings) -> Response | None:
     """Idle too long: log out with a word. Initial password: to the page that sets an own one."""
     if request.endpoint == "static":
@@ -201,7 +212,7 @@ def _still_here(settings: Settings) -> Response | None:
         if "_user_id" in session:
             return _ended_elsewhere()
         # another page of this browser ended the login: what came too late is told so, and where it was
-        behind = web_refill.left_behind() or behind_a_login()
+        behind = web_refill.left_behind() or _behind_a_login()
         late = behind and request.method == "POST" and request.endpoint not in _DOOR
         return _to_login() if late else None
     if not user.usable:

@@ -141,6 +141,8 @@ OTHERS = {
     R.EXACT_NEEDS_FIGURE,  # a button of the page
     R.LOOKUPS_PAUSED,  # looking up account numbers
     R.STATEMENT_TOO_LONG,  # a paper's length
+    R.SPAN_REVERSED,  # its span
+    R.RETIREMENT_NOW_LATE,  # a page that said otherwise; tests/participant/test_retirement_midnight.py
 }
 
 
