@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from flask import abort, request
@@ -23,6 +23,7 @@ from portal.services.boards import Outlook, PhaseBoard, Standing
 from portal.services.documents import CSV
 from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.list_files import Made
+from portal.services.numbers import search_key
 from portal.web_text import fiscal, label
 
 _KINDS = ("csv", "xlsx")
@@ -58,6 +59,7 @@ def titles(phase: Phase) -> list[str]:
         _("うちjVER（jVER）"),
         _("あと必要（t-CO2）"),
         _("残高（JAA）"),
+        _("残高（jVER）"),
         _("不足（t-CO2）"),
         _("最後のお知らせ"),
         _("次のお知らせ"),
@@ -78,6 +80,7 @@ def _rows(board: PhaseBoard) -> Iterator[list[Any]]:
             figures.retired - figures.retired_jaa,
             figures.missing,
             figures.held,
+            figures.held_jver,
             figures.to_buy,
             one.reminded.last,
             one.reminded.next,
@@ -103,6 +106,18 @@ def chosen_board() -> tuple[list[Phase], PhaseBoard | None]:
     return found, boards.phase_board(db_session(), chosen) if chosen is not None else None
 
 
+def _narrowed(standings: Sequence[Standing]) -> list[Standing]:
+    """The holders the address asks for: by number or name (``?search=``), by ``?outlook=``."""
+    words = [search_key(one) for one in request.args.get("search", "")[:100].split()]
+    outlook = request.args.get("outlook", "")
+    return [
+        one
+        for one in standings
+        if outlook in ("", one.outlook.value)
+        and all(word in search_key(one.holder.account.code, one.holder.label) for word in words)
+    ]
+
+
 class ComplianceBoard(MakesFiles, SecretariatPage):
     """期限の見通し."""
 
@@ -119,11 +134,17 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
         found, board = chosen_board()
         if board is None:
             abort(404)
+        shown = _narrowed(board.standings)
         return self.render(
             "admin/board/index.html",
             phases=found,
             board=board,
-            shown=board.standings[:MOST_SHOWN],
+            shown=shown[:MOST_SHOWN],
+            found=len(shown),
+            over=clock.today() > board.rule.retirement_deadline,
+            search=request.args.get("search", "").strip()[:100],
+            chosen=request.args.get("outlook", ""),
+            outlooks=[(one.value, str(words[0])) for one, words in OUTLOOKS.items()],
             outlook_word=outlook_word,
             long=len(board.standings) > self.export_at_once,
         )

@@ -126,6 +126,19 @@ def test_the_outlook_leaves_as_a_file(app: Flask, session: Session, market: allo
     assert viewer.get("/admin/outlook/export/pdf/").status_code == 404
 
 
+def test_the_outlook_is_searched_and_changes_its_name_with_the_deadline(
+    app: Flask, session: Session, market: allowances.Market
+) -> None:
+    code, name = market.holder.account.code, market.holder.representative.name
+    viewer = Clerk(app, session, "viewer")
+    for query, found in ((f"search={code}", True), (f"search={name}", True), ("search=AST-9999", False)):
+        page = viewer.get(f"/admin/outlook/?{query}").text
+        assert (f'<span class="as-nb">{code}</span>' in page) == found, query
+    assert "条件に合うものはありません" in viewer.get("/admin/outlook/?outlook=met").text
+    allowances.at("2015-12-02 10:00")
+    assert "期限のあとの状況" in Clerk(app, session, "viewer").get("/admin/outlook/?phase=2").text
+
+
 def test_a_failed_mail_goes_again_once(app: Flask, session: Session, market: allowances.Market) -> None:
     row = session.scalars(select(MailMessage).limit(1)).one().id
     with one_transaction(session):
