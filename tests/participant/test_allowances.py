@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import Holder, LedgerTransaction, MovementKind, Period, ReportState, User
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
@@ -150,6 +151,7 @@ def test_retiring_more_than_needed_must_be_said(app: Flask, session: Session, na
         target = next(r for r in holder.reports if r.period is Period.TARGET)
         # the approved figure, put there directly: how it comes is the reports' own test
         target.state, target.emissions, target.confirmed_emissions = ReportState.APPROVED, 7_400, 7_400
+        target.confirmed_at = clock.now()
     trade.at("2015-10-28 10:00")
     reader = Visitor(app, names.a)
     page = reader.send(reader.get("/allowances/retire"), "/allowances/retire", fill="missing")

@@ -52,6 +52,8 @@ WORDS: dict[str, Any] = {
     "number": 2,
     "retired": 7400,
     "problem": "T-000012 differs",
+    "work": ("台帳の照合", "comparison of the books"),
+    "since": date(2015, 11, 29),
     "logins": ("AST1001A、AST1001B", "AST1001A, AST1001B"),
 }
 
