@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import clock
 from portal.errors import Refusal
@@ -226,19 +227,18 @@ def _never_accepted(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_left_out(patch: pytest.MonkeyPatch) -> None:
-    execute, known = issue_batches.execute, set()
+    locked = issue_batches.locked
 
-    def all_but_the_first(session: Any, movement: Any, *given: Any, **options: Any) -> None:
-        if movement.batch_id in known:
-            execute(session, movement, *given, **options)
-        known.add(movement.batch_id)
+    def all_but_the_first(*given: Any) -> Any:
+        batch = locked(*given)
+        set_committed_value(batch, "movements", batch.movements[1:])
+        return batch
 
-    patch.setattr(issue_batches, "execute", all_but_the_first)
+    patch.setattr(issue_batches, "locked", all_but_the_first)
 
 
 def _any_account_gives(patch: pytest.MonkeyPatch) -> None:
-    for module in (allowance_rules, issuance):
-        patch.setattr(module, "may_give", lambda state: True)
+    patch.setattr(allowance_rules, "may_give", lambda state: True)
 
 
 def _change_without(refusal: Refusal) -> Plant:
@@ -279,11 +279,6 @@ def _closing_unless(refusal: Refusal) -> Plant:
     return plant
 
 
-def _closed_goes_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(issuance, "_phase_problems", lambda session, unit_class: [])
-    _without("_phase_open")(patch)
-
-
 _SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first_difference_that_is_named"
 
 CONTROLS: tuple[Control, ...] = (
@@ -321,7 +316,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("the deadline counts what came after it", _as_of_now),
     Control("a phase is closed in its window", _closing_unless(Refusal.CLOSING_TOO_EARLY)),
     Control("a phase is closed while something waits", _closing_unless(Refusal.CLOSING_PENDING)),
-    Control("units of a closed phase move", _closed_goes_on),
+    Control("units of a closed phase move", _without("_phase_open")),
     Control("the second book does not see the reserve", _reserve_unseen, _SECOND_BOOK),
     Control("the second book does not see promises", _promises_unseen, _SECOND_BOOK),
     Control(

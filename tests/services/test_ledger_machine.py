@@ -14,7 +14,7 @@ from tests.factories.ledger_cast import Cast
 from tests.factories.small_scheme import small_scheme
 
 #: 20,000 steps together: most where a step costs less
-STEPS = {"sqlite": 13_500, "postgresql": 6_500}
+STEPS = {"sqlite": 15_500, "postgresql": 4_500}
 
 
 @pytest.fixture
