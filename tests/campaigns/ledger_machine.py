@@ -42,8 +42,10 @@ QUANTITIES = st.one_of(
     st.tuples(st.just("plain"), st.sampled_from([0, 1, 7, 40, 300, MOST, MOST + 1])),
 )
 KINDS = st.sampled_from([MovementKind.TRANSFER] * 3 + [*SCHEME])
-#: before the deadline, in the banking window, after it: a run begins in one of them
-SEASONS = st.sampled_from(["2015-08-03 09:00", "2015-08-03 09:00", "2015-12-02 09:00", "2016-01-29 09:00"])
+#: before the deadline, in the banking window, at its end, after it: a run begins in one of them
+SEASONS = st.sampled_from(
+    ["2015-08-03 09:00", "2015-08-03 09:00", "2015-12-02 09:00", "2016-01-29 09:00", "2016-02-02 09:00"]
+)
 
 
 class LedgerMachine(PhaseSteps):
@@ -99,6 +101,7 @@ class LedgerMachine(PhaseSteps):
             fault=fault,
         )
         if made is not None:
+            self.did(kind)
             self.model.post(Posting(kind, source, target, unit, quantity))
             self.last = (made, key, request, self.login(source))
             if kind is not MovementKind.RETIRE:

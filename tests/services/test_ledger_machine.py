@@ -10,6 +10,7 @@ import pytest
 from portal.extensions import make_engine, make_session
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
+from tests.campaigns.driven import ALL_THAT_HAPPENS
 from tests.factories.ledger_cast import Cast
 from tests.factories.small_scheme import small_scheme
 
@@ -36,3 +37,4 @@ def test_no_order_of_steps_and_faults_breaks_the_ledger(
     print(f"{tally['steps']} steps, {tally['faults']} with a fault: 0 broke the ledger")
     assert tally["steps"] >= total
     assert tally["faults"] >= 0.3 * tally["steps"]
+    assert {what for what in ALL_THAT_HAPPENS if not tally[f"did: {what}"]} == set()
