@@ -52,7 +52,15 @@ def test_the_machine_goes_red(
     control.plant(monkeypatch)
     with pytest.raises(RED):
         ledger_machine.drive(
-            small.url, small.cast, small.model, tmp_path, total=STEPS, steps=A_RUN, seed=1, short=False
+            small.url,
+            small.cast,
+            small.model,
+            tmp_path,
+            total=STEPS,
+            steps=A_RUN,
+            seed=1,
+            short=False,
+            only=control.only,
         )
 
 
