@@ -283,7 +283,7 @@ def _closing_unless(refusal: Refusal) -> Plant:
 
 _SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first_difference_that_is_named"
 
-_BANKING = ("apply_for_banking", "decide_on_banking", "confirm", "wait")
+_BANKING = ("apply_for_banking", "decide_on_banking", "confirm")
 _ACCOUNTS = ("propose_change", "decide_on_change")
 #: who closes a phase asks the second book first
 _CLOSING = ("propose_closing", "decide_on_closing", "night", "books", "wait")
