@@ -24,8 +24,6 @@ from portal.services import (
     allowance_rules,
     allowances,
     banking,
-    banking_case,
-    banking_results,
     books,
     compliance,
     deadline,
@@ -204,28 +202,8 @@ def _no_window(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(banking.Window, "problems", lambda window, today: [])
 
 
-def _into_nothing(patch: pytest.MonkeyPatch) -> None:
-    sides_of = ledger.sides_of
-    patch.setattr(ledger, "sides_of", lambda movement: sides_of(movement)[:2])
-
-
-def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
-    case_of = banking_case.case_of
-
-    def unreserved(*given: Any, **options: Any) -> Any:
-        case = case_of(*given, **options)
-        return replace(case, figures=replace(case.figures, issued=0))
-
-    for module in (banking, banking_case):
-        patch.setattr(module, "case_of", unreserved)
-
-
 def _application_free(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(banking, "_expect_free", lambda row, version: workflow.expect_version(row, version))
-
-
-def _never_accepted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(banking_results, "accepted", lambda session, movement, *, actor: None)
 
 
 def _one_left_out(patch: pytest.MonkeyPatch) -> None:
@@ -237,10 +215,6 @@ def _one_left_out(patch: pytest.MonkeyPatch) -> None:
         return batch
 
     patch.setattr(issue_batches, "locked", all_but_the_first)
-
-
-def _any_account_gives(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(allowance_rules, "may_give", lambda state: True)
 
 
 def _change_without(refusal: Refusal) -> Plant:
@@ -309,12 +283,8 @@ CONTROLS: tuple[Control, ...] = (
     Control("issued twice", _issued_again),
     Control("a disagreement of the books is overlooked", _books_overlooked, only=("books", "move")),
     Control("banking outside its window", _no_window, only=_BANKING),
-    Control("a carry-over arrives nowhere", _into_nothing, only=_BANKING),
-    Control("a carry-over takes the reserve", _reserve_carried_over, only=_BANKING),
     Control("an application goes while its carry-over waits", _application_free, only=_BANKING),
-    Control("an application is never accepted", _never_accepted, only=_BANKING),
     Control("a batch leaves one out", _one_left_out, only=("propose_batch", "decide_on_batch")),
-    Control("a suspended account gives", _any_account_gives, only=(*_ACCOUNTS, "move")),
     Control("an account with units is closed", _change_without(Refusal.ACCOUNT_NOT_EMPTY), only=_ACCOUNTS),
     Control(
         "an account is closed while something waits",
@@ -333,7 +303,6 @@ CONTROLS: tuple[Control, ...] = (
         _closing_unless(Refusal.CLOSING_PENDING),
         only=(*_CLOSING, "propose_correction"),
     ),
-    Control("units of a closed phase move", _without("_phase_open"), only=(*_CLOSING, "move")),
     Control("the second book does not see the reserve", _reserve_unseen, _SECOND_BOOK),
     Control("the second book does not see promises", _promises_unseen, _SECOND_BOOK),
     Control(
