@@ -83,6 +83,9 @@ def contents(engine: Engine) -> dict[str, list[Any]]:
                 "batch_id",
                 "closed_at",
                 "issue_cap",
+                "balance_after",
+                "latest_at",
+                "behind",
             }
             if table == "compliance_snapshot":
                 columns -= {"base_emissions", "reduction_target", "issued", "held"}
