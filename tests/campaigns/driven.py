@@ -13,13 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
-<<<<<<< HEAD
-from portal.models import User
-from portal.services import ledger_proof, second_book
-=======
 from portal.models import MovementKind, User
-from portal.services import ledger, second_book
->>>>>>> model
+from portal.services import ledger_proof, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
 from tests import databases

@@ -21,7 +21,7 @@ from portal.models import (
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
 from tests.campaigns.office_steps import BY, FAULTS, PICK, STALE, OfficeSteps
-from tests.factories.ledger_cast import JVER, RECORDS, RETIREMENT, STEPS
+from tests.factories.ledger_cast import JVER, RETIREMENT, STEPS
 from tests.factories.ledger_model import Paper
 
 WHY = "届出のため"
@@ -218,7 +218,7 @@ class PhaseSteps(OfficeSteps):
             PhaseClosing,
             self.model.closings,
             (pick, act, by, stale, fault),
-            lambda one: self.model.may_close(one.about) and not (RECORDS and self.lapsed(one)),
+            lambda one: self.model.may_close(one.about) and not self.lapsed(one),
         )
         if decided == "confirmed":
             self.did("phase closed")
