@@ -273,6 +273,7 @@ def _of_allowances(session: Session, deadline: Deadline, ids: Sequence[int], tod
     banking = deadline.subject is _S.BANKING
     if banking and not session.scalar(select(exists().where(Phase.number == deadline.phase + 1))):
         return 0  # there is no phase to carry them into; nobody can apply
+    kind = MailKind.BANKING_DUE if banking else MailKind.RETIREMENT_DUE
     applied = _with_application(session, ids) if banking else set()
     figures = figures_for(session, ids)
     holders = session.scalars(
@@ -294,7 +295,7 @@ def _of_allowances(session: Session, deadline: Deadline, ids: Sequence[int], tod
         if owes and may_give(holder.account.state) and _first(session, deadline, holder.id, HOLDER):
             notify(
                 session,
-                MailKind.BANKING_DUE if banking else MailKind.RETIREMENT_DUE,
+                kind,
                 holder=holder,
                 known=known,
                 due=deadline.due,

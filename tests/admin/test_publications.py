@@ -131,7 +131,7 @@ def test_an_outdated_proposal_leads_to_a_new_one_and_a_public_table_to_its_end(
     first = only(session).id
     approver.send(at(session, "release"))
     again = officer.get(PROPOSE).text
-    assert "いまは起案できません" in again and "変更された項目がありません" in again
+    assert "いまは起案できません" in again and "いま公表している内容と同じです" in again
     with one_transaction(session):
         reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
     officer, approver = Clerk(app, session, "officer"), Clerk(app, session, "approver")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
-from portal.models import User
+from portal.models import MovementKind, User
 from portal.services import ledger_proof, second_book
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
@@ -38,6 +38,16 @@ def quick(engine: Engine) -> Engine:
             connection.commit()
 
     return engine
+
+
+#: what a campaign must have come to
+ALL_THAT_HAPPENS = frozenset(
+    {
+        *MovementKind,
+        *("batch", "account suspended", "account open", "account closed", "approval", "revocation"),
+        *("deadline", "phase closed", "books disagree", "books agree again"),
+    }
+)
 
 
 class Driven(RuleBasedStateMachine):
@@ -81,6 +91,10 @@ class Driven(RuleBasedStateMachine):
         self.tally["steps"] += 1
         self.tally["faults"] += bool(fault)
         self.tally[str(fault)] += bool(fault)
+
+    def did(self, what: str) -> None:
+        """Count something that really came about: a campaign that never gets there shows nothing."""
+        self.tally[f"did: {what}"] += 1
 
     def done(self, work: Any, *, legal: bool, fault: str | None = None, keyed: bool = True) -> Any:
         """Do it in one transaction; it must be refused exactly when the model says so.

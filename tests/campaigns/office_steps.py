@@ -116,6 +116,7 @@ class OfficeSteps(Driven):
 
     def execute(self, one: Proposal) -> None:
         self.leave(one, "executed")
+        self.did(one.kind)
         self.model.post(
             Posting(one.kind, one.source, one.target, one.unit, one.quantity, one.reverses, one.into)
         )
@@ -299,6 +300,8 @@ class OfficeSteps(Driven):
 
     def leave_batch(self, one: Paper, state: str) -> None:
         one.state = state
+        if state == "executed":
+            self.did("batch")
         for number in one.movements:
             movement = self.model.proposals[number]
             if state == "executed":

@@ -21,7 +21,7 @@ from portal.models import (
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
 from tests.campaigns.office_steps import BY, FAULTS, PICK, STALE, OfficeSteps
-from tests.factories.ledger_cast import JVER, RECORDS, RETIREMENT, STEPS
+from tests.factories.ledger_cast import JVER, RETIREMENT, STEPS
 from tests.factories.ledger_model import Paper
 
 WHY = "届出のため"
@@ -64,6 +64,7 @@ class PhaseSteps(OfficeSteps):
         )
         if action == "confirmed" and one.action is not None:
             self.model.states[one.about] = STEPS[one.action][1]
+            self.did(f"account {STEPS[one.action][1]}")
 
     def decide(
         self,
@@ -113,6 +114,7 @@ class PhaseSteps(OfficeSteps):
             keyed=False,
         )
         if done is not None:
+            self.did("approval")
             self.model.figures[account] = self.cast.holders[account].reported or 0
 
     def propose_revocation(self, pick: int, by: int, fault: str | None) -> None:
@@ -140,6 +142,7 @@ class PhaseSteps(OfficeSteps):
             ("confirm_revocation", "withdraw_revocation"),
         )
         if decided == "confirmed":
+            self.did("revocation")
             del self.model.figures[one.about]
             self.model.excused.add(one.about)
 
@@ -177,6 +180,8 @@ class PhaseSteps(OfficeSteps):
         if self.done(work, legal=True, fault=fault) is None:
             return
         self.model.frozen |= due
+        if due:
+            self.did("deadline")
         numbers = {holder: account for account, holder in self.cast.holder_ids.items()}
         kept = {
             numbers[row.holder_id]: (row.retired, row.held)
@@ -213,9 +218,10 @@ class PhaseSteps(OfficeSteps):
             PhaseClosing,
             self.model.closings,
             (pick, act, by, stale, fault),
-            lambda one: self.model.may_close(one.about) and not (RECORDS and self.lapsed(one)),
+            lambda one: self.model.may_close(one.about) and not self.lapsed(one),
         )
         if decided == "confirmed":
+            self.did("phase closed")
             self.model.closed.add(one.about)
             (number,) = [key for key, paper in self.model.closings.items() if paper is one]
             kept = phase_closings.kept_totals(self.session.get_one(PhaseClosing, number))
@@ -241,6 +247,8 @@ class PhaseSteps(OfficeSteps):
         """The night compares: they agree, whatever was found before."""
         self.step(None)
         self.compared()
+        if self.model.disagree:
+            self.did("books agree again")
         self.model.disagree, self.model.compared = False, len(self.model.postings)
 
     def a_stray_hand(self, pick: int) -> None:
@@ -262,6 +270,7 @@ class PhaseSteps(OfficeSteps):
             if by == 1:
                 self.compared(broken=True)
         self.model.disagree = True
+        self.did("books disagree")
 
     def compared(self, *, broken: bool = False) -> None:
         try:

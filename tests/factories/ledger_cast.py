@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
-from portal.errors import Refusal
-from portal.models import AccountAction, Movement, MovementKind
+from portal.models import AccountAction, MovementKind
 
 MOST = 2**53 - 1
 ISSUANCE, RETIREMENT, CANCELLATION, OFFSET, NOWHERE = 1, 2, 101, 201, 9999
@@ -19,10 +18,6 @@ LAST_DAY = {JAA: date(2016, 1, 31), NEXT: date(2016, 3, 20)}
 FIRST_DAY_OF_BANKING = date(2015, 12, 1)
 DEADLINE = date(2015, 11, 30)
 AFTER_DEADLINE = datetime(2015, 12, 1, tzinfo=timezone(timedelta(hours=9)))
-#: whether a holder whose issue was corrected may be issued again
-ISSUED_AGAIN = hasattr(Movement, "attempt")
-#: whether a closing asks the second book and lapses, and what it counts stays as it is
-RECORDS = hasattr(Refusal, "CLOSING_NOT_COMPARED")
 OPEN, SUSPENDED, CLOSED = "open", "suspended", "closed"
 #: what an account may become, and from what
 STEPS = {

@@ -18,14 +18,12 @@ from tests.factories.ledger_cast import (
     DEADLINE,
     FIRST_DAY_OF_BANKING,
     ISSUANCE,
-    ISSUED_AGAIN,
     JVER,
     LAST_DAY,
     MOST,
     NEXT,
     OPEN,
     PHASE,
-    RECORDS,
     STEPS,
     UNIT,
     Cast,
@@ -231,7 +229,7 @@ class Model:
             for one in self.proposals.values()
             if (one.kind, one.target) == (MovementKind.ISSUE, account) and one is not but
         }
-        made = self.issued[account] > 0 if ISSUED_AGAIN else "executed" in states
+        made = self.issued[account] > 0
         return (
             not made
             and "proposed" not in states
@@ -257,11 +255,8 @@ class Model:
 
     def counted(self, wrong: Posting) -> bool:
         """Whether the totals of a closed phase count a retirement, as they do of jVER."""
-        return (
-            RECORDS
-            and wrong.kind is MovementKind.RETIRE
-            and (self.cast.holders[wrong.source].phase in self.closed)
-        )
+        retired = wrong.kind is MovementKind.RETIRE
+        return retired and self.cast.holders[wrong.source].phase in self.closed
 
     def may_carry_over(self, account: int, quantity: int, own: int = 0) -> bool:
         """Whether units may go into the next phase; ``own``: promised to this very carry-over."""
@@ -326,8 +321,6 @@ class Model:
 
     def agreed(self, unit: str) -> bool:
         """Whether the second book agrees, and has read the last posting of the unit."""
-        if not RECORDS:
-            return True
         numbers = [
             number
             for number, one in self.postings.items()

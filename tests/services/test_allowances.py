@@ -115,7 +115,6 @@ def test_a_refused_movement_changes_nothing(session: Session, market: make.Marke
 
     before = everything()
     assert refusals(session, market.a, TRANSFER, 9_000, "AST-9999") == [
-        "balance_short",
         "reserve",
         "account_unknown",
     ]

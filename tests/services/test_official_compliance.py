@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -37,6 +37,7 @@ from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import reports
 from tests.factories import settlement as make
+from tests.services.test_races import at_once
 
 #: the last moment that counts, and the first that does not
 IN_TIME, LATE = "2015-11-30 23:59:59.999", "2015-12-01 00:00"
@@ -269,3 +270,28 @@ def test_login_b_and_verifiers_are_told_nothing_of_it(
     told = select(User.role).join(MailMessage, MailMessage.user_id == User.id)
     roles = set(session.scalars(told.where(MailMessage.kind == "compliance_put_right")))
     assert Role.HOLDER_A in roles <= office | {Role.HOLDER_A}
+
+
+def test_a_correction_that_races_with_the_nights_is_recorded_and_told_once(
+    engine: Engine, session: Session, market: trade.Market, complied: LedgerTransaction
+) -> None:
+    trade.at("2015-12-10 10:00")
+    with one_transaction(session):
+        made = issuance.propose_correction(session, complied.id, "誤り", key="race", actor=market.officer)
+        number, approver = made.id, market.approver.id
+    session.rollback()
+
+    def confirm(own: Session) -> str:
+        issuance.confirm(own, number, version=1, actor=own.get_one(User, approver))
+        return "done"
+
+    def night(own: Session) -> str:
+        make.night(own)
+        return "night"
+
+    assert at_once(engine, [night, confirm, night]) == ["night", "done", "night"]
+    for _night in range(2):
+        make.night(session)
+    assert [(one.number, one.status) for one in records(session, market)] == [(1, "met"), (2, "missed")]
+    told = select(func.count()).where(MailMessage.kind == "compliance_put_right")
+    assert session.scalar(told.where(MailMessage.user_id == market.a.id)) == 1

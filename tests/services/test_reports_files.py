@@ -331,6 +331,7 @@ def test_an_approval_stands_once_something_was_issued_or_closed_on_it(session: S
             deadline_at=report.state_since,
             frozen_at=report.state_since,
             status="met",
+            target_emissions=report.confirmed_emissions,
             retired=0,
         )
         session.add(frozen)
