@@ -77,8 +77,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("publication") as table:
-        table.drop_column("differs_since")
+    # no batch: a table made anew would lose the triggers of the records on SQLite
+    op.drop_column("publication", "differs_since")
     _set_aside()
     _make_reminders(_BEFORE, [])
     _bring_back(

@@ -34,6 +34,13 @@ class Act:
     receipt: Any
     target: Any
 
+    def sentence(self, **words: str) -> str:
+        """The act in one sentence; units without a phase are named once, with their amount."""
+        said = str(self.say)
+        if words["amount"].endswith(f" {words['unit']}"):
+            said = said.replace("（%(unit)s）", "").replace(" (%(unit)s)", "")
+        return said % words
+
     @property
     def endpoint(self) -> str:
         return f"participant.{self.slug}"

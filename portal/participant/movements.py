@@ -165,12 +165,12 @@ def _show_confirm(act: Act, form: MovementForm, plan: Draft, asked: Answer, stat
     assert plan.target is not None and plan.quantity is not None
     unit = plan.unit_class.unit_type.value
     amount = f"{number(plan.quantity)} {unit}"
-    say = str(act.say) % {
-        "amount": amount,
-        "unit": unit_name(plan.unit_class),
-        "code": plan.target.code,
-        "name": asked.account.name if asked.account is not None else "",
-    }
+    say = act.sentence(
+        amount=amount,
+        unit=unit_name(plan.unit_class),
+        code=plan.target.code,
+        name=asked.account.name if asked.account is not None else "",
+    )
     page = render_template(
         "participant/allowances/confirm.html",
         form=form,
