@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import EmissionsReport, Holder, MovementKind, Period, ReportState, User
 from portal.services import timeline
 from portal.services.passwords import verify_password
@@ -60,6 +61,7 @@ def approve(session: Session, holder_id: int, tonnes: int) -> None:
             )
         ).one()
         report.state, report.emissions, report.confirmed_emissions = ReportState.APPROVED, tonnes, tonnes
+        report.confirmed_at = clock.now()
 
 
 def test_home_says_where_the_holder_stands(app: Flask, session: Session, names: Names) -> None:

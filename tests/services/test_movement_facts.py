@@ -182,7 +182,7 @@ def test_a_name_with_any_character_stays_as_it_is_in_the_mails(session: Session,
     newest = select(MailMessage).order_by(MailMessage.id.desc()).limit(2)
     for mail_message in session.scalars(newest):
         assert name in mail_message.body and posting.NUMBER_COMES not in mail_message.body
-        assert "記帳番号　T-" in mail_message.body
+        assert "取引番号　T-" in mail_message.body
 
 
 def test_an_address_of_blanks_gets_no_mail_of_a_movement(session: Session, market: make.Market) -> None:
