@@ -51,7 +51,7 @@ from portal.services.line_search import Filters
 from portal.services.once import new_key
 from portal.web import actor, texts
 from portal.web_positions import why_not_words
-from portal.web_text import account_name, badge, label
+from portal.web_text import NOTHING, account_name, badge, label
 
 _ASKS = ("GET", "POST")
 
@@ -89,6 +89,11 @@ def owner_of(account: Account) -> str:
     return _("制度の口座")
 
 
+def _lives_at_all(account: Account) -> bool:
+    """Whether it was opened for somebody: the scheme's own accounts are as old as the installation."""
+    return account.kind in account_life.LIVING
+
+
 class AccountView(KeySearch, SecretariatView):
     """口座."""
 
@@ -109,10 +114,13 @@ class AccountView(KeySearch, SecretariatView):
         "owner": lambda _v, _c, m, _n: owner_of(m),
         "kind": formats.word,
         "state": formats.state,
-        "opened_at": lambda v, _c, m, _n: formats.day(v, m.opened_at),
+        "name": lambda _v, _c, m, _n: account_name(m),
+        "opened_at": lambda v, _c, m, _n: formats.day(v, m.opened_at) if _lives_at_all(m) else NOTHING,
     }
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,
+        "name": lambda _v, _c, m, _n: account_name(m),
+        "opened_at": lambda _v, _c, m, _n: m.opened_at if _lives_at_all(m) else None,
         "owner": lambda _v, _c, m, _n: owner_of(m),
     }
     column_filters = (

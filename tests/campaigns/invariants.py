@@ -21,9 +21,12 @@ _NEVER = (
     " JOIN ledger_transaction t ON t.movement_id = m.id"
     " WHERE m.kind = 'issue' AND NOT EXISTS (SELECT 1 FROM ledger_transaction b WHERE b.reverses_id = t.id)"
     " GROUP BY m.holder_id HAVING count(*) > 1) AS twice",
-    # 5
+    # 5: nothing, but for units that could not move any more (the triggers know the day exactly)
     "SELECT count(*) FROM holding h JOIN account a ON a.id = h.account_id"
-    f" WHERE a.state = '{CLOSED}' AND (h.quantity <> 0 OR h.promised <> 0)",
+    " JOIN unit_class u ON u.id = h.unit_class_id LEFT JOIN phase p ON p.id = u.phase_id"
+    " LEFT JOIN phase_rule r ON r.phase_id = p.id AND r.superseded_at IS NULL"
+    f" WHERE a.state = '{CLOSED}' AND (h.promised <> 0 OR h.quantity <> 0 AND p.closed_at IS NULL"
+    " AND (r.id IS NULL OR a.closed_at <= r.banking_until))",
     # 6
     "SELECT count(*) FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id"
     f" WHERE e.quantity < 0 AND e.account_id IN {_FINAL} AND t.kind <> 'correction'",

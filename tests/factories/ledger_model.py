@@ -300,8 +300,14 @@ class Model:
         if action is not AccountAction.CLOSE:
             return True
         return not self.waits(account) and not any(
-            quantity for (who, _unit), quantity in self.held.items() if who == account
+            quantity and not self.stuck(unit)
+            for (who, unit), quantity in self.held.items()
+            if who == account
         )
+
+    def stuck(self, unit: str) -> bool:
+        """Whether units stay where they are for good: their window is over, or their phase closed."""
+        return self.shut(unit) or (unit in LAST_DAY and clock.today() > LAST_DAY[unit])
 
     def may_close(self, phase: int) -> bool:
         """Whether a phase can be shut: its window is over, all is frozen, nothing of its units waits."""
