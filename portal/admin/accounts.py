@@ -94,6 +94,10 @@ def _lives_at_all(account: Account) -> bool:
     return account.kind in account_life.LIVING
 
 
+def _opened(view: Any, _context: Any, model: Account, _name: str) -> Any:
+    return formats.day(view, model.opened_at) if _lives_at_all(model) else NOTHING
+
+
 class AccountView(KeySearch, SecretariatView):
     """口座."""
 
@@ -115,7 +119,7 @@ class AccountView(KeySearch, SecretariatView):
         "kind": formats.word,
         "state": formats.state,
         "name": lambda _v, _c, m, _n: account_name(m),
-        "opened_at": lambda v, _c, m, _n: formats.day(v, m.opened_at) if _lives_at_all(m) else NOTHING,
+        "opened_at": _opened,
     }
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,

@@ -300,9 +300,7 @@ class Model:
         if action is not AccountAction.CLOSE:
             return True
         return not self.waits(account) and not any(
-            quantity and not self.stuck(unit)
-            for (who, unit), quantity in self.held.items()
-            if who == account
+            quantity and not self.stuck(unit) for (who, unit), quantity in self.held.items() if who == account
         )
 
     def stuck(self, unit: str) -> bool:
