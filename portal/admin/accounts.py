@@ -124,7 +124,7 @@ class AccountView(KeySearch, SecretariatView):
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,
         "name": lambda _v, _c, m, _n: account_name(m),
-        "opened_at": lambda _v, _c, m, _n: m.opened_at if _lives_at_all(m) else None,
+        "opened_at": lambda _v, _c, m, _n: m.opened_at if _lives_at_all(m) else "",
         "owner": lambda _v, _c, m, _n: owner_of(m),
     }
     column_filters = (
