@@ -29,6 +29,7 @@ from portal.services import account_lookup, allowances, once, positions, stateme
 from portal.services.account_lookup import Answer, Named
 from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
+from portal.services.figures import figures_of
 from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
 from portal.web_forms import PageForm
@@ -201,7 +202,7 @@ def _input(act: Act) -> Any:
             return redirect(url_for("participant.balance"))
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
-        form.unit.data = request.args.get("unit", "")[:16] or _first_unit(account)
+        form.unit.data = request.args.get("unit", "")[:16] or _first_unit(act, account)
         return _show_input(act, form, _look(act, form))
     form.key.data = form.key.data or once.new_key()
     asked = _asked(act, form)
@@ -223,12 +224,15 @@ def _input(act: Act) -> Any:
     return redirect(url_for(act.confirm_endpoint, key=form.key.data))
 
 
-def _first_unit(account: Account) -> str:
-    """What a movement begins with: a trader's first units that may still move; a holder's own JAA."""
-    if account.holder_id is not None:
+def _first_unit(act: Act, account: Account) -> str:
+    """What a movement begins with: a holder's own JAA, else the first units that may still move."""
+    holder, today = account.holder, clock.today()
+    figures = figures_of(db_session(), holder) if holder is not None else None
+    held = positions.positions(db_session(), account, figures, today)
+    able = [one for one in held if (one.retirable if act.kind is MovementKind.RETIRE else one.movable)]
+    if not able or positions.own_jaa(account, able) is not None:
         return ""
-    found = positions.usable_class(db_session(), account)
-    return str(found) if found is not None else ""
+    return str(able[0].unit_class.id)
 
 
 def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer) -> Any:

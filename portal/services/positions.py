@@ -161,10 +161,10 @@ def own_jaa(account: Account, held: Sequence[Position]) -> Position | None:
     return next((one for one in held if phase_id and one.unit_class.phase_id == phase_id), None)
 
 
-def usable_class(session: Session, account: Account) -> int | None:
-    """The unit class a trader would move: the first held one that may; ``None``: there is none."""
-    found = positions(session, account, None, clock.today())
-    return next((one.unit_class.id for one in found if one.movable), None)
+def besides(account: Account, held: Sequence[Position]) -> list[Position]:
+    """What ``account`` holds besides the JAA of its holder's own phase: leftovers carried over, jVER."""
+    own = own_jaa(account, held)
+    return [one for one in held if one is not own and one.held]
 
 
 def balances(session: Session, account: Account, day: date) -> list[ClassBalance]:
