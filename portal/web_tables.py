@@ -16,7 +16,7 @@ from flask_babel import pgettext
 from portal.models import PublicationSubject, UnitType
 from portal.services.compliance import Compliance
 from portal.services.publication_content import day_of
-from portal.web_text import day, fiscal, label, phase_name
+from portal.web_text import day, fiscal, label, number, phase_name
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def publication_name(phase: int, subject: PublicationSubject) -> str:
 def shown(content: Mapping[str, Any]) -> dict[str, Any]:
     """What ``templates/macros/publication.html`` shows of ``content``."""
     if content["subject"] == PublicationSubject.EMISSIONS:
-        return {"content": content}
+        return {"content": content, "totals": emissions_totals(content)}
     return {
         "content": content,
         "day": day_of(content),
@@ -59,8 +59,28 @@ def _known(figure: int | None) -> Any:
     return _("未確定") if figure is None else figure
 
 
+_COLUMNS = ("base", "target", "actual", "reduced")
+
+
+def emissions_totals(content: Mapping[str, Any]) -> list[tuple[str, list[int | str]]]:
+    """(what is summed, base, target, actual and reduction in t-CO2): each line over the same holders.
+
+    While some figures are open there are two: of the holders whose both figures are confirmed, and, of all,
+    what is known; a dash is not told, because it would be of other holders than the rest of the line.
+    """
+    sums, rows = content["sums"], content["rows"]
+    both = [row for row in rows if row["reduced"] is not None]
+    if not both or len(both) == len(rows):
+        return [(_("合計"), [_known(sums[name]) for name in _COLUMNS])]
+    confirmed = [sum(row[name] or 0 for row in both) for name in _COLUMNS]
+    return [
+        (_("合計（排出量が確定した%(n)s者）", n=number(len(both))), [*confirmed]),
+        (_("合計（全%(n)s者の確定した値）", n=number(len(rows))), [sums["base"], sums["target"], "—", "—"]),
+    ]
+
+
 def _emissions(content: Mapping[str, Any]) -> Sheet:
-    target_year, sums = fiscal(content["target_year"]), content["sums"]
+    target_year = fiscal(content["target_year"])
     titles = [
         _("会社名"),
         _("事業所名"),
@@ -69,11 +89,10 @@ def _emissions(content: Mapping[str, Any]) -> Sheet:
         _("%(year)s排出量（t-CO2）", year=target_year),
         _("削減量（t-CO2）"),
     ]
-    columns = ("base", "target", "actual", "reduced")
     rows = [
-        [row["company"], row["site"], *(_known(row[name]) for name in columns)] for row in content["rows"]
+        [row["company"], row["site"], *(_known(row[name]) for name in _COLUMNS)] for row in content["rows"]
     ]
-    rows.append([_("合計"), None, *(_known(sums[name]) for name in columns)])
+    rows += [[head, None, *figures] for head, figures in emissions_totals(content)]
     return Sheet(titles, rows, (2, 3, 4, 5))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from portal.models import Organisation, Period, Publication, PublicationSubject, ReportState
 from portal.services import publications
+from portal.services.publication_content import EmissionsRow, emissions_sums
 from portal.services.transaction import one_transaction
+from portal.web_tables import emissions_totals
 from tests.admin.desk import Clerk, office
 from tests.factories import allowances, reports
 
@@ -183,3 +186,20 @@ def test_what_is_not_there_is_not_found(client: FlaskClient) -> None:
         for rest in ("emissions/", "emissions/csv", "balances/", "emissions/pdf"):
             assert client.get(f"/public/{phase}/{rest}").status_code == 404, (phase, rest)
     assert client.post("/public/").status_code in (404, 405)
+
+
+def test_every_line_of_totals_is_of_one_group_of_holders(app: Flask) -> None:
+    """149,015 of fifty beside 91,841 of thirty-six would make a reduction that nobody made."""
+    whole, half = EmissionsRow("甲", "一", 1_000, 100, 800), EmissionsRow("乙", "二", 500, 50, None)
+
+    def totals(*rows: EmissionsRow) -> list[tuple[str, list[int | str]]]:
+        content = {"rows": [{**asdict(one), "reduced": one.reduced} for one in rows]}
+        with app.test_request_context("/?lang=ja"):
+            return emissions_totals({**content, "sums": emissions_sums(rows)})
+
+    assert totals(whole, half) == [
+        ("合計（排出量が確定した1者）", [1_000, 100, 800, 200]),
+        ("合計（全2者の確定した値）", [1_500, 150, "—", "—"]),
+    ]
+    assert totals(whole) == [("合計", [1_000, 100, 800, 200])]
+    assert totals(half) == [("合計", [500, 50, "未確定", "未確定"])]

@@ -149,10 +149,20 @@ def _stats(account: Account, figures: Figures | None, held: list[Position]) -> l
     retired_unit = "t-CO2" if figures.retired_jver else "JAA"
     return [
         Stat(_("残高"), figures.held, "JAA", parts),
+        *(_other(one) for one in positions.besides(account, held)),
         Stat(_("コミットメントリザーブ量"), figures.reserve, "JAA", _reserve_why(figures)),
         _movable(account, held),
         Stat(_("償却済量"), figures.retired, retired_unit, need),
     ]
+
+
+def _other(one: positions.Position) -> Stat:
+    """Units besides the JAA of the holder's own phase: how many, and how many of them may move."""
+    more = (
+        why_not_words(one) if one.why_not is not None else _("うち移転できる量 %(n)s", n=number(one.movable))
+    )
+    name = _("残高（%(unit)s）", unit=unit_name(one.unit_class))
+    return Stat(name, one.held, one.unit_class.unit_type.value, more)
 
 
 def _movable(account: Account, held: list[Position]) -> Stat:
@@ -187,7 +197,7 @@ def balance() -> Any:
     held = positions.positions(session, account, figures, asof)
     own = positions.own_jaa(account, held)
     chart, summary = (
-        pictures.of_account(figures, own.movable if own is not None else 0)
+        pictures.of_account(figures, own.movable if own is not None else 0, positions.besides(account, held))
         if figures is not None
         else pictures.of_classes(held)
     )

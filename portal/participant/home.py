@@ -16,6 +16,7 @@ from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
 from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
+from portal.participant.leftovers import due_of, leftover_of, with_leftover
 from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
 from portal.permissions import Permission, Role, may
 from portal.services import compliance_records, phases, positions, statements, timeline
@@ -71,9 +72,13 @@ def _holder_home(user: User, holder: Holder) -> Any:
     held = positions.positions(session, holder.account, figures, today)
     own, offer = positions.own_jaa(holder.account, held), offer_of(holder.account, held)
     movable = own.movable if own is not None else 0
-    chart, summary = pictures.of_holder(figures)
+    others = positions.besides(holder.account, held)
+    chart, summary = pictures.of_holder(figures, others)
     frozen = compliance_records.records_of(session, holder.id)
     missing = figures.missing or 0
+    left = leftover_of(session, holder, rule, own)
+    standing = compliance_standing(holder, figures, state, rule, today, offer)
+    dues = [*deadlines(holder, rule, today, state, figures, offer), *due_of(left, today)]
     return render_template(
         "participant/homes/holder.html",
         holder=holder,
@@ -81,7 +86,9 @@ def _holder_home(user: User, holder: Holder) -> Any:
         figures=figures,
         movable=movable,
         stuck=why_not_words(own) if own is not None else "",
-        standing=compliance_standing(holder, figures, state, rule, today, offer),
+        others=others,
+        why_not_words=why_not_words,
+        standing=with_leftover(standing, left, figures, state, today),
         state=state,
         outlook=outlooks.asked(figures, offer.why),
         frozen=frozen,
@@ -95,7 +102,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
         today=today,
         # moving out what may move would leave too little to retire
         careful=bool(missing and movable and figures.held - movable < missing <= figures.held),
-        deadlines=deadlines(holder, rule, today, state, figures, offer),
+        deadlines=sorted(dues, key=lambda due: due.until),
         events=_latest(user, holder.phase),
     )
 

@@ -197,7 +197,8 @@ def _input(act: Act) -> Any:
             return redirect(url_for("participant.balance"))
         form.key.data = once.new_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
-        form.unit.data = request.args.get("unit", "")[:16] or _first_unit(account)
+        first = positions.first_to_move(db_session(), account, act.kind is MovementKind.RETIRE)
+        form.unit.data = request.args.get("unit", "")[:16] or str(first or "")
         plan = _look(act, form)
         if act.kind is MovementKind.RETIRE and plan.quantity and 0 < plan.movable < plan.quantity:
             # what is still to retire may be more than there is
@@ -222,14 +223,6 @@ def _input(act: Act) -> Any:
         return _refused(act, form, _look(act, form), asked)
     _wait(act, form, plan)
     return redirect(url_for(act.confirm_endpoint, key=form.key.data))
-
-
-def _first_unit(account: Account) -> str:
-    """What a movement begins with: a trader's first units that may still move; a holder's own JAA."""
-    if account.holder_id is not None:
-        return ""
-    found = positions.usable_class(db_session(), account)
-    return str(found) if found is not None else ""
 
 
 def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer) -> Any:

@@ -12,8 +12,8 @@ from portal.web_charts import BarChart, BarRow, bars
 from portal.web_text import number, unit_name
 
 
-def of_holder(figures: Figures) -> tuple[BarChart | None, str]:
-    """The figures on one axis, and the same in words."""
+def of_holder(figures: Figures, others: Sequence[Position]) -> tuple[BarChart | None, str]:
+    """The figures on one axis, and the same in words; ``others``: units besides the own phase's JAA."""
     missing = figures.missing or 0
     wanted = [
         (_("基準年度排出量"), figures.base_emissions, "base", 0),
@@ -28,12 +28,17 @@ def of_holder(figures: Figures) -> tuple[BarChart | None, str]:
             BarRow(name, value, fill, extra, _("あと%(n)s", n=number(extra)) if extra else "")
             for name, value, fill, extra in wanted
             if value is not None
-        ],
+        ]
+        + _held(others),
         figures.target_emissions,
     )
 
 
-def of_account(figures: Figures, movable: int) -> tuple[BarChart | None, str]:
+def _held(others: Sequence[Position]) -> list[BarRow]:
+    return [BarRow(unit_name(one.unit_class), one.held, "held") for one in others]
+
+
+def of_account(figures: Figures, movable: int, others: Sequence[Position]) -> tuple[BarChart | None, str]:
     """A holder's JAA: what is held, what of it must stay, what may move, and what was retired."""
     rows = [
         BarRow(_("残高"), max(0, figures.held), "held"),
@@ -49,12 +54,13 @@ def of_account(figures: Figures, movable: int) -> tuple[BarChart | None, str]:
     ]
     if figures.promised:
         rows.insert(1, BarRow(_("手続き中の量"), figures.promised, "base"))
+    rows += _held(others)
     return _drawn(rows if any(row.value for row in rows) else [], figures.target_emissions)
 
 
 def of_classes(held: Sequence[Position]) -> tuple[BarChart | None, str]:
     """Several unit classes side by side; one alone needs no picture."""
-    rows = [BarRow(unit_name(one.unit_class), one.held, "held") for one in held]
+    rows = _held(held)
     return _drawn(rows if len(rows) > 1 else [], None)
 
 

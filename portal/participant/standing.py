@@ -321,7 +321,7 @@ def deadlines(
                 name,
                 since,
                 until,
-                "—" if handed else _left(since, until, today),
+                "—" if handed else left_words(since, until, today),
                 _("受付前") if early else label(report.state),
                 "off" if early else tone(report.state),
                 "" if early else url_for("participant.report_list"),
@@ -344,25 +344,13 @@ def _allowance_deadlines(
         # done, in time or late: nothing more to retire
         done = state is Compliance.MET or figures.missing == 0
         name = _("%(year)sの排出量に応じた償却", year=fiscal(holder.phase.target_year))
-        left = "—" if done else _left(None, until, today)
+        left = "—" if done else left_words(None, until, today)
         link = "" if done or not url else _("償却する")
         found.append(Due(name, None, until, left, label(state), tone(state), "" if done else url, link))
-    if today <= rule.banking_until:
-        early = today < rule.banking_from
-        found.append(
-            Due(
-                _("バンキング申請"),
-                rule.banking_from,
-                rule.banking_until,
-                _left(rule.banking_from, rule.banking_until, today),
-                _("受付前") if early else _("受付中"),
-                "off" if early else "go",
-            )
-        )
     return found
 
 
-def _left(since: date | None, until: date, today: date) -> str:
+def left_words(since: date | None, until: date, today: date) -> str:
     if since is not None and today < since:
         before = (since - today).days
         return ngettext("受付開始まで%(n)s日", "受付開始まで%(n)s日", before, n=number(before))

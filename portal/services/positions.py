@@ -161,10 +161,21 @@ def own_jaa(account: Account, held: Sequence[Position]) -> Position | None:
     return next((one for one in held if phase_id and one.unit_class.phase_id == phase_id), None)
 
 
-def usable_class(session: Session, account: Account) -> int | None:
-    """The unit class a trader would move: the first held one that may; ``None``: there is none."""
-    found = positions(session, account, None, clock.today())
-    return next((one.unit_class.id for one in found if one.movable), None)
+def besides(account: Account, held: Sequence[Position]) -> list[Position]:
+    """What ``account`` holds besides the JAA of its holder's own phase: leftovers carried over, jVER."""
+    own = own_jaa(account, held)
+    return [one for one in held if one is not own and one.held]
+
+
+def first_to_move(session: Session, account: Account, retiring: bool) -> int | None:
+    """The unit class a movement begins with, if it is not the JAA of the holder's own phase.
+
+    Those come first while any of them may move (or be retired, if that is meant); then whatever may.
+    """
+    figures = figures_of(session, account.holder) if account.holder is not None else None
+    held = positions(session, account, figures, clock.today())
+    able = [one for one in held if (one.retirable if retiring else one.movable)]
+    return able[0].unit_class.id if able and own_jaa(account, able) is None else None
 
 
 def balances(session: Session, account: Account, day: date) -> list[ClassBalance]:

@@ -4,6 +4,16 @@
 
   var form = document.querySelector("form[data-movement]");
   if (!form) { return; }
+  /* the figures are those of one kind of units: another one chosen, or put back after a log-in, asks for its own */
+  var unit = form.elements.unit;
+  if (unit && unit.tagName === "SELECT") {
+    var ask = function () {
+      if (unit.value !== form.getAttribute("data-unit")) { form.querySelector('button[name="look"][value="unit"]').click(); }
+    };
+    unit.addEventListener("change", ask);
+    ask();
+  }
+
   var quantity = form.elements.quantity;
   var moved = form.querySelector("[data-moved]");
   var after = form.querySelector("[data-after]");

@@ -12,7 +12,7 @@ from portal import clock
 from portal.models import MovementKind, Period, ReportState, UnitType
 from portal.services import issuance
 from portal.services.figures import figures_of
-from portal.services.positions import Position, Unusable, positions, usable_class
+from portal.services.positions import Position, Unusable, positions
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import reports
@@ -72,7 +72,6 @@ def test_units_after_the_window_or_of_a_closed_phase_stay_and_say_why(
     found = held(session, market)
     assert (found[UnitType.JAA].why_not, found[UnitType.JAA].movable) == (Unusable.WINDOW_OVER, 0)
     assert found[UnitType.JVER].movable == 300
-    assert usable_class(session, market.trader.account) is None
     session.rollback()
     page = words(Visitor(app, t).get("/allowances"))
     assert "使えません使える期間が" in page and "1,500" in page
