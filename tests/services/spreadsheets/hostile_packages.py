@@ -180,6 +180,23 @@ def _two_directories(parts: dict[str, bytes]) -> bytes:
     return _zip(parts, comment=directory + record + locator)
 
 
+def _odd_directories(parts: dict[str, bytes]) -> Hostile:
+    """ZIPs in which readers find different parts, or too many."""
+    many = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0x21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    crowd = many * 200_000
+    front = b"PK\3\4" + b"\0" * 26
+    return {
+        "two directories by zip64": (_two_directories(parts), "package_broken"),
+        "zip64 in an entry": (_zip(parts, extra=struct.pack("<2HQ", 1, 8, 9)), "package_broken"),
+        "comment of an entry": (_zip(parts, comment=b"note"), "package_broken"),
+        "bytes between the parts and the directory": (_zip(parts, gap=b"PK\3\4hidden"), "package_broken"),
+        "two hundred thousand entries that say five": (
+            front + crowd + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(crowd), len(front), 0),
+            "package_broken",
+        ),
+    }
+
+
 def two_readings(good: bytes) -> Hostile:
     """Files that one reader takes for another workbook than the next one, or that hide a part's kind."""
     parts = parts_of(good)
@@ -209,18 +226,8 @@ def two_readings(good: bytes) -> Hostile:
         return packed({**parts, _TYPES: parts[_TYPES].replace(b"</Types>", one), "xl/other.xml": b"<a/>"})
 
     excel = b"application/vnd.openxmlformats-officedocument.spreadsheetml."
-    many = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0x21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
-    crowd = many * 200_000
-    front = b"PK\3\4" + b"\0" * 26
     return {
-        "two directories by zip64": (_two_directories(parts), "package_broken"),
-        "zip64 in an entry": (_zip(parts, extra=struct.pack("<2HQ", 1, 8, 9)), "package_broken"),
-        "comment of an entry": (_zip(parts, comment=b"note"), "package_broken"),
-        "bytes between the parts and the directory": (_zip(parts, gap=b"PK\3\4hidden"), "package_broken"),
-        "two hundred thousand entries that say five": (
-            front + crowd + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(crowd), len(front), 0),
-            "package_broken",
-        ),
+        **_odd_directories(parts),
         "sheet under another ending": (renamed(sheet, b".dat"), "active_content"),
         "sheet that fetches under another ending": (renamed(fetches, b".dat"), "active_content"),
         "sheet that fetches as a picture": (renamed(fetches, b".png"), "active_content"),
