@@ -178,6 +178,36 @@ def superseded(session: Session, year: int) -> list[EmissionFactor]:
     )
 
 
+#: so many earlier states of the tables are known again; older forms are told that their factors differ
+EARLIER = 12
+
+
+def earlier_tables(
+    session: Session, years: Iterable[int]
+) -> tuple[tuple[str, dict[int, tuple[Factor, ...]]], ...]:
+    """The tables that forms of ``years`` carried before, the newest first, with the Tokyo day they ended.
+
+    One query; none of it holds the tables in force.
+    """
+    wanted = sorted(set(years))
+    rows = session.scalars(
+        select(EmissionFactor)
+        .where(EmissionFactor.fiscal_year.in_(wanted))
+        .order_by(EmissionFactor.position, EmissionFactor.id)
+    ).all()
+    changes = sorted({row.superseded_at for row in rows if row.superseded_at is not None}, reverse=True)
+    found = []
+    for changed in changes[:EARLIER]:
+        stood = [
+            row
+            for row in rows
+            if row.created_at < changed and (row.superseded_at is None or row.superseded_at >= changed)
+        ]
+        tables = {year: table_of(row for row in stood if row.fiscal_year == year) for year in wanted}
+        found.append((clock.in_tokyo(changed).date().isoformat(), tables))
+    return tuple(found)
+
+
 def outdated(session: Session, reports: Collection[EmissionsReport]) -> dict[int, tuple[int, ...]]:
     """Report id → the fiscal years of which a factor that its current file uses has changed since.
 
