@@ -77,6 +77,13 @@ def read_upload(
     return reading
 
 
+def same_as_current(report: EmissionsReport, data: bytes) -> int | None:
+    """The number of the report's current version if ``data`` are its very bytes."""
+    file = report.current_file
+    same = file is not None and file.document.sha256 == hashlib.sha256(data).hexdigest()
+    return file.version_number if same and file is not None else None
+
+
 def marked_copy(data: bytes, reading: FormReading, *, locale: str = "ja") -> bytes | None:
     """The refused form with its problems marked in the cells; ``None`` if it cannot be opened."""
     return mark_jailed(data, reading.problems, locale=locale)
