@@ -194,3 +194,7 @@ class Refusal(StrEnum):
     LOOKUPS_PAUSED = auto()
     STATEMENT_TOO_LONG = auto()
     DEADLINE_RECORDED = auto()
+    LETTERS_NOT_FETCHED = auto()
+    FILE_DISGUISED = auto()
+    FILE_EMPTY = auto()
+    FORM_NOT_XLSX = auto()

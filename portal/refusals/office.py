@@ -173,4 +173,9 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "償却期限を過ぎ、その時点の記録が確定しているため、償却期限は変えられません。",
         "The retirement deadline has passed and is on record, so it cannot be moved any more.",
     ),
+    Refusal.LETTERS_NOT_FETCHED: (
+        "まとめて印刷したPDFが、まだ一度もダウンロードされていません（通知書{count}通）。"
+        "ダウンロードして紙に印刷してから、発送を記録してください。",
+        "The PDF was never downloaded ({count} letters). Download and print it before you record the posting.",
+    ),
 }

@@ -33,17 +33,10 @@ from portal.services.spreadsheets.jail import mark_jailed, read_form_jailed
 from portal.services.transaction import end_reading
 
 
-def _check_size(data: bytes) -> None:
-    if not data:
-        raise refuse(Refusal.FILE_NEEDED, "file")
-    if len(data) > FORM_LIMIT_MB * 1024 * 1024:
-        raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=FORM_LIMIT_MB)
+def _check_size(filename: str, data: bytes) -> None:
+    documents.check_there(filename, data)
+    documents.check_size(data, FORM_LIMIT_MB)
     documents.expect_admitted(data)
-
-
-def _check_name(filename: str) -> None:
-    if not documents.safe_name(filename).lower().endswith(".xlsx"):
-        raise refuse(Refusal.FILE_KIND, "file", kinds=(documents.KIND_NAMES[documents.XLSX],))
 
 
 def read_upload(
@@ -61,19 +54,19 @@ def read_upload(
     Call it between transactions: the session's reading is given up before the child starts. A reading
     that is not ``ok`` carries all problems; :func:`record_refusal` keeps that it was refused. Raises
     ``NotFound``, ``NotAllowed``, or ``Refused`` with FILES_LOCKED, PERIOD_NOT_OPEN, FILE_NEEDED,
-    FILE_TOO_LARGE, FILE_KIND (a good form under another name).
+    FILE_EMPTY, FILE_TOO_LARGE, FORM_NOT_XLSX (a good form under another name).
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
     report = access.get_visible(session, EmissionsReport, report_id, actor)
     problem = refusal("register_file", facts_of(report))
     if problem is not None:
         raise Refused(problem)
-    _check_size(data)
+    _check_size(filename, data)
     expected = report_forms.expectation(session, report)
     end_reading(session)
     reading = read_form_jailed(data, expected, seconds=seconds, memory_mb=memory_mb)
     if reading.ok:
-        _check_name(filename)
+        documents.check_workbook_name(filename)
     return reading
 
 
@@ -126,8 +119,8 @@ def register_file(
     holder's data or the factors changed while it was read.
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
-    _check_size(data)
-    _check_name(filename)
+    _check_size(filename, data)
+    documents.check_workbook_name(filename)
     content = {"report": report_id, "name": filename, "sha256": hashlib.sha256(data).hexdigest()}
     hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_file", content, actor=actor)
