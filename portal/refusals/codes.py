@@ -198,3 +198,4 @@ class Refusal(StrEnum):
     FILE_DISGUISED = auto()
     FILE_EMPTY = auto()
     FORM_NOT_XLSX = auto()
+    TARGETS_ALL_THERE = auto()

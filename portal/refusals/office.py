@@ -178,4 +178,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "ダウンロードして紙に印刷してから、発送を記録してください。",
         "The PDF was never downloaded ({count} letters). Download and print it before you record the posting.",
     ),
+    Refusal.TARGETS_ALL_THERE: (
+        "この期に、削減目標量がまだない目標保有者はいません（確認を待つものがある目標保有者を含みます）。"
+        "記入する行がないため、様式は作りませんでした。",
+        "Every holder of this phase has a target already, or one that waits to be confirmed. "
+        "There is no row to fill in, so no form was made.",
+    ),
 }

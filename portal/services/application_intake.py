@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.errors import NotFound, Refusal, refuse
+from portal.errors import NotFound
 from portal.models import ApplicationScan, Document, RegistrationApplication, ScanKind, User
 from portal.permissions import Permission
 from portal.services import access, audit, documents, jobs, kept_files, marked_copies, registration, scans

@@ -179,9 +179,7 @@ def unfetched(session: Session, letters: Sequence[Letter]) -> list[Letter]:
     One query: the printings that were made and never fetched are few.
     """
     made = select(LetterBatch).where(LetterBatch.ready_at.is_not(None), LetterBatch.fetched_at.is_(None))
-    ready = {
-        (letter_id, batch.ready_at) for batch in session.scalars(made) for letter_id in batch.letter_ids
-    }
+    ready = {(letter_id, batch.ready_at) for batch in session.scalars(made) for letter_id in batch.letter_ids}
     return [
         letter
         for letter in letters

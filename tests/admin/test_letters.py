@@ -114,7 +114,10 @@ def test_letters_of_a_pdf_that_was_never_downloaded_are_not_recorded_as_posted(
     clerk.send(START)
     worker(session)
     batch = session.scalars(select(LetterBatch)).one()
-    page, posting = f"/admin/letter_batch/details/?id={batch.id}", f"/admin/letter/post-together/?batch={batch.id}"
+    page, posting = (
+        f"/admin/letter_batch/details/?id={batch.id}",
+        f"/admin/letter/post-together/?batch={batch.id}",
+    )
     file, chosen = f"/admin/letter_batch/file/?id={batch.id}", list(batch.letter_ids)
     session.rollback()
     shown = clerk.get(page).text

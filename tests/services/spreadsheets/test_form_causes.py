@@ -26,6 +26,7 @@ from tests.services.spreadsheets.samples import (
     worked_sources,
 )
 
+
 def with_errors(data: bytes, layout: Layout) -> bytes:
     """``data`` as a spreadsheet program saves it whose first source has a kind that its list lacks."""
     wrong: dict[str, set[str]] = {}
@@ -117,9 +118,7 @@ def test_another_periods_form_is_one_line_and_says_which_form_is_needed() -> Non
 
 def test_a_form_with_the_factors_of_an_earlier_table_is_one_line_that_says_since_when() -> None:
     now = tuple(replace(f, factor=Decimal("0.000551")) if f.code == "electricity" else f for f in FACTORS)
-    expected = replace(
-        expectation(), factors={2014: now}, earlier=(("2015-10-15", {2014: FACTORS}),)
-    )
+    expected = replace(expectation(), factors={2014: now}, earlier=(("2015-10-15", {2014: FACTORS}),))
     assert expectation_from_dict(expectation_to_dict(expected)) == expected
     data = worked_form(layout=NEWEST)
     problems = read_form(data, expected).problems
@@ -129,4 +128,6 @@ def test_a_form_with_the_factors_of_an_earlier_table_is_one_line_that_says_since
     assert "2015年10月15日に排出係数が変わりました" in problems[0].message("ja")
     assert "15 Oct 2015" in problems[0].message("en")
     # a figure that no table ever held is an alteration still
-    assert ("排出係数", "H15", "factor_altered") in told(with_number(data, "排出係数", "H15", "0.0005"), expected)
+    assert ("排出係数", "H15", "factor_altered") in told(
+        with_number(data, "排出係数", "H15", "0.0005"), expected
+    )
