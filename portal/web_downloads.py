@@ -1,4 +1,4 @@
-"""How a downloaded file is called: a name that every file system takes, and one in ASCII that says something."""
+"""How a downloaded file is called: as every file system takes it, and in ASCII that says something."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def disposition(name: str, *, kind: str = "list") -> str:
 
     ``kind`` is put before an ASCII name of which no letter is left to begin with.
     """
-    name = safe_name(name)
     stem, dot, ending = unicodedata.normalize("NFKC", name).rpartition(".")
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", stem).strip("_.-")
     if not re.match(r"[A-Za-z]", plain):
         plain = f"{kind}_{plain}".rstrip("_")
-    return f"attachment; filename=\"{plain}{dot}{ending}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return (
+        f"attachment; filename=\"{plain}{dot}{ending}\"; filename*=UTF-8''{quote(safe_name(name), safe='')}"
+    )
 
 
 def _in_english(name: str) -> str:

@@ -127,7 +127,7 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         BytesIO(data),
         mimetype=_FILES[file],
         as_attachment=True,
-        download_name=f"{re.sub(r'[\s:：]+', '_', name)}.{file}",
+        download_name=re.sub(r"[\s:：]+", "_", name) + f".{file}",
         etag=etag,
         last_modified=row.released_at,
         max_age=0,

@@ -11,7 +11,6 @@ from flask import Flask, abort, current_app, g, request, send_file
 from flask_babel import force_locale
 
 from portal.admin.door import SecretariatPage, page
-from portal.admin.export import disposition
 from portal.admin.file_orders import MakesFiles
 from portal.errors import NotAllowed, NotFound
 from portal.extensions import db_session
@@ -21,6 +20,7 @@ from portal.services import list_files
 from portal.services.list_files import Asked, ListFile, Made, Writer
 from portal.services.snapshot import one_moment
 from portal.web import actor
+from portal.web_downloads import disposition
 
 
 def _list(app: Flask, endpoint: str) -> MakesFiles:

@@ -176,7 +176,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.LETTERS_NOT_FETCHED: (
         "まとめて印刷したPDFが、まだ一度もダウンロードされていません（通知書{count}通）。"
         "ダウンロードして紙に印刷してから、発送を記録してください。",
-        "The PDF was never downloaded ({count} letters). Download and print it before you record the posting.",
+        "The PDF was never downloaded ({count} letters). Download and print it before you record posting.",
     ),
     Refusal.TARGETS_ALL_THERE: (
         "この期に、削減目標量がまだない目標保有者はいません（確認を待つものがある目標保有者を含みます）。"

@@ -35,6 +35,7 @@ def test_a_form_handed_out_before_the_factors_changed_is_told_so_in_one_line(ses
         report = scheme.report(Period.BASE)
         two = scheme.officer, scheme.approver
         first = _forms(session, report)
+        made.at("2013-11-06 10:00")
         make_factors.changed(session, 2010, two, electricity=POWER)
         made.at("2013-11-12 10:00")
         later = _forms(session, report)
@@ -42,7 +43,7 @@ def test_a_form_handed_out_before_the_factors_changed_is_told_so_in_one_line(ses
         made.at("2013-11-13 10:00")
         told = [_told(session, report, data) for data in (first, later, _forms(session, report))]
     assert told == [
-        [("factors_superseded", "2013-11-05", "0.0006")],
+        [("factors_superseded", "2013-11-06", "36.5")],
         [("factors_superseded", "2013-11-12", "36.5")],
         [],
     ]

@@ -1,4 +1,4 @@
-"""Numbers typed as text: the reader counts them, the form's own sums leave them out. Told once, at their cells."""
+"""Numbers typed as text: the reader counts them, the form's own sums do not. Told once, at their cells."""
 
 from __future__ import annotations
 

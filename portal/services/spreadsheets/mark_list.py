@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from portal.services.spreadsheets import form_styles as look
@@ -44,14 +46,14 @@ def write_list(book: Workbook, problems: Sequence[Problem], locale: str) -> None
     for column, (head, width) in enumerate(zip(_HEADS, _WIDTHS, strict=True), 1):
         cell = sheet.cell(_FIRST - 1, column)
         cell.value, cell.font, cell.fill, cell.border = head[english], look.STRONG, look.HEAD_FILL, look.BOX
-        sheet.column_dimensions[cell.column_letter].width = width
+        sheet.column_dimensions[get_column_letter(column)].width = width
     for number, problem in enumerate(problems, 1):
         _line(book, sheet, number, problem, locale)
     sheet.print_title_rows = f"{_FIRST - 1}:{_FIRST - 1}"
     sheet.freeze_panes = f"A{_FIRST}"
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", 9
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
-    sheet.sheet_properties.pageSetUpPr = look.PageSetupProperties(fitToPage=True)
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     for other in book.worksheets:
         # two selected sheets would be filled in together
         other.sheet_view.tabSelected = False
@@ -61,15 +63,20 @@ def write_list(book: Workbook, problems: Sequence[Problem], locale: str) -> None
 def _line(book: Workbook, sheet: Worksheet, number: int, problem: Problem, locale: str) -> None:
     whole = "the whole file" if locale == "en" else "ファイル全体"
     place = f"{problem.sheet} {problem.cell}".strip() or whole
-    values = (place, problem.shown_found(locale), problem.shown_expected(locale), problem.message(locale))
+    values: tuple[str, ...] = (
+        place,
+        problem.shown_found(locale),
+        problem.shown_expected(locale),
+        problem.message(locale),
+    )
     row = _FIRST + number - 1
-    for column, value in enumerate((number, *values), 1):
+    sheet.cell(row, 1).value = number
+    for column, value in enumerate(values, 2):
         cell = sheet.cell(row, column)
-        if isinstance(value, str):
-            # what was found may begin like a formula
-            cell.value, cell.data_type = "".join(c for c in value if c.isprintable()), "s"
-        else:
-            cell.value = value
+        # what was found may begin like a formula
+        cell.value, cell.data_type = "".join(sign for sign in value if sign.isprintable()), "s"
+    for column in range(1, 2 + len(values)):
+        cell = sheet.cell(row, column)
         cell.font, cell.border, cell.alignment = look.TEXT, look.BOX, _TOP
     if problem.sheet in book.sheetnames:
         first = problem.cell.partition(":")[0] or "A1"

@@ -157,5 +157,5 @@ def _unmark(book: Workbook) -> None:
                 # in a protected form of ours what is filled in is unlocked, and tinted
                 tinted = sheet.protection.sheet and not cell.protection.locked
                 cell.fill = look.INPUT_FILL if tinted else PatternFill()
-                if cell.border.left is not None and cell.border.left.style == _FRAME.left.style:
+                if cell.border.left is not None and cell.border.left.style == _LINE.style:
                     cell.border = look.BOX

@@ -149,7 +149,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "factor_not_listed": (
         "この様式の一覧にない書き方のため、様式が計算できません。一覧から「{expected}」を選び直してください。",
-        "The form's own list does not hold this name, so it cannot calculate. Choose “{expected}” from the list.",
+        "The form's own list lacks this name, so it cannot calculate. Choose “{expected}” from the list.",
     ),
     "factor_not_for_year": (
         "この種類には{expected}年度の排出係数がありません。事務局に問い合わせてください。",

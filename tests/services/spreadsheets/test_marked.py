@@ -1,4 +1,4 @@
-"""The marked workbook: a list in front that opens first, marks that also show in print and over the form's rules."""
+"""The marked workbook: a list in front, marks that also show in print and over the form's own rules."""
 
 from __future__ import annotations
 
