@@ -9,7 +9,7 @@ from flask import Response
 
 from portal.services.documents import CSV
 from portal.services.exports import CHUNK, XLSX, csv_file, xlsx_file
-from portal.web_downloads import disposition
+from portal.services.file_names import disposition
 
 
 def _portions(file: IO[bytes]) -> Iterator[bytes]:

@@ -17,10 +17,10 @@ from portal.extensions import db_session
 from portal.models import User
 from portal.permissions import Permission
 from portal.services import list_files
+from portal.services.file_names import disposition
 from portal.services.list_files import Asked, ListFile, Made, Writer
 from portal.services.snapshot import one_moment
 from portal.web import actor
-from portal.web_downloads import disposition
 
 
 def _list(app: Flask, endpoint: str) -> MakesFiles:

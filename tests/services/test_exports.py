@@ -14,7 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from portal.services.exports import csv_lines, xlsx_file
-from portal.web_downloads import disposition
+from portal.services.file_names import disposition
 
 MOMENT = datetime(2015, 10, 14, 23, 30, tzinfo=UTC)
 

@@ -57,8 +57,7 @@ def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja
     an earlier time are taken off first. Raises whatever openpyxl raises for a workbook it cannot read.
     """
     book = _opened(data)
-    for one in problems:
-        _mark(book, Mark(one.sheet, one.cell, one.message(locale)))
+    _mark_all(book, (Mark(one.sheet, one.cell, one.message(locale)) for one in problems))
     if problems:
         write_list(book, problems, locale)
     return _saved(book)
@@ -67,9 +66,18 @@ def mark_problems(data: bytes, problems: Sequence[Problem], *, locale: str = "ja
 def mark_cells(data: bytes, marks: Iterable[Mark]) -> bytes:
     """The workbook in ``data`` with each mark's cells marked, the first of them commented."""
     book = _opened(data)
-    for mark in marks:
-        _mark(book, mark)
+    _mark_all(book, marks)
     return _saved(book)
+
+
+def _mark_all(book: Workbook, marks: Iterable[Mark]) -> None:
+    areas: dict[str, list[str]] = {}
+    for mark in marks:
+        area = _mark(book, mark)
+        if area:
+            areas.setdefault(mark.sheet, []).append(area)
+    for name, marked in areas.items():
+        _over_rules(book[name], marked)
 
 
 def _opened(data: bytes) -> Workbook:
@@ -82,13 +90,14 @@ def _opened(data: bytes) -> Workbook:
     return book
 
 
-def _mark(book: Workbook, mark: Mark) -> None:
+def _mark(book: Workbook, mark: Mark) -> str:
+    """Mark one area; gives it, or nothing where it is not there."""
     place = _RANGE.fullmatch(mark.cell)
     if place is None or mark.sheet not in book.sheetnames:
-        return
+        return ""
     sheet = book[mark.sheet]
     if not isinstance(sheet, Worksheet):
-        return
+        return ""
     first = sheet[place.group(1)]
     area = f"{place.group(1)}:{place.group(2) or place.group(1)}"
     for row in sheet[area]:
@@ -99,27 +108,32 @@ def _mark(book: Workbook, mark: Mark) -> None:
         merged = next(each for each in sheet.merged_cells.ranges if first.coordinate in each)
         first = sheet.cell(merged.min_row, merged.min_col)
         first.fill, first.border = _RED, _FRAME
-    _over_rules(sheet, area)
     # on paper a comment is seen only where the sheet prints it
     sheet.page_setup.cellComments = "atEnd"
     if isinstance(first, Cell):
         earlier = f"{first.comment.text}\n\n" if first.comment else ""
         first.comment = Comment(earlier + mark.text, _AUTHOR, height=120, width=320)
+    return area
 
 
-def _over_rules(sheet: Worksheet, area: str) -> None:
-    """Show the mark where a rule of the form's own gives the cell a colour."""
-    ranges = [range_ for one in sheet.conditional_formatting for range_ in one.sqref.ranges]
-    corners = CellRange(area)
-    if not any(not corners.isdisjoint(one) for one in ranges):
+def _over_rules(sheet: Worksheet, areas: Sequence[str]) -> None:
+    """Show the marks where a rule of the form's own gives a cell a colour."""
+    others = list(sheet.conditional_formatting)
+    ruled = [range_ for one in others for range_ in one.sqref.ranges]
+    over = [area for area in areas if any(not CellRange(area).isdisjoint(one) for one in ruled)]
+    if not over:
         return
-    for one in sheet.conditional_formatting:
-        for rule in one.rules:
-            rule.priority += 1
     rule_of: Any = FormulaRule  # openpyxl does not type it
     rule = rule_of(formula=[_ALWAYS], fill=PatternFill("solid", bgColor=_RED_TONE), stopIfTrue=True)
     rule.priority = 1
-    sheet.conditional_formatting.add(area, rule)
+    for one in others:
+        del sheet.conditional_formatting[one.sqref]
+    # first in the file, too: some programs go by that
+    sheet.conditional_formatting.add(" ".join(dict.fromkeys(over)), rule)
+    for one in others:
+        for kept in one.rules:
+            kept.priority += 1
+            sheet.conditional_formatting.add(str(one.sqref), kept)
 
 
 class _Writer(ExcelWriter):
