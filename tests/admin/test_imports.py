@@ -116,8 +116,8 @@ def test_every_problem_is_shown_and_the_marked_file_comes_back(clerk: Clerk) -> 
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("申請.xlsx", b"", "ファイルを選んでください"),
-        ("申請.xlsx", b"%PDF-1.7", "Excel（.xlsx）"),
+        ("申請.xlsx", b"", "選んだファイルは空です"),
+        ("申請.xlsx", b"%PDF-1.7", "中身はその形式ではありません"),
         ("申請.csv", two(), "Excel（.xlsx）"),
     ],
 )
