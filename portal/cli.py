@@ -18,6 +18,7 @@ from typing import Any
 import click
 from sqlalchemy import select
 
+from portal import web_intake
 from portal.cli_base import database as _database
 from portal.cli_base import fail as _fail
 from portal.cli_base import the_settings as _settings
@@ -164,8 +165,7 @@ def run(create_app: Callable[[Settings], Any], host: str, port: int, with_worker
             port=port,
             threads=WEB_THREADS,
             clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
-            # the portal's own page refuses what is somewhat too large; this one only what is absurd
-            max_request_body_size=4 * (settings.upload_limit_mb + 1) * 1024 * 1024,
+            max_request_body_size=web_intake.most_carried(settings.upload_limit_mb),
         )
         _announce(f"http://{host}:{server.effective_port}/", open_session)
         stop = Event()

@@ -39,7 +39,7 @@ from portal.services import installation, users
 from portal.services.transaction import begin_reading, give_up, is_busy, run
 from portal.settings import Settings
 from portal.web_forms import said_at
-from portal.web_intake import RowNumber, refuse_nul, widen
+from portal.web_intake import RowNumber, refuse_nul, too_large, widen
 from portal.web_text import label, locale_name, note_language
 
 T = TypeVar("T")
@@ -353,7 +353,9 @@ def _http_error(error: HTTPException) -> Any:
     status = error.code or 500
     if status == 401:
         return redirect(url_for("security.login"))
-    known = (400, 403, 404, 405, 409, 413, 429, 500)
+    if status == 413:
+        return _page(413, error, **too_large())
+    known = (400, 403, 404, 405, 409, 429, 500)
     return _page({405: 404}.get(status, status) if status in known else 400 if status < 500 else 500, error)
 
 

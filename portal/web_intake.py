@@ -12,11 +12,28 @@ from werkzeug.routing import IntegerConverter, Map
 _SEVERAL = {"application.attach_view": 5}
 
 
+#: a body up to so many largest files reaches the application, which refuses it with a page of its own;
+#: what is larger still the server cuts off with a bare line
+_ANSWERED = 10
+
+
+def most_carried(upload_limit_mb: int) -> int:
+    """How many bytes the server takes in for the application to judge."""
+    return (max(_ANSWERED, *_SEVERAL.values()) * upload_limit_mb + 1) * 1024 * 1024
+
+
 def widen(upload_limit_mb: int, trusted: Callable[[], bool]) -> None:
     """Let a page that takes several files take them; only from somebody who may open it."""
     files = _SEVERAL.get(request.endpoint or "")
     if files and trusted():
         request.max_content_length = (files * upload_limit_mb + 1) * 1024 * 1024
+
+
+def too_large() -> dict[str, Any]:
+    """For the page of a refused request: how many MB its page takes, and that page, if it can be opened."""
+    rule = request.url_rule
+    back = request.path if rule is not None and "GET" in (rule.methods or ()) else None
+    return {"limit": (request.max_content_length or 0) // (1024 * 1024) - 1, "back": back}
 
 
 class RowNumber(IntegerConverter):

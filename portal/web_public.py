@@ -6,6 +6,7 @@ can stand in an answer that a cache keeps. The language is part of the address.
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from typing import Any
 
@@ -126,7 +127,7 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         BytesIO(data),
         mimetype=_FILES[file],
         as_attachment=True,
-        download_name=f"{name.replace('　', '_').replace(' ', '_')}.{file}",
+        download_name=re.sub(r"[\s:：]+", "_", name) + f".{file}",
         etag=etag,
         last_modified=row.released_at,
         max_age=0,

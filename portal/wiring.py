@@ -12,6 +12,7 @@ from portal import (
     participant,
     web,
     web_account,
+    web_downloads,
     web_handout,
     web_login,
     web_public,
@@ -91,6 +92,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     web_text.install(app)
     web_account.install(app)
     web_handout.install(app)
+    web_downloads.install(app)
     web_public.install(app)
     participant.install(app)
     admin.install(app)

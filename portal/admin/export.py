@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import IO, Any
-from urllib.parse import quote
 
 from flask import Response
 
 from portal.services.documents import CSV
 from portal.services.exports import CHUNK, XLSX, csv_file, xlsx_file
-
-
-def disposition(name: str) -> str:
-    """The header that names a download: in its own script, and in ASCII for what cannot read that."""
-    stem, dot, ending = unicodedata.normalize("NFKC", name).rpartition(".")
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", stem).strip("_.-")
-    if not re.match(r"[A-Za-z]", plain):
-        plain = f"list_{plain}".rstrip("_")
-    return f"attachment; filename=\"{plain}{dot}{ending}\"; filename*=UTF-8''{quote(name, safe='')}"
+from portal.services.file_names import disposition
 
 
 def _portions(file: IO[bytes]) -> Iterator[bytes]:

@@ -22,12 +22,13 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.errors import Refused
 from portal.extensions import db_session
 from portal.models import Import, ImportKind, ImportState
 from portal.permissions import Permission
 from portal.services import documents, import_retention, imports
 from portal.services.once import new_key
-from portal.web import actor, carry_out
+from portal.web import actor, carry_out, texts
 from portal.web_text import label, number
 
 
@@ -219,7 +220,11 @@ class ImportView(SecretariatView):
     def blank_view(self) -> Any:
         kind, phase = self._kind(), request.args.get("phase", "")
         phase_id = int(phase) if phase.isascii() and phase.isdigit() and len(phase) < 16 else None
-        data = imports.blank_workbook(db_session(), kind, actor=actor(), phase_id=phase_id)
+        try:
+            data = imports.blank_workbook(db_session(), kind, actor=actor(), phase_id=phase_id)
+        except Refused as refused:
+            flash(texts(refused.problems)[0], "warn")
+            return redirect(self.get_url(".upload_view", kind=kind.value))
         return _handed_out(f"{label(kind)}.xlsx", documents.XLSX, data)
 
     @page("/marked/", Permission.REGISTRATION_VIEW)

@@ -18,6 +18,7 @@ from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField
@@ -38,7 +39,7 @@ from portal.permissions import Permission
 from portal.services import documents, letter_batches, letter_printing, sealed
 from portal.services.once import new_key
 from portal.web import actor, carry_out, texts
-from portal.web_text import label, moment
+from portal.web_text import badge, label, moment
 
 _KEY = "letter_key"
 #: how long a page that waits for the worker looks again by itself
@@ -94,6 +95,14 @@ def fits(batch: LetterBatch) -> bool:
     return own and key is not None and sealed.public_of(key) == batch.public_key
 
 
+def state_badge(batch: LetterBatch) -> Any:
+    """The state in words; a PDF that is there but does not open here, or not any more, is called so."""
+    if batch.state is not BatchState.READY or (fits(batch) and not letter_batches.is_over(batch)):
+        return badge(batch.state)
+    word = _("期限切れ") if letter_batches.is_over(batch) else _("このブラウザーでは開けません")
+    return Markup('<span class="as-badge as-badge--off">{}</span>').format(word)
+
+
 class StartForm(ProvenForm):
     """The printing of many letters: hundreds of passwords change at once."""
 
@@ -119,7 +128,10 @@ class LetterBatchView(SecretariatView):
     }
     column_figures = frozenset({"letters"})
     column_units: ClassVar[Mapping[str, Any]] = {"letters": _l("通")}
-    column_formatters: Any = {"state": formats.state, "letters": formats.figure}
+    column_formatters: Any = {
+        "state": lambda _view, _context, model, _name: state_badge(model),
+        "letters": formats.figure,
+    }
     column_filters: Any = (
         ChoiceFilter(LetterBatch.state, _l("状態"), lambda: [(s, label(s)) for s in BatchState]),
     )
@@ -148,8 +160,9 @@ class LetterBatchView(SecretariatView):
         if lives and own:
             steps.append(Step(_("印刷できたので消去する"), self.get_url(".destroy_view", id=model.id)))
         if letter_batches.to_post(db_session(), model):
-            url = self.get_url("letter.post_together_view", batch=model.id)
-            steps.append(Step(_("発送をまとめて記録する"), url))
+            if model.fetched_at is not None:  # what was never downloaded is on no paper
+                url = self.get_url("letter.post_together_view", batch=model.id)
+                steps.append(Step(_("発送をまとめて記録する"), url))
             if not (lives and fits(model)):
                 again = self.get_url(".start_view", again=model.id)
                 # whoever cannot open the PDF any more needs just this
@@ -173,6 +186,7 @@ class LetterBatchView(SecretariatView):
             "rows": [found[one] for one in model.letter_ids if one in found],
             "over": letter_batches.is_over(model),
             "opens_here": fits(model),
+            "badge": state_badge(model),
             "own": model.created_by_id == actor().id,
             "to_post": len(letter_batches.to_post(db_session(), model)),
         }

@@ -29,14 +29,14 @@ from portal.admin.letter_formats import addressee, kind_word, on_day, state_and_
 from portal.admin.letter_forms import TogetherForm, VoidForm, day_form
 from portal.admin.letter_prints import LetterPrints
 from portal.admin.offered import not_offered
-from portal.errors import Refusal
+from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Letter, LetterBatch, LetterKind, LetterState
 from portal.permissions import Permission
 from portal.services import access, letter_batches, letter_present, letters
 from portal.services.letter_pdf import LetterAddress
 from portal.services.letter_words import from_json
-from portal.web import actor
+from portal.web import actor, texts
 from portal.web_text import label
 
 
@@ -241,6 +241,10 @@ class LetterView(LetterAddresses, LetterPrints, KeySearch, SecretariatView):
         back = self.get_url(".index_view", **self._get_filters([(0, "", LetterState.PRINTED.value)]))
         if not rows and request.method == "GET":
             flash(_("発送を記録できる通知書がありません。記録できるのは、印刷済の通知書だけです。"), "warn")
+            return redirect(back)
+        if request.method == "GET" and (missing := letter_batches.unfetched(db_session(), rows)):
+            problem = Problem(Refusal.LETTERS_NOT_FETCHED, None, {"count": len(missing)})
+            flash(texts([problem])[0], "warn")
             return redirect(back)
         form = TogetherForm(
             data={"posted_on": clock.today(), "chosen": ",".join(f"{row.id}:{row.version}" for row in rows)}

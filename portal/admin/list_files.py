@@ -11,13 +11,13 @@ from flask import Flask, abort, current_app, g, request, send_file
 from flask_babel import force_locale
 
 from portal.admin.door import SecretariatPage, page
-from portal.admin.export import disposition
 from portal.admin.file_orders import MakesFiles
 from portal.errors import NotAllowed, NotFound
 from portal.extensions import db_session
 from portal.models import User
 from portal.permissions import Permission
 from portal.services import list_files
+from portal.services.file_names import disposition
 from portal.services.list_files import Asked, ListFile, Made, Writer
 from portal.services.snapshot import one_moment
 from portal.web import actor

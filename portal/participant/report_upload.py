@@ -19,6 +19,7 @@ from portal.models import EmissionsReport, Period
 from portal.participant import pages
 from portal.participant.files import KeyForm, again, handed_out, uploaded
 from portal.participant.report_words import whole_figures, years_of
+from portal.participant.reports import mended, period_view
 from portal.permissions import Permission
 from portal.services import access, documents, marked_copies, report_forms, reports
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal
@@ -71,6 +72,7 @@ def report_upload(period: str) -> Any:
         return _page(report, form, closed=texts([problem]) if problem is not None else [])
     report_id, locale = report.id, locale_name()
     name, data = uploaded(form.file)
+    same = reports.same_as_current(report, data)
     try:
         admit((name, data))
         reading = reports.read_upload(
@@ -100,6 +102,8 @@ def report_upload(period: str) -> Any:
             cell=reading.result_cell,
         )
     )
+    if same is not None:
+        flash(_("このファイルの内容は、前の版（第%(number)s版）とまったく同じです。", number=same), "warn")
     return redirect(url_for("participant.report_show", period=period))
 
 
@@ -141,6 +145,8 @@ def _page(report: EmissionsReport, form: UploadForm, closed: list[str] | None = 
     return render_template(
         "participant/reports/upload.html",
         report=report,
+        view=period_view(report.period.value),
+        mended=mended,
         years=years_of(report),
         form=form,
         closed=closed or [],

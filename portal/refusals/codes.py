@@ -208,3 +208,8 @@ class Refusal(StrEnum):
     BASE_FACTORS_DIFFER = auto()
     FORM_IMPOSSIBLE = auto()
     ACT_UNKNOWN = auto()
+    LETTERS_NOT_FETCHED = auto()
+    FILE_DISGUISED = auto()
+    FILE_EMPTY = auto()
+    FORM_NOT_XLSX = auto()
+    TARGETS_ALL_THERE = auto()

@@ -173,4 +173,15 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "償却期限を過ぎ、その時点の記録が確定しているため、償却期限は変えられません。",
         "The retirement deadline has passed and is on record, so it cannot be moved any more.",
     ),
+    Refusal.LETTERS_NOT_FETCHED: (
+        "まとめて印刷したPDFが、まだ一度もダウンロードされていません（通知書{count}通）。"
+        "ダウンロードして紙に印刷してから、発送を記録してください。",
+        "The PDF was never downloaded ({count} letters). Download and print it before you record posting.",
+    ),
+    Refusal.TARGETS_ALL_THERE: (
+        "この期に、削減目標量がまだない目標保有者はいません（確認を待つものがある目標保有者を含みます）。"
+        "記入する行がないため、様式は作りませんでした。",
+        "Every holder of this phase has a target already, or one that waits to be confirmed. "
+        "There is no row to fill in, so no form was made.",
+    ),
 }

@@ -7,8 +7,8 @@ from portal.refusals.codes import Refusal
 TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.FILE_NEEDED: ("ファイルを選んでください。", "Choose a file."),
     Refusal.FILE_TOO_LARGE: (
-        "ファイルが大きすぎます。{limit} MBまで登録できます。",
-        "The file is too large. At most {limit} MB.",
+        "ファイルが大きすぎます（{size} MB）。{limit} MBまで登録できます。",
+        "The file is too large ({size} MB). At most {limit} MB.",
     ),
     Refusal.FILE_KIND: (
         "この種類のファイルは登録できません。登録できるのは{kinds}です。",
@@ -170,5 +170,19 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.ACT_UNKNOWN: (
         "どの手続きをするかが分かりません。画面のボタンから選んでください。",
         "It is not clear what should be done. Please use the buttons of the page.",
+    ),
+    Refusal.FILE_DISGUISED: (
+        "ファイルの名前は「{ending}」で終わっていますが、中身はその形式ではありません。"
+        "もとのソフトで保存し直したファイルを選んでください。",
+        "The name ends in “{ending}”, but the content is something else. "
+        "Save the file again in its own program and choose that.",
+    ),
+    Refusal.FILE_EMPTY: (
+        "選んだファイルは空です（0バイト）。中身のあるファイルを選んでください。",
+        "The chosen file is empty (0 bytes). Choose another.",
+    ),
+    Refusal.FORM_NOT_XLSX: (
+        "「{ending}」のファイルは登録できません。Excelブック（.xlsx）として保存し直してください。",
+        "A file named “{ending}” is not accepted. Save it again as an Excel workbook (.xlsx).",
     ),
 }

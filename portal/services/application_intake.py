@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.errors import NotFound, Refusal, refuse
+from portal.errors import NotFound
 from portal.models import ApplicationScan, Document, RegistrationApplication, ScanKind, User
 from portal.permissions import Permission
 from portal.services import access, audit, documents, jobs, kept_files, marked_copies, registration, scans
@@ -73,21 +73,18 @@ def read_upload(
     """Read an uploaded form in the jail; nothing is written.
 
     Call it between transactions: what the session has read is given up before the child starts.
-    Raises ``NotAllowed``, or ``Refused`` with FILE_NEEDED, FILE_TOO_LARGE, FILE_KIND (a good form
-    under another name) at ``file``.
+    Raises ``NotAllowed``, or ``Refused`` with FILE_NEEDED, FILE_EMPTY, FILE_TOO_LARGE, FORM_NOT_XLSX
+    (a good form under another name) at ``file``.
     """
     access.check(actor, Permission.REGISTRATION_EDIT)
-    if not data:
-        raise refuse(Refusal.FILE_NEEDED, "file")
-    if len(data) > limit_mb * 1024 * 1024:
-        raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=limit_mb)
+    documents.check_there(filename, data)
+    documents.check_size(data, limit_mb)
     documents.expect_admitted(data)
     end_reading(session)
     reading = read_application_jailed(data, seconds=seconds, memory_mb=memory_mb)
     if reading.kind is None:
         return Upload(filename, data, reading, None)
-    if not documents.safe_name(filename).lower().endswith(".xlsx"):
-        raise refuse(Refusal.FILE_KIND, "file", kinds=(documents.KIND_NAMES[documents.XLSX],))
+    documents.check_workbook_name(filename)
     return Upload(filename, data, reading, judge(session, reading))
 
 

@@ -90,8 +90,8 @@ def admit(session: Session, files: Sequence[tuple[str, bytes]], *, field: str = 
     if scanner is None or not sent:
         return
     end_reading(session)
-    if any(len(data) > scanner.limit_mb * 1024 * 1024 for _name, data in sent):
-        raise refuse(Refusal.FILE_TOO_LARGE, field, limit=scanner.limit_mb)
+    for _name, data in sent:
+        check_size(data, scanner.limit_mb, field)
     found: list[Infection] = []
     digests = {hashlib.sha256(data).hexdigest(): (name, data) for name, data in sent}
     try:
@@ -223,21 +223,46 @@ def _office_kind(data: bytes) -> str | None:
     return None
 
 
+def check_there(name: str, data: bytes, field: str = "file") -> None:
+    """Raises ``Refused`` with FILE_NEEDED where nothing was chosen, FILE_EMPTY for a file of no bytes."""
+    if not data:
+        raise refuse(Refusal.FILE_EMPTY if name else Refusal.FILE_NEEDED, field)
+
+
+def check_size(data: bytes, limit_mb: int, field: str = "file") -> None:
+    """Raises ``Refused`` with FILE_TOO_LARGE, which says how large ``data`` is."""
+    if len(data) > limit_mb * 1024 * 1024:
+        # upwards: 10.0 MB of at most 10 would be no reason
+        size = f"{-(-len(data) * 10 // (1024 * 1024)) / 10:.1f}"
+        raise refuse(Refusal.FILE_TOO_LARGE, field, size=size, limit=limit_mb)
+
+
+def check_workbook_name(name: str, field: str = "file") -> None:
+    """Raises ``Refused`` with FORM_NOT_XLSX for a form under another name than an Excel workbook's."""
+    plain = safe_name(name)
+    if not plain.lower().endswith(".xlsx"):
+        _stem, dot, ending = plain.rpartition(".")
+        raise refuse(Refusal.FORM_NOT_XLSX, field, ending=f".{ending}" if dot else plain)
+
+
 def check_upload(
     name: str, data: bytes, *, kinds: Collection[str], limit_mb: int, field: str = "file"
 ) -> str:
     """The media type of an upload that was admitted and is one of ``kinds`` by content and by name.
 
-    Raises ``Refused`` with FILE_NEEDED, FILE_TOO_LARGE, FILE_KIND or SCANNER_AWAY at ``field``.
+    Raises ``Refused`` with FILE_NEEDED, FILE_EMPTY, FILE_TOO_LARGE, FILE_KIND, FILE_DISGUISED (a name that
+    would do, of another content) or SCANNER_AWAY at ``field``.
     """
-    if not data:
-        raise refuse(Refusal.FILE_NEEDED, field)
-    if len(data) > limit_mb * 1024 * 1024:
-        raise refuse(Refusal.FILE_TOO_LARGE, field, limit=limit_mb)
+    check_there(name, data, field)
+    check_size(data, limit_mb, field)
     expect_admitted(data, field=field)
     media_type = sniff(data)
     named_so = media_type is not None and safe_name(name).lower().endswith(_EXTENSIONS[media_type])
     if media_type is None or media_type not in kinds or not named_so:
+        endings = [ending for kind in kinds for ending in _EXTENSIONS[kind]]
+        ending = next((one for one in endings if safe_name(name).lower().endswith(one)), None)
+        if ending is not None:
+            raise refuse(Refusal.FILE_DISGUISED, field, ending=ending)
         allowed = tuple(KIND_NAMES[kind] for kind in KIND_NAMES if kind in kinds)
         raise refuse(Refusal.FILE_KIND, field, kinds=allowed)
     return media_type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -191,20 +191,34 @@ def superseded(session: Session, year: int) -> list[EmissionFactor]:
     )
 
 
-def replaced_figures(session: Session, years: Iterable[int]) -> dict[Decimal, date]:
-    """Every figure that the tables of ``years`` held before, and the day (Tokyo) it was last replaced."""
+#: so many earlier states of the tables are known again; older forms are told that their factors differ
+EARLIER = 12
+
+
+def earlier_tables(
+    session: Session, years: Iterable[int]
+) -> tuple[tuple[str, dict[int, tuple[Factor, ...]]], ...]:
+    """The tables that forms of ``years`` carried before, the newest first, with the Tokyo day they ended.
+
+    One query; none of it holds the tables in force.
+    """
+    wanted = sorted(set(years))
     rows = session.scalars(
         select(EmissionFactor)
-        .where(EmissionFactor.fiscal_year.in_(list(years)), EmissionFactor.superseded_at.is_not(None))
-        .order_by(EmissionFactor.superseded_at)
-    )
-    found: dict[Decimal, date] = {}
-    for row in rows:
-        assert row.superseded_at is not None
-        factor, day = factor_of(row), clock.in_tokyo(row.superseded_at).date()
-        figures = (factor.calorific, factor.carbon, factor.factor)
-        found |= {figure: day for figure in figures if figure is not None}
-    return found
+        .where(EmissionFactor.fiscal_year.in_(wanted))
+        .order_by(EmissionFactor.position, EmissionFactor.id)
+    ).all()
+    changes = sorted({row.superseded_at for row in rows if row.superseded_at is not None}, reverse=True)
+    found = []
+    for changed in changes[:EARLIER]:
+        stood = [
+            row
+            for row in rows
+            if row.created_at < changed and (row.superseded_at is None or row.superseded_at >= changed)
+        ]
+        tables = {year: table_of(row for row in stood if row.fiscal_year == year) for year in wanted}
+        found.append((clock.in_tokyo(changed).date().isoformat(), tables))
+    return tuple(found)
 
 
 def outdated(session: Session, reports: Collection[EmissionsReport]) -> dict[int, tuple[int, ...]]:

@@ -58,14 +58,17 @@ def blank_workbook(session: Session, kind: ImportKind, *, actor: User, phase_id:
     """The workbook to fill in, as .xlsx.
 
     That of targets names the holders of ``phase_id`` that have no target yet. Raises ``NotFound`` for
-    a phase that is not there.
+    a phase that is not there, ``Refused`` with TARGETS_ALL_THERE where no holder is without.
     """
     access.check(actor, Permission.REGISTRATION_EDIT)
     if kind is ImportKind.APPLICATIONS:
         return import_blank.build(kind.value, phases=sorted(import_checks.phases(session)))
     if phase_id is None or session.get(Phase, phase_id) is None:
         raise NotFound
-    return import_blank.build(kind.value, filled=import_checks.without_target(session, phase_id))
+    filled = import_checks.without_target(session, phase_id)
+    if not filled:
+        raise refuse(Refusal.TARGETS_ALL_THERE)
+    return import_blank.build(kind.value, filled=filled)
 
 
 def upload(

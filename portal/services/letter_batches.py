@@ -173,6 +173,21 @@ def to_post(session: Session, batch: LetterBatch) -> list[Letter]:
     return list(session.scalars(query.order_by(Letter.id)))
 
 
+def unfetched(session: Session, letters: Sequence[Letter]) -> list[Letter]:
+    """Those of ``letters`` whose last printing is a PDF that nobody ever downloaded: there is no paper.
+
+    One query: the printings that were made and never fetched are few.
+    """
+    made = select(LetterBatch).where(LetterBatch.ready_at.is_not(None), LetterBatch.fetched_at.is_(None))
+    ready = {(letter_id, batch.ready_at) for batch in session.scalars(made) for letter_id in batch.letter_ids}
+    return [
+        letter
+        for letter in letters
+        if letter.printed_at is not None
+        and any(one == letter.id and at is not None and letter.printed_at <= at for one, at in ready)
+    ]
+
+
 @jobs.handler(DESTROY)
 def destroy_overdue(work: Work) -> dict[str, Any]:
     """Destroy every PDF whose time has passed."""

@@ -27,6 +27,7 @@ from portal.permissions import Permission
 from portal.services import (
     access,
     documents,
+    letter_batches,
     letter_present,
     letter_words,
     once,
@@ -270,9 +271,13 @@ def tell_of_passwords(session: Session, printed: Iterable[Letter], *, actor: Use
 def mark_posted(
     session: Session, letter_id: int, posted_on: date, *, actor: User, version: int | None = None
 ) -> Letter:
-    """Record the day a printed letter was sent. Raises ``Refused(DATE_IN_FUTURE | DATES_ORDER)``."""
+    """Record the day a printed letter was sent.
+
+    Raises ``Refused(DATE_IN_FUTURE | DATES_ORDER | LETTERS_NOT_FETCHED)``.
+    """
     letter = access.get_visible(session, Letter, letter_id, actor, lock=True)
     workflow.expect_version(letter, version)
+    _check_paper(session, [letter])
     _post(session, letter, posted_on, actor)
     return letter
 
@@ -284,13 +289,21 @@ def _post(session: Session, letter: Letter, posted_on: date, actor: User) -> Non
     workflow.advance(session, transitions.LETTER, letter, "post", actor=actor, day=posted_on.isoformat())
 
 
+def _check_paper(session: Session, rows: Sequence[Letter]) -> None:
+    """A letter in a PDF that was never downloaded is on no paper that could be posted."""
+    found = letter_batches.unfetched(session, rows)
+    if found:
+        raise refuse(Refusal.LETTERS_NOT_FETCHED, count=len(found))
+
+
 def post_together(
     session: Session, chosen: Mapping[int, int], posted_on: date, *, actor: User, key: str | None = None
 ) -> int:
     """Record one day of posting for many printed letters, all or none; how many.
 
     ``chosen`` says which version of each letter the page showed: one that was printed again meanwhile
-    is another paper. Raises ``Stale``, ``NotFound``, ``Refused(DATE_IN_FUTURE | DATES_ORDER | WRONG_STATE)``.
+    is another paper. Raises ``Stale``, ``NotFound``, ``Refused(DATE_IN_FUTURE | DATES_ORDER | WRONG_STATE |
+    LETTERS_NOT_FETCHED)``.
     """
     access.check(actor, Permission.LETTER_PRINT)
     content = {"letters": sorted(chosen.items()), "day": posted_on}
@@ -302,6 +315,7 @@ def post_together(
         raise NotFound
     for letter in rows:
         workflow.expect_version(letter, chosen[letter.id])
+    _check_paper(session, rows)
     for letter in rows:
         _post(session, letter, posted_on, actor)
     once.remember(session, key, "post_letters", content, len(rows), actor=actor)

@@ -38,7 +38,8 @@ def expectation(session: Session, report: EmissionsReport) -> FormExpectation:
     """
     whose = identity(report)
     tables = factors.factors_for(session, whose.fiscal_years)
-    return FormExpectation(whose, tables, versions.accepted(clock.today()))
+    earlier = factors.earlier_tables(session, whose.fiscal_years)
+    return FormExpectation(whose, tables, versions.accepted(clock.today()), earlier)
 
 
 def file_name(report: EmissionsReport, locale: str = "ja") -> str:

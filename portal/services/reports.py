@@ -7,10 +7,6 @@ then :func:`register_file` in the transaction, which checks again what may have 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from sqlalchemy import Exists, exists, select
@@ -28,29 +24,21 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, documents, factors, once, report_forms, workflow
+from portal.services import access, audit, documents, once, report_forms, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, notify
 from portal.services.report_rules import FORM_LIMIT_MB, facts_of, refusal, rule_of, window
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.spreadsheets.arithmetic import emissions
-from portal.services.spreadsheets.form_types import FormExpectation, FormReading, Problem
+from portal.services.spreadsheets.form_types import FormExpectation, FormReading
 from portal.services.spreadsheets.jail import mark_jailed, read_form_jailed
-from portal.services.spreadsheets.layouts.layout import FACTORS, SUMMARY
 from portal.services.transaction import end_reading
 
 
-def _check_size(data: bytes) -> None:
-    if not data:
-        raise refuse(Refusal.FILE_NEEDED, "file")
-    if len(data) > FORM_LIMIT_MB * 1024 * 1024:
-        raise refuse(Refusal.FILE_TOO_LARGE, "file", limit=FORM_LIMIT_MB)
+def _check_size(filename: str, data: bytes) -> None:
+    documents.check_there(filename, data)
+    documents.check_size(data, FORM_LIMIT_MB)
     documents.expect_admitted(data)
-
-
-def _check_name(filename: str) -> None:
-    if not documents.safe_name(filename).lower().endswith(".xlsx"):
-        raise refuse(Refusal.FILE_KIND, "file", kinds=(documents.KIND_NAMES[documents.XLSX],))
 
 
 def read_upload(
@@ -68,45 +56,27 @@ def read_upload(
     Call it between transactions: the session's reading is given up before the child starts. A reading
     that is not ``ok`` carries all problems; :func:`record_refusal` keeps that it was refused. Raises
     ``NotFound``, ``NotAllowed``, or ``Refused`` with FILES_LOCKED, PERIOD_NOT_OPEN, FILE_NEEDED,
-    FILE_TOO_LARGE, FILE_KIND (a good form under another name).
+    FILE_EMPTY, FILE_TOO_LARGE, FORM_NOT_XLSX (a good form under another name).
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
     report = access.get_visible(session, EmissionsReport, report_id, actor)
     problem = refusal("register_file", facts_of(report))
     if problem is not None:
         raise Refused(problem)
-    _check_size(data)
+    _check_size(filename, data)
     expected = report_forms.expectation(session, report)
-    replaced = factors.replaced_figures(session, expected.identity.fiscal_years)
     end_reading(session)
     reading = read_form_jailed(data, expected, seconds=seconds, memory_mb=memory_mb)
-    reading = with_old_factors(reading, replaced)
     if reading.ok:
-        _check_name(filename)
+        documents.check_workbook_name(filename)
     return reading
 
 
-def with_old_factors(reading: FormReading, replaced: Mapping[Decimal, date]) -> FormReading:
-    """``reading`` with one problem instead of many if its factors are not altered but those of before.
-
-    ``replaced`` is what :func:`.factors.replaced_figures` says. Pure.
-    """
-    altered = [one for one in reading.problems if one.code == "factor_altered"]
-    figures = (_number(one.found) for one in altered)
-    days = [replaced[figure] for figure in figures if figure is not None and figure in replaced]
-    if not days:
-        return reading
-    told = Problem(FACTORS, altered[0].cell, f"{max(days):%Y-%m-%d}", "", "factors_replaced")
-    # what the other factors make of the sums is no fault of its own
-    kept = [one for one in reading.problems if one.code != "factor_altered" and one.sheet != SUMMARY]
-    return replace(reading, problems=(*kept, told))
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
+def same_as_current(report: EmissionsReport, data: bytes) -> int | None:
+    """The number of the report's current version if ``data`` are its very bytes."""
+    file = report.current_file
+    same = file is not None and file.document.sha256 == hashlib.sha256(data).hexdigest()
+    return file.version_number if same and file is not None else None
 
 
 def marked_copy(data: bytes, reading: FormReading, *, locale: str = "ja") -> bytes | None:
@@ -151,8 +121,8 @@ def register_file(
     holder's data or the factors changed while it was read.
     """
     access.check(actor, Permission.REPORT_OWN_EDIT)
-    _check_size(data)
-    _check_name(filename)
+    _check_size(filename, data)
+    documents.check_workbook_name(filename)
     content = {"report": report_id, "name": filename, "sha256": hashlib.sha256(data).hexdigest()}
     hold(session, report_id, actor=actor)
     made = once.earlier(session, key, "register_file", content, actor=actor)

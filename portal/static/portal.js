@@ -29,6 +29,31 @@
     place.textContent = place.getAttribute("data-pick-count").replace("{n}", String(count));
   }
 
+  /* a file larger than the server takes is told before it is sent */
+  document.addEventListener("submit", function (event) {
+    event.target.querySelectorAll("input[type=file]").forEach(function (input) {
+      var told = input.parentNode.querySelector("[data-size-error]");
+      var text = tooLarge(input);
+      if (told) { told.remove(); }
+      if (!text) { return; }
+      event.preventDefault();
+      told = document.createElement("p");
+      told.className = "as-error";
+      told.setAttribute("data-size-error", "");
+      told.setAttribute("role", "alert");
+      told.textContent = text;
+      input.parentNode.appendChild(told);
+    });
+  }, true);
+
+  function tooLarge(input) {
+    var limit = Number(input.closest("[data-most-mb]").getAttribute("data-most-mb"));
+    var large = Array.prototype.filter.call(input.files, function (file) { return file.size > limit * 1048576; });
+    if (!limit || !large.length) { return ""; }
+    var size = (Math.ceil(large[0].size / 104857.6) / 10).toLocaleString();
+    return document.body.getAttribute("data-too-large").replace("{size}", size).replace("{limit}", String(limit));
+  }
+
   /* one form, one request: a second press within ten seconds is swallowed (the server answers it the same way anyway) */
   document.addEventListener("submit", function (event) {
     var form = event.target;

@@ -108,6 +108,32 @@ def test_another_browser_and_another_clerk_do_not_open_it(app: Flask, clerk: Cle
         assert "印刷を始めたブラウザーでだけ開けます" in answer.text
 
 
+def test_letters_of_a_pdf_that_was_never_downloaded_are_not_recorded_as_posted(
+    app: Flask, clerk: Clerk, session: Session
+) -> None:
+    clerk.send(START)
+    worker(session)
+    batch = session.scalars(select(LetterBatch)).one()
+    page, posting = (
+        f"/admin/letter_batch/details/?id={batch.id}",
+        f"/admin/letter/post-together/?batch={batch.id}",
+    )
+    file, chosen = f"/admin/letter_batch/file/?id={batch.id}", list(batch.letter_ids)
+    session.rollback()
+    shown = clerk.get(page).text
+    assert "発送をまとめて記録する" not in shown
+    assert "まだ一度もダウンロードされていません" in shown
+    assert "まだ一度もダウンロードされていません" in clerk.get(posting).text
+    alone = f"/admin/letter/post/?id={chosen[0]}"
+    assert "まだ一度もダウンロードされていません" in clerk.send(alone, {"posted_on": "2013-10-08"}).text
+    # the badge says what is true in this browser
+    assert "このブラウザーでは開けません" in Clerk(app, session, "officer").get(page).text
+    assert "ダウンロードできます</span>" in shown
+    clerk.post(file, token(clerk))
+    assert "発送をまとめて記録する" in clerk.get(page).text
+    assert "3通の発送を記録しました。" in clerk.send(posting, {"posted_on": "2013-10-08"}).text
+
+
 def test_a_second_press_leads_to_the_same_printing(clerk: Clerk, session: Session) -> None:
     values = clerk.form(START)
     first, second = clerk.post(START, values), clerk.post(START, values)

@@ -252,9 +252,9 @@ def test_only_who_records_applications_reads_them(session: Session, officer: Use
         application_intake.read_upload(session, "x.xlsx", filled(), actor=viewer, limit_mb=10)
     session.rollback()
     for name, data, refusal in (
-        ("x.xlsx", b"", Refusal.FILE_NEEDED),
+        ("x.xlsx", b"", Refusal.FILE_EMPTY),
         ("x.xlsx", b"x" * (1024 * 1024 + 1), Refusal.FILE_TOO_LARGE),
-        ("x.csv", filled(), Refusal.FILE_KIND),
+        ("x.csv", filled(), Refusal.FORM_NOT_XLSX),
     ):
         with pytest.raises(Refused) as refused:
             application_intake.read_upload(session, name, data, actor=officer, limit_mb=1)

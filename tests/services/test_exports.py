@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from portal.admin.export import disposition
 from portal.services.exports import csv_lines, xlsx_file
+from portal.services.file_names import disposition
 
 MOMENT = datetime(2015, 10, 14, 23, 30, tzinfo=UTC)
 

@@ -29,6 +29,37 @@ def again(session: Session, scheme: made.Scheme, report: EmissionsReport) -> Non
     reports.register_file(session, report.id, "新.xlsx", data, actor=scheme.a, reading=reading)
 
 
+def test_a_form_handed_out_before_the_factors_changed_is_told_so_in_one_line(session: Session) -> None:
+    with one_transaction(session):
+        scheme = made.scheme(session)
+        report = scheme.report(Period.BASE)
+        two = scheme.officer, scheme.approver
+        first = _forms(session, report)
+        made.at("2013-11-06 10:00")
+        make_factors.changed(session, 2010, two, electricity=POWER)
+        made.at("2013-11-12 10:00")
+        later = _forms(session, report)
+        make_factors.changed(session, 2012, two, kerosene={"calorific": "36.5"})
+        made.at("2013-11-13 10:00")
+        told = [_told(session, report, data) for data in (first, later, _forms(session, report))]
+    assert told == [
+        [("factors_superseded", "2013-11-06", "36.5")],
+        [("factors_superseded", "2013-11-12", "36.5")],
+        [],
+    ]
+
+
+def _forms(session: Session, report: EmissionsReport) -> bytes:
+    expected = report_forms.expectation(session, report)
+    years = dict.fromkeys(expected.identity.fiscal_years, months("12000000"))
+    return fill_form(expected, [("受電", "electricity", years)])
+
+
+def _told(session: Session, report: EmissionsReport, data: bytes) -> list[tuple[str, str, str]]:
+    problems = read_form(data, report_forms.expectation(session, report)).problems
+    return [(p.code, p.detail, p.expected.rstrip("0")) for p in problems]
+
+
 @pytest.mark.parametrize("period", [Period.TARGET, Period.ADJUSTMENT])
 def test_a_report_with_old_factors_is_not_handed_in_until_it_is_registered_anew(
     session: Session, period: Period

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 
 import pytest
 from openpyxl import Workbook
 from sqlalchemy.orm import Session
 
-from portal import clock
 from portal.errors import PortalError, Refusal
 from portal.models import AccountState, Period, ReportState
 from portal.services import factors, phases, report_forms, reports, verification
 from portal.services.report_deadlines import Concern, standing_of
 from portal.services.report_rules import rule_of, window
-from portal.services.reports import with_old_factors
-from portal.services.spreadsheets.calculation_form import read_form
 from portal.services.spreadsheets.form_styles import fixed
 from portal.services.transaction import one_transaction
-from tests.factories import factors as tables
 from tests.factories import registration
 from tests.factories import reports as make
 
@@ -88,22 +83,3 @@ def test_a_name_that_begins_with_an_equals_sign_is_no_formula_in_a_form() -> Non
     assert book.active is not None
     assert fixed(book.active, "A1", "=1+1株式会社").data_type == "s"  # type: ignore[arg-type]
     assert fixed(book.active, "A2", 3).data_type == "n"  # type: ignore[arg-type]
-
-
-def test_the_factors_of_a_table_that_was_replaced_are_told_once_and_not_as_altered(session: Session) -> None:
-    with one_transaction(session):
-        scheme = make.scheme(session)
-        report = scheme.report(Period.TARGET)
-        data = make.form(session, report, 1_234)
-        year = scheme.holder.phase.target_year
-        by = (scheme.officer, scheme.approver)
-        tables.changed(session, year, by, electricity={"factor": "0.00055100"})
-    reading = read_form(data, report_forms.expectation(session, report))
-    assert len(reading.problems) > 1 and "factor_altered" in {one.code for one in reading.problems}
-    replaced = factors.replaced_figures(session, [year])
-    (told,) = with_old_factors(reading, replaced).problems
-    assert told.code == "factors_replaced" and told.found == clock.today().isoformat()
-    assert "新しい様式をダウンロード" in told.message("ja") and "Download the new form" in told.message("en")
-    # a figure that no table ever held is altered, as before
-    assert with_old_factors(reading, {Decimal("0.1"): clock.today()}) == reading
-    session.rollback()

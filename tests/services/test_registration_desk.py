@@ -245,9 +245,10 @@ def test_a_file_is_what_its_bytes_say() -> None:
         return refusal(lambda: documents.check_upload(name, data, kinds=kinds, limit_mb=1))
 
     assert documents.check_upload("報告.XLSX", xlsx, kinds=kinds, limit_mb=1) == documents.XLSX
-    assert check("a.pdf", xlsx) is Refusal.FILE_KIND
+    assert check("a.pdf", xlsx) is Refusal.FILE_DISGUISED
     assert check("a.docx", docx) is Refusal.FILE_KIND
-    assert check("a.pdf", b"") is Refusal.FILE_NEEDED
+    assert check("a.pdf", b"") is Refusal.FILE_EMPTY
+    assert check("", b"") is Refusal.FILE_NEEDED
     assert check("a.pdf", b"%PDF-" + bytes(1024 * 1024)) is Refusal.FILE_TOO_LARGE
 
 

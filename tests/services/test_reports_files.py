@@ -87,7 +87,7 @@ def test_another_holders_form_is_refused_with_its_cells_and_changes_nothing_else
         made.register(session, scheme.report(), actor=scheme.a)
     report = scheme.report()
     reading = reports.read_upload(session, report.id, "form.xlsx", theirs, actor=scheme.a)
-    assert {problem.code for problem in reading.problems} >= {"holder_wrong", "account_wrong"}
+    assert {problem.code for problem in reading.problems} == {"holder_wrong"}
     assert all(problem.sheet and problem.cell for problem in reading.problems)
     before = counts(session)
     register = lambda: reports.register_file(  # noqa: E731
@@ -113,9 +113,9 @@ def test_uploads_that_are_no_form_are_told_so(session: Session) -> None:
     def upload(name: str, data: bytes) -> Callable[[], object]:
         return lambda: reports.read_upload(session, report.id, name, data, actor=scheme.a)
 
-    assert refused(upload("form.xlsx", b"")) == [("file", Refusal.FILE_NEEDED)]
+    assert refused(upload("form.xlsx", b"")) == [("file", Refusal.FILE_EMPTY)]
     assert refused(upload("form.xlsx", bytes(10 * 1024**2 + 1))) == [("file", Refusal.FILE_TOO_LARGE)]
-    assert refused(upload("form.xls", good)) == [("file", Refusal.FILE_KIND)]
+    assert refused(upload("form.xlsm", good)) == [("file", Refusal.FORM_NOT_XLSX)]
     reading = reports.read_upload(session, report.id, "form.pdf", PDF, actor=scheme.a)
     assert [problem.found for problem in reading.problems] == ["PDFファイル"]
 
@@ -153,8 +153,10 @@ def test_attachments_are_of_known_kinds_at_most_ten_and_locked_after_the_request
             return report_files.attach_file(session, report.id, name, data, actor=scheme.a)
 
         files = [report_files.attach_file(session, report.id, "図.png", PNG, actor=scheme.a)]
-        for name, data in (("図.png", PDF), ("図.exe", b"MZ"), ("図.svg", b"<svg/>")):
+        for name, data in (("図.exe", b"MZ"), ("図.svg", b"<svg/>"), ("図.xlsm", PDF)):
             assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_KIND)]  # type: ignore[misc]
+        for name, data in (("図.png", PDF), ("偽.pdf", b"text")):
+            assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_DISGUISED)]  # type: ignore[misc]
         for _n in range(9):
             attach("境界図.pdf", PDF)
         assert refused(lambda: attach("境界図.pdf", PDF)) == [("file", Refusal.TOO_MANY_FILES)]

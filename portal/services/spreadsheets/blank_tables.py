@@ -81,6 +81,8 @@ def _heads(sheet: Worksheet, table: Table, row: int, height: float, page: Page) 
         if column.role == "emissions":
             year = page.years[column.year]
             label = (f"{year}年度（t-CO2）", f"Fiscal year {year} (t-CO2)")
+        if column.role == "other" and page.english:
+            label = HEADINGS["other_en"]  # the column holds the language that does not lead
         look.head(sheet, f"{column.at}{row}", label, page.locale)
     sheet.row_dimensions[row].height = height
 

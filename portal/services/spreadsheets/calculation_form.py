@@ -6,16 +6,21 @@ Domain §4, "The designated form (decided)". The bytes are hostile until read: i
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 from openpyxl.utils.exceptions import CellCoordinatesException
 
 from portal.services.spreadsheets import arithmetic
-from portal.services.spreadsheets.form_checks import Findings, check_cover, check_factors, check_names
-from portal.services.spreadsheets.form_result import check_figures, check_result
+from portal.services.spreadsheets.form_checks import (
+    Findings,
+    check_cover,
+    check_factors,
+    check_names,
+    check_superseded,
+)
+from portal.services.spreadsheets.form_result import check_figures, check_result, year_totals
 from portal.services.spreadsheets.form_rows import read_lines
 from portal.services.spreadsheets.form_sheets import FormSheets, open_workbook
+from portal.services.spreadsheets.form_texts import explain_figures
 from portal.services.spreadsheets.form_types import (
     PERIOD_NAMES,
     Factor,
@@ -56,8 +61,9 @@ __all__ = [
 
 #: More problems than this are counted, not listed: nobody mends six hundred cells one by one.
 MAX_PROBLEMS = 300
-#: the form of another period or of other years: its sheets cannot be compared cell by cell
-ANOTHER_FORM = frozenset({"period_wrong", "year_wrong"})
+#: the form of another holder, period or year, or of factors no longer in force: one fault, told once, and
+#: not cell by cell
+ANOTHER_FORM = frozenset({"holder_wrong", "phase_wrong", "period_wrong", "year_wrong", "factors_superseded"})
 
 
 def read_form(data: bytes, expected: FormExpectation) -> FormReading:
@@ -94,7 +100,7 @@ def peek_identity(data: bytes) -> FormReading:
         found.cover(opened, layout.field("holder"), "holder_wrong", "AST1001")
     elif period is None:
         names = "・".join(names[0] for names in PERIOD_NAMES.values())
-        found.cover(opened, layout.field("period"), "period_wrong", names)
+        found.cover(opened, layout.field("period"), "period_unknown", names)
     if found.problems:
         return refused(found.problems, form_version=layout.version)
     return FormReading(
@@ -149,6 +155,10 @@ def _holds(layout: Layout, expected: FormExpectation) -> bool:
     return len(codes) <= layout.factor_rows
 
 
+def _another(found: Findings) -> bool:
+    return any(problem.code in ANOTHER_FORM for problem in found.problems)
+
+
 def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     found = Findings()
     years = expected.identity.fiscal_years
@@ -163,7 +173,9 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
     if layout is not None:
         check_cover(sheets, layout, expected.identity, found)
         check_names(sheets, layout, found)
-    if layout is None or any(problem.code in ANOTHER_FORM for problem in found.problems):
+        if sheets.has(FACTORS) and not _another(found):
+            check_superseded(sheets, layout, expected, found)
+    if layout is None or _another(found):
         # Another form, version or period has its cells elsewhere, and without a cover nobody knows which
         # it is: reading on would only list nonsense.
         return _refuse(sheets, layout, found)
@@ -172,27 +184,22 @@ def _read(sheets: FormSheets, expected: FormExpectation) -> FormReading:
         lines = read_lines(sheets, layout, expected, found)
     if sheets.has(FACTORS):
         check_factors(sheets, layout, expected, found)
-    totals: list[tuple[int, Fraction]] | None = None
-    if lines is not None:
-        zero = Fraction(0)
-        totals = [
-            (year, sum((li.emissions for li in lines if li.fiscal_year == year), zero)) for year in years
-        ]
     if sheets.has(SUMMARY):
-        own = [total for _, total in totals] if totals else None
-        check_result(sheets, layout, own, len(years), found)
+        check_result(sheets, layout, lines, expected, found)
         if not found.problems and lines is not None:
             # of a form whose total is wrong most other figures are, too: that is told once
             check_figures(sheets, layout, lines, years, found)
-    if found.problems or lines is None or totals is None:
+            explain_figures(sheets, layout, len(years), found)
+    if found.problems or lines is None:
         return _refuse(sheets, layout, found)
+    totals = year_totals(lines, years)
     return FormReading(
         ok=True,
         problems=(),
         period=expected.identity.period,
         holder=expected.identity.holder,
-        emissions=arithmetic.reported(total for _, total in totals),
-        yearly=tuple(totals),
+        emissions=arithmetic.reported(totals),
+        yearly=tuple(zip(years, totals, strict=True)),
         lines=tuple(lines),
         notes=tuple(found.notes),
         result_cell=layout.result.cell,

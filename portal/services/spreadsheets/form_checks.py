@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from portal.services.spreadsheets.arithmetic import per_unit
@@ -28,41 +28,59 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
-    def add(self, sheet: str, cell: str, code: str, found: str, expected: str) -> None:
+    def add(self, sheet: str, cell: str, code: str, found: str, expected: str, detail: str = "") -> None:
         """Record that ``cell`` holds ``found`` where ``expected`` belongs."""
-        self.problems.append(Problem(sheet, cell, found, expected, code))
+        self.problems.append(Problem(sheet, cell, found, expected, code, detail))
 
-    def cover(self, sheets: FormSheets, field: Field, code: str, expected: str) -> None:
+    def cover(self, sheets: FormSheets, field: Field, code: str, expected: str, detail: str = "") -> None:
         """Record that the cover's ``field`` does not say ``expected``."""
-        self.add(COVER, field.cell, code, shown(sheets.value(COVER, field.cell)), expected)
+        self.add(COVER, field.cell, code, shown(sheets.value(COVER, field.cell)), expected, detail)
 
 
 def check_cover(sheets: FormSheets, layout: Layout, identity: FormIdentity, found: Findings) -> None:
-    """Compare the cover, of a form of ``layout``, with ``identity``."""
+    """Compare the cover, of a form of ``layout``, with ``identity``.
+
+    Of another holder's form nothing more is told of the holder, of another period's nothing of its years:
+    that is the same fault again.
+    """
 
     def says(name: str) -> str:
         return sheets.text(COVER, layout.field(name).cell)
 
-    for name, wanted, code in (
-        ("phase", phase_text(identity.phase), "phase_wrong"),
-        ("holder", identity.holder, "holder_wrong"),
-        ("account", identity.account, "account_wrong"),
-    ):
-        if says(name) != wanted:
-            found.cover(sheets, layout.field(name), code, wanted)
+    years = _span(identity.fiscal_years)
+    if says("phase") != (phase := phase_text(identity.phase)):
+        found.cover(sheets, layout.field("phase"), "phase_wrong", phase)
     if says("period") not in PERIOD_NAMES[identity.period]:
-        found.cover(sheets, layout.field("period"), "period_wrong", PERIOD_NAMES[identity.period][0])
-    for place, one in enumerate(layout.year_cells):
-        cell = one.cell
-        wanted = str(identity.fiscal_years[place]) if place < len(identity.fiscal_years) else ""
-        if sheets.text(COVER, cell) != wanted:
-            found_text = shown(sheets.value(COVER, cell))
-            found.add(COVER, cell, "year_wrong", found_text, wanted or "空欄")
+        name = PERIOD_NAMES[identity.period][0]
+        found.cover(sheets, layout.field("period"), "period_wrong", name, years)
+    elif not found.problems:
+        _check_years(sheets, layout, identity.fiscal_years, years, found)
+    if says("holder") != identity.holder:
+        found.cover(sheets, layout.field("holder"), "holder_wrong", identity.holder)
+        return
+    if says("account") != identity.account:
+        found.cover(sheets, layout.field("account"), "account_wrong", identity.account)
     for name in ("holder_name", "site_name", "site_address"):
         registered: str = getattr(identity, name)
         if says(name) != registered.strip():
             cell = layout.field(name).cell
             found.notes.append(Note(COVER, cell, shown(says(name)), registered, "name_differs"))
+
+
+def _span(years: tuple[int, ...]) -> str:
+    return str(years[0]) if len(years) == 1 else f"{years[0]}～{years[-1]}"
+
+
+def _check_years(
+    sheets: FormSheets, layout: Layout, years: tuple[int, ...], span: str, found: Findings
+) -> None:
+    """The first fiscal year that the cover names otherwise: the others are the same fault."""
+    for place, one in enumerate(layout.year_cells):
+        wanted = str(years[place]) if place < len(years) else ""
+        if sheets.text(COVER, one.cell) != wanted:
+            shown_year = shown(sheets.value(COVER, one.cell))
+            found.add(COVER, one.cell, "year_wrong", shown_year, wanted or "空欄", span)
+            return
 
 
 def check_names(sheets: FormSheets, layout: Layout, found: Findings) -> None:
@@ -97,6 +115,24 @@ def check_factors(sheets: FormSheets, layout: Layout, expected: FormExpectation,
             value = sheets.value(FACTORS, f"{column}{extra}")
             if value is not None:
                 found.add(FACTORS, f"{column}{extra}", "factor_altered", shown(value), "空欄")
+
+
+def check_superseded(sheets: FormSheets, layout: Layout, expected: FormExpectation, found: Findings) -> None:
+    """One problem for a form with the factors of an earlier table, exactly as it was handed out."""
+    now = Findings()
+    check_factors(sheets, layout, expected, now)
+    if not now.problems:
+        return
+    for changed, tables in expected.earlier:
+        then = Findings()
+        try:
+            check_factors(sheets, layout, replace(expected, factors=tables), then)
+        except ValueError:
+            continue  # tables of several years that never stood in one form together
+        if not then.problems:
+            first = now.problems[0]
+            found.add(FACTORS, first.cell, "factors_superseded", first.found, first.expected, changed)
+            return
 
 
 def _check_figure(sheets: FormSheets, cell: str, figure: Decimal, found: Findings) -> bool:

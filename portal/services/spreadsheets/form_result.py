@@ -10,8 +10,10 @@ from fractions import Fraction
 from portal.services.spreadsheets.arithmetic import acceptable_totals, reported
 from portal.services.spreadsheets.cells import is_error, quantity_of, shown
 from portal.services.spreadsheets.form_checks import Findings
+from portal.services.spreadsheets.form_errors import check_errors
 from portal.services.spreadsheets.form_sheets import FormSheets
-from portal.services.spreadsheets.form_types import SourceLine
+from portal.services.spreadsheets.form_texts import name_texts, texts_of, totals_without
+from portal.services.spreadsheets.form_types import FormExpectation, SourceLine
 from portal.services.spreadsheets.layouts.layout import RESULT_UNIT, SUMMARY, Bounds, Layout
 
 #: what a spreadsheet program's binary arithmetic may be off by
@@ -19,19 +21,26 @@ _RELATIVE, _ABSOLUTE = Fraction(1, 10**9), Fraction(1, 10**6)
 
 
 def check_result(
-    sheets: FormSheets, layout: Layout, totals: list[Fraction] | None, years: int, found: Findings
+    sheets: FormSheets,
+    layout: Layout,
+    lines: Sequence[SourceLine] | None,
+    expected: FormExpectation,
+    found: Findings,
 ) -> None:
-    """Compare the result cell with the years' ``totals`` (t-CO2, exact); ``None`` when rows were wrong.
+    """Compare the result cell with the sum of ``lines``; ``None`` when rows were wrong.
 
     A total that was not calculated, is an error or differs goes to ``found``, and so does every
-    formula of the form that shows an error.
+    formula of the form that shows an error; what follows from a cell named already does not.
     """
-    for spec in layout.cells(years):
-        if spec.formula and spec.role != "result" and sheets.has(spec.sheet):
-            value = sheets.value(spec.sheet, spec.cell)
-            if is_error(value):
-                found.add(spec.sheet, spec.cell, "formula_error", shown(value), "数式の計算結果")
-    _check_total(sheets, layout.result.cell, totals, found)
+    follows = check_errors(sheets, layout, expected, found)
+    if not (follows and is_error(sheets.value(SUMMARY, layout.result.cell))):
+        _check_total(sheets, layout.result.cell, lines, expected.identity.fiscal_years, found)
+
+
+def year_totals(lines: Sequence[SourceLine], years: Sequence[int]) -> list[Fraction]:
+    """Each fiscal year's t-CO2 to full precision."""
+    zero = Fraction(0)
+    return [sum((line.emissions for line in lines if line.fiscal_year == year), zero) for year in years]
 
 
 def check_figures(
@@ -97,9 +106,16 @@ def _shows(value: object, wanted: frozenset[Fraction]) -> bool:
 _ANY = Bounds(Decimal(0), Decimal(10) ** 18, 400)
 
 
-def _check_total(sheets: FormSheets, cell: str, totals: list[Fraction] | None, found: Findings) -> None:
+def _check_total(
+    sheets: FormSheets,
+    cell: str,
+    lines: Sequence[SourceLine] | None,
+    years: Sequence[int],
+    found: Findings,
+) -> None:
     sheet = SUMMARY
     value = sheets.value(sheet, cell)
+    totals = year_totals(lines, years) if lines else None
     wanted = f"{reported(totals):,} {RESULT_UNIT}" if totals else "数式の計算結果"
     if value is None:
         if sheets.is_formula(sheet, cell):
@@ -113,9 +129,10 @@ def _check_total(sheets: FormSheets, cell: str, totals: list[Fraction] | None, f
     own = quantity_of(value)
     if own.value is None:
         found.add(sheet, cell, "total_missing", own.found, wanted)
-    elif totals is not None and own.value not in {Decimal(total) for total in acceptable_totals(totals)}:
+    elif lines and totals is not None and own.value not in acceptable_totals(totals):
         # A number typed as text is read here but not summed by the form: name the cell that causes it.
-        for note in found.notes:
-            if note.code == "read_as_number":
-                found.add(note.sheet, note.cell, "number_as_text", note.found, note.used)
-        found.add(sheet, cell, "total_differs", f"{own.value:,f} {RESULT_UNIT}", wanted)
+        without = acceptable_totals(totals_without(lines, found, years))
+        explained = bool(texts_of(found)) and own.value in without
+        name_texts(sheets, found)
+        if not explained:
+            found.add(sheet, cell, "total_differs", f"{own.value:,f} {RESULT_UNIT}", wanted)

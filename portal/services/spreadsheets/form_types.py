@@ -63,6 +63,9 @@ class FormExpectation:
     factors: dict[int, tuple[Factor, ...]]
     #: the versions of the form that are read; empty for every version there is
     versions: tuple[str, ...] = ()
+    #: tables that forms were handed out with before: the Tokyo day (ISO) on which they were superseded, and
+    #: the table of each fiscal year; the newest first
+    earlier: tuple[tuple[str, dict[int, tuple[Factor, ...]]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -247,13 +250,18 @@ def expectation_to_dict(expected: FormExpectation) -> dict[str, Any]:
     return {
         "identity": vars(expected.identity),
         "versions": list(expected.versions),
-        "factors": {
-            str(year): [
-                {name: str(value) if isinstance(value, Decimal) else value for name, value in vars(f).items()}
-                for f in factors
-            ]
-            for year, factors in expected.factors.items()
-        },
+        "factors": _tables_to_dict(expected.factors),
+        "earlier": [[changed, _tables_to_dict(tables)] for changed, tables in expected.earlier],
+    }
+
+
+def _tables_to_dict(tables: dict[int, tuple[Factor, ...]]) -> dict[str, Any]:
+    return {
+        str(year): [
+            {name: str(value) if isinstance(value, Decimal) else value for name, value in vars(f).items()}
+            for f in factors
+        ]
+        for year, factors in tables.items()
     }
 
 
@@ -261,14 +269,19 @@ def expectation_from_dict(values: dict[str, Any]) -> FormExpectation:
     """The expectation that :func:`expectation_to_dict` wrote."""
     identity = dict(values["identity"])
     identity["fiscal_years"] = tuple(identity["fiscal_years"])
-    figures = ("calorific", "carbon", "factor")
-
-    def factor(row: dict[str, Any]) -> Factor:
-        exact: dict[str, Any] = {name: None if row[name] is None else Decimal(row[name]) for name in figures}
-        return Factor(**{**row, **exact})
-
     return FormExpectation(
         identity=FormIdentity(**identity),
-        factors={int(year): tuple(factor(row) for row in rows) for year, rows in values["factors"].items()},
+        factors=_tables_from_dict(values["factors"]),
         versions=tuple(values["versions"]),
+        earlier=tuple((changed, _tables_from_dict(tables)) for changed, tables in values["earlier"]),
     )
+
+
+def _tables_from_dict(tables: dict[str, Any]) -> dict[int, tuple[Factor, ...]]:
+    return {int(year): tuple(_factor_from_dict(row) for row in rows) for year, rows in tables.items()}
+
+
+def _factor_from_dict(row: dict[str, Any]) -> Factor:
+    figures = ("calorific", "carbon", "factor")
+    exact: dict[str, Any] = {name: None if row[name] is None else Decimal(row[name]) for name in figures}
+    return Factor(**{**row, **exact})

@@ -6,8 +6,11 @@ Each text says what is wrong and how to mend it. Places: ``{sheet}``, ``{cell}``
 
 from __future__ import annotations
 
+import re
+
 from portal.services.spreadsheets import application_problems
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SAVE_AS = "ASSETシステムから指定様式をダウンロードし直し、Excelブック（.xlsx）として保存してください。"
 _SAVE_AS_EN = (
     "Download the designated form from the ASSET System again and save it as an Excel workbook (.xlsx)."
@@ -98,10 +101,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "行または列の位置が様式と違います。行や列を追加・削除していない様式に入力してください。",
         "Rows or columns have moved. Use a form in which no row or column was inserted or deleted.",
     ),
-    "factors_replaced": (
-        "排出係数の表が変わりました（{found}）。新しい様式をダウンロードして、入力し直してください。",
-        "The factor table has changed ({found}). Download the new form and fill it in.",
-    ),
     # The cover
     "form_id_wrong": (
         "指定様式ではありません。ASSETシステムからダウンロードした様式に入力してください。",
@@ -112,21 +111,25 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The form has another version. Download version {expected} from the ASSET System and fill it in.",
     ),
     "holder_wrong": (
-        "ほかの目標保有者の様式です。{expected}の様式に入力してください。",
-        "This is another holder's form. Fill in the form of {expected}.",
+        "ほかの目標保有者（{found}）の様式です。{expected}の様式に入力してください。",
+        "This is another holder's form ({found}). Fill in the form of {expected}.",
     ),
     "account_wrong": ("口座番号を{expected}に直してください。", "Correct the account number to {expected}."),
     "period_wrong": (
-        "報告対象の期間が違います。{expected}の様式に入力してください。",
-        "The form is for another period. Fill in the form for: {expected}.",
+        "別の期間（{found}）の様式です。{expected}（{detail}年度）の様式に入力してください。",
+        "This form is for another period ({found}). Fill in the form for: {expected} (FY{detail}).",
+    ),
+    "period_unknown": (
+        "報告対象の期間（{expected}）が書かれていません。ASSETシステムからダウンロードした様式に入力してください。",
+        "The cover names no reporting period ({expected}). Fill in the form from the ASSET System.",
     ),
     "phase_wrong": (
         "対象の期が違います。{expected}の様式に入力してください。",
         "The form is for another phase. Fill in the form for: {expected}.",
     ),
     "year_wrong": (
-        "対象年度が違います。{expected}年度の様式に入力してください。",
-        "The fiscal year is wrong. Fill in the form for fiscal year {expected}.",
+        "対象年度が違います。{detail}年度の様式に入力してください。",
+        "The fiscal year is wrong. Fill in the form for fiscal year {detail}.",
     ),
     # Sources and activity
     "no_source": (
@@ -145,6 +148,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "factor_unknown": (
         "排出係数の表にない種類です。一覧から選び直してください。",
         "This kind is not in the factor table. Choose one from the list.",
+    ),
+    "factor_not_listed": (
+        "この様式の一覧にない書き方のため、様式が計算できません。一覧から「{expected}」を選び直してください。",
+        "The form's own list lacks this name, so it cannot calculate. Choose “{expected}” from the list.",
     ),
     "factor_not_for_year": (
         "この種類には{expected}年度の排出係数がありません。事務局に問い合わせてください。",
@@ -187,6 +194,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The formula gives an error. Put the form's own formula back.",
     ),
     # Factors and the result
+    "factors_superseded": (
+        "この様式をダウンロードしたあと、{detail}に排出係数が変わりました。"
+        "ASSETシステムから新しい様式をダウンロードし、入力し直してください。",
+        "The factors were changed on {detail}, after this form was downloaded. "
+        "Download the new form from the ASSET System and fill it in.",
+    ),
     "factor_altered": (
         "係数は変更できません。様式に入っている値に戻してください。",
         "Factors must not be changed. Put the form's own value back.",
@@ -269,4 +282,15 @@ def message(
     """The sentence for ``code`` in ``ja`` or ``en``. Raises ``KeyError`` for an unknown code."""
     ja, en = TEXTS[code] if code in TEXTS else application_problems.TEXTS[code]
     text = en if locale == "en" else ja
-    return text.format(sheet=sheet, cell=cell, found=found, expected=expected, detail=detail)
+    return text.format(
+        sheet=sheet, cell=cell, found=found, expected=expected, detail=_day(detail, locale) or detail
+    )
+
+
+def _day(detail: str, locale: str) -> str:
+    """A day written 2015-10-15 as the reader's language writes it; "" for anything else."""
+    parts = re.fullmatch(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", detail)
+    if parts is None:
+        return ""
+    year, month, day = (int(part) for part in parts.groups())
+    return f"{day} {_MONTHS[month - 1]} {year}" if locale == "en" else f"{year}年{month}月{day}日"

@@ -17,7 +17,8 @@ HEADINGS: dict[str, Label] = {
     "year_activity": ("年間活動量", "Activity of the year"),
     "code": ("記号", "Code"),
     "label": ("燃料・エネルギーの種類", "Fuel or energy"),
-    "other": ("英語名", "Name in Japanese"),
+    "other": ("英語名", "Name in English"),
+    "other_en": ("日本語名", "Name in Japanese"),
     "kind": ("区分", "Group"),
 }
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
