@@ -122,7 +122,11 @@ def test_what_is_no_form_is_refused_with_the_reason_and_only_the_event_stays(
     for data, name, words in (
         (b"a,b\n1,2\n", "表.csv", "Excelブック（.xlsx）ではありません"),
         (b"", "", "ファイル"),
-        (filled(), "申請書.pdf", "Excel（.xlsx）"),
+        (
+            filled(),
+            "申請書.pdf",
+            "「.pdf」のファイルは登録できません。Excelブック（.xlsx）として保存し直してください。",
+        ),
     ):
         answer = sent(clerk, data, name)
         assert answer.status_code == 422 and words in answer.text
