@@ -125,7 +125,7 @@ def test_what_is_no_form_is_refused_with_the_reason_and_only_the_event_stays(
         (
             filled(),
             "申請書.pdf",
-            "「.pdf」のファイルは登録できません。Excelブック（.xlsx）として保存し直してください。",
+            "「.pdf」のファイルは登録できません。",
         ),
     ):
         answer = sent(clerk, data, name)
