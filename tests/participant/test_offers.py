@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from portal import clock
-from portal.models import Account, AccountAction, BookCheck, MovementKind, UnitType, User
+from portal.models import Account, AccountAction, BookCheck, MovementKind, UnitClass, UnitType, User
 from portal.services import allowances, issuance
 from portal.services.allowances import Request
 from portal.services.figures import figures_of
@@ -100,6 +101,7 @@ def test_before_and_after_the_window_home_wizard_and_office_say_the_same(
 ) -> None:
     a, t, officer = market.a.login_id, market.t.login_id, market.officer.login_id
     own = f"/admin/account/details/?id={market.holder.account.id}"
+    jaa = session.scalars(select(UnitClass.id).where(UnitClass.phase_id == market.holder.phase_id)).one()
     with one_transaction(session):
         trade.move(session, market.a, MovementKind.TRANSFER, 100, market.trader.account.code)
     trade.at(LAST)
@@ -116,12 +118,13 @@ def test_before_and_after_the_window_home_wizard_and_office_say_the_same(
     assert "移転できる最大量" + sentence + "0JAA" in home
     # jVER know no window: they are the next step that is left
     assert "JAAを償却する" not in home and "30jVERを償却する" in home
-    page = reader.get("/allowances/transfer")
+    assert "最大量（30）を入れる" in squeezed(reader.get("/allowances/transfer")), "begins with what may move"
+    page = reader.get(f"/allowances/transfer?unit={jaa}")
     assert "いまは移転できません第2期JAAを使える期間は、2016年1月31日で終わりました。" in squeezed(page)
     for gone in ("最大量（", "数量※必須", "確認へ進む"):
         assert gone not in squeezed(page)
     assert 'name="unit"' in page.text, "other units can still be chosen"
-    late = squeezed(reader.get("/allowances/retire"))
+    late = squeezed(reader.get(f"/allowances/retire?unit={jaa}"))
     assert "いまは償却できません" in late and "いまも償却できますが" not in late
     jver = reader.get("/home").text.split('href="/allowances/retire?')[1].split('"')[0]
     chosen = squeezed(reader.get("/allowances/retire?" + jver.replace("&amp;", "&")))
