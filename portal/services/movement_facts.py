@@ -200,7 +200,7 @@ def _flows() -> Subquery:
 
 def _facts() -> Select[*tuple[Any, ...]]:
     holder, source = bindparam("holder", type_=BigId), bindparam("source", type_=BigId)
-    own_rule, class_rule = aliased(PhaseRule, name="own_rule"), aliased(PhaseRule, name="class_rule")
+    own_rule, class_rule = aliased(PhaseRule, name="o"), aliased(PhaseRule, name="p")
     own_phase, earlier = aliased(Phase, name="own_phase"), aliased(Movement, name="earlier")
     own, flow = _own_holdings(), _flows()
     target = (

@@ -68,12 +68,13 @@ def test_no_entry_is_added_to_a_posting_that_was_made_before(
 ) -> None:
     _jaa, jver = classes(session)
     holder, trader = market.holder.account.id, market.trader.account.id
-    pair = f"({number}, {holder}, {jver}, 5), ({number}, {trader}, {jver}, -5)"
+    pair = f"({number}, {holder}, {jver}, 5, 5), ({number}, {trader}, {jver}, -5, 0)"
     session.rollback()
     with pytest.raises(DatabaseError, match="entry_of_newest"):
         run(
             engine,
-            f"INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity) VALUES {pair}",
+            "INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity, balance_after)"
+            f" VALUES {pair}",
         )
     assert ledger_proof.verify(session).ok
 

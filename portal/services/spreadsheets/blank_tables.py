@@ -274,13 +274,13 @@ def _factor(sheet: Worksheet, row: FactorRow, page: Page) -> None:
         look.fixed(sheet, f"{column}{row.row}", text)
     for place, factor in enumerate(row.years):
         columns = page.layout.factor_years[place]
-        figures: list[Any] = list(year_figures(factor))
-        if factor is not None and factor.kind == "fuel":
-            figures[2] = f"={columns[0]}{row.row}*{columns[1]}{row.row}*44/12"
-        for column, figure in zip(columns, figures, strict=True):
+        for column, figure in zip(columns, year_figures(factor), strict=True):
             shown = NOT_APPLICABLE if figure is None else figure
             cell = look.fixed(sheet, f"{column}{row.row}", shown, right=True)
             cell.number_format = look.FACTOR_FORMAT
+        if factor is not None and factor.kind == "fuel":
+            product = sheet[f"{columns[2]}{row.row}"]
+            product.value = f"={columns[0]}{row.row}*{columns[1]}{row.row}*44/12"
 
 
 def summary(sheet: Worksheet, page: Page) -> None:
