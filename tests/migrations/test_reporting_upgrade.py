@@ -62,6 +62,7 @@ def filled(empty_database_url: str, running_clock: None) -> Iterator[Engine]:
                 subject=ReminderSubject.TARGET,
                 due=row.state_since.date(),
                 days=7,
+                told_to="holder",
                 sent_at=row.state_since,
             )
         )
@@ -87,6 +88,8 @@ def contents(engine: Engine) -> dict[str, list[Any]]:
                 "balance_after",
                 "behind",
                 "latest_at",
+                "told_to",
+                "differs_since",
             }
             if table == "compliance_snapshot":
                 columns -= {"base_emissions", "reduction_target", "issued", "held", "number"}
