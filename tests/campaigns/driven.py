@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
-from portal.errors import PortalError
 from portal import clock
+from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
 from portal.models import MovementKind, User
 from portal.services import ledger_proof, second_book
@@ -108,7 +108,7 @@ def _one_of(weighed: tuple[tuple[str, int], ...]) -> st.SearchStrategy[str]:
 
 
 class Driven(RuleBasedStateMachine):
-    """A copy of the small scheme at one of several times, and the model beside it; the acts are a subclass's."""
+    """A copy of the small scheme at one of its seasons, the model beside it; the acts are a subclass's."""
 
     #: names this run's keys apart from those of the opening
     name = "key"
@@ -123,11 +123,12 @@ class Driven(RuleBasedStateMachine):
     ) -> None:
         super().__init__()
         self.starts, self.cast, self.tally, self.folder = starts, cast, tally, folder
-        self.acts: dict[str, Act] = {
-            name: getattr(type(self), name).act
-            for name in only or sorted(dir(type(self)))
-            if hasattr(getattr(type(self), name), "act")
-        }
+        kind = type(self)
+        names = [name for name in only or dir(kind) if hasattr(getattr(kind, name), "act")]
+        assert set(only) <= set(names)
+        acts: dict[str, Act] = {name: getattr(kind, name).act for name in names}
+        #: the most frequent first: it is what a run without any choice takes
+        self.acts = dict(sorted(acts.items(), key=lambda pair: (-pair[1].weight, pair[0])))
         self.url = ""
         self.keys, self.struck = 0, False
         #: the last movement: its number, key, request and login
@@ -261,6 +262,22 @@ class Driven(RuleBasedStateMachine):
     @invariant()
     def all_that_must_hold_holds(self) -> None:
         self.watch.look(self.model)
+
+
+def told(tally: Counter[str]) -> str:
+    """What a campaign did, for people."""
+    steps = tally["steps"]
+    lines = [
+        f"{steps} steps, {100 * tally['faults'] / steps:.0f} % with a fault,"
+        f" {100 * tally['legal'] / (tally['legal'] + tally['refused']):.0f} % of the acts legal:"
+        f" 0 of {steps} broke the ledger"
+    ]
+    for what in ("did", "fault", "act"):
+        some = {key: count for key, count in sorted(tally.items()) if key.startswith(f"{what}: ")}
+        lines.append(
+            f"{what}: " + ", ".join(f"{key[len(what) + 2 :]} {count}" for key, count in some.items())
+        )
+    return "\n".join(lines)
 
 
 def choose(pick: int, good: Sequence[T], every: Sequence[T]) -> T:

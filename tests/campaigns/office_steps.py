@@ -19,11 +19,10 @@ WAITS = timedelta(days=14)
 class OfficeSteps(Driven):
     """What one of the office proposes and another confirms, and what becomes of it."""
 
-    @often(2, pick=PICK, by=BY, fault=FAULTS)
+    @often(1, lambda self: 3 if self.issuable() else 1, pick=PICK, by=BY, fault=FAULTS)
     def propose_issue(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
-        ready = [one for one in self.cast.holders if self.model.may_issue(one)]
-        account = choose(pick, ready, list(self.cast.holders))
+        account = choose(pick, self.issuable(), list(self.cast.holders))
         facts, maker, key = self.cast.holders[account], self.maker(by), self.key()
         made = self.done(
             lambda: issuance.propose_issue(
@@ -86,6 +85,10 @@ class OfficeSteps(Driven):
                 ),
             )
 
+    def issuable(self) -> list[int]:
+        """The accounts to which can be issued."""
+        return [one for one in self.cast.holders if self.model.may_issue(one)]
+
     def until(self) -> datetime:
         """When a proposal made now lapses."""
         return clock.now() + WAITS
@@ -95,7 +98,7 @@ class OfficeSteps(Driven):
         if one.kind in (MovementKind.CORRECTION, MovementKind.CARRY_OVER):
             self.model.promise(one.source, one.unit, one.quantity)
 
-    @often(5, lambda self: self.waiting(), pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    @often(3, lambda self: self.waiting(), pick=PICK, by=BY, stale=STALE, fault=FAULTS)
     def confirm(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
         self.step("stale" if stale else fault)
         number = self.pending(pick)
@@ -250,7 +253,8 @@ class OfficeSteps(Driven):
     # ---- a whole phase at once
 
     @often(
-        3,
+        1,
+        lambda self: 3 if self.issuable() else 1,
         pick=PICK,
         phase=st.sampled_from([2, 3]),
         wrong=st.sampled_from([0, 0, 0, 0, 1]),

@@ -173,7 +173,12 @@ class PhaseSteps(OfficeSteps):
 
     # ---- the deadline and the end of a phase
 
-    @often(2, what=st.sampled_from(["expire", "freeze"]), fault=FAULTS)
+    @often(
+        2,
+        lambda self: 4 if self.to_freeze() else 1,
+        what=st.sampled_from(["freeze", "expire"]),
+        fault=FAULTS,
+    )
     def night(self, what: str, fault: str | None) -> None:
         """What the worker does while nobody is there."""
         if what == "expire":
@@ -181,15 +186,16 @@ class PhaseSteps(OfficeSteps):
         else:
             self.freeze(fault)
 
+    def to_freeze(self) -> list[int]:
+        """The holders whose deadline has passed and that no record was made of."""
+        passed = self.model.is_past_deadline()
+        return [account for account in self.cast.holders if passed and account not in self.model.frozen]
+
     def freeze(self, fault: str | None) -> None:
         """The night after the deadline: what stood at its last moment, whenever that night comes."""
         fault = None if fault == "lost" else fault
         self.step(fault)
-        due = {
-            account: self.model.at_the_deadline(account)
-            for account in self.cast.holders
-            if self.model.is_past_deadline() and account not in self.model.frozen
-        }
+        due = {account: self.model.at_the_deadline(account) for account in self.to_freeze()}
 
         def work() -> int:
             return sum(
