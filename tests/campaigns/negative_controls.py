@@ -143,7 +143,7 @@ def _other_hash(patch: pytest.MonkeyPatch) -> None:
         def sha256(data: bytes) -> Any:
             return hashlib.sha256(data + b" ")
 
-    patch.setattr(ledger, "hashlib", Wrong)
+    patch.setattr(posting, "hashlib", Wrong)
 
 
 def _head_behind(patch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,12 @@ def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_window(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(banking.Window, "problems", lambda window, today: [])
+    judge = banking.application_problems
+    patch.setattr(
+        banking,
+        "application_problems",
+        lambda case: [one for one in judge(case) if one.refusal is not Refusal.BANKING_CLOSED],
+    )
 
 
 def _application_free(patch: pytest.MonkeyPatch) -> None:
@@ -313,7 +318,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("a posting with one side", _one_sided),
     Control("issued twice", _issued_again),
     Control("a disagreement of the books is overlooked", _books_overlooked, only=("books", "move")),
-    Control("banking outside its window", _no_window, only=_BANKING, starts=_TRADED),
+    Control("banking outside its window", _no_window, only=_BANKING, starts=_AT_THE_END),
     Control("a carry-over arrives nowhere", _into_nothing, only=_BANKING, starts=_IN_THE_WINDOW),
     Control("a carry-over takes the reserve", _reserve_carried_over, only=_BANKING, starts=_IN_THE_WINDOW),
     Control(
@@ -323,7 +328,9 @@ CONTROLS: tuple[Control, ...] = (
         starts=_IN_THE_WINDOW,
     ),
     Control("an application is never accepted", _never_accepted, only=_BANKING, starts=_IN_THE_WINDOW),
-    Control("a batch leaves one out", _one_left_out, only=("propose_batch", "decide_on_batch")),
+    Control(
+        "a batch leaves one out", _one_left_out, only=("propose_batch", "decide_on_batch"), starts=("opened",)
+    ),
     Control("a suspended account gives", _any_account_gives, only=(*_ACCOUNTS, "move"), starts=_TRADED),
     Control("an account with units is closed", _change_without(Refusal.ACCOUNT_NOT_EMPTY), only=_ACCOUNTS),
     Control(
