@@ -33,7 +33,7 @@ from tests.factories.ledger_model import Model
 #: connection breaks before it; the answer is lost. The act is tried again each time, with the same key.
 BEFALL = ("rollback", "broken", "lost")
 #: which of many: three in four times of those with which the act would come about
-PICK = st.integers(0, 399)
+PICK = st.integers(0, 255)
 #: who of the office: three in four times another than the one who proposed
 BY = st.integers(0, 15)
 FAULTS = st.sampled_from([None, None, None, *BEFALL])

@@ -283,12 +283,14 @@ def drive(
     folder: Path,
     *,
     total: int,
-    steps: int = 200,
+    steps: int = 100,
     seed: int | None = None,
     short: bool = True,
     only: Collection[str] = (),
 ) -> Counter[str]:
     """Drive machines of up to ``steps`` steps, ``total`` together, each on a copy of one of ``starts``.
+
+    Twice as many steps would draw more than Hypothesis keeps of a run, which then counts as none.
 
     The answer counts steps, faults, acts and what came about. ``seed`` replays a campaign; ``short``: a
     failure is made short. ``only``: the acts that are taken, where not all are wanted.
