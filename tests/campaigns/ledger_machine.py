@@ -306,7 +306,7 @@ def drive(
         if seed is not None:
             machine._hypothesis_internal_use_seed = seed + tally["steps"]  # type: ignore[attr-defined]
         given = settings(
-            max_examples=max(5, min(100, (total - tally["steps"]) // steps)),
+            max_examples=max(3, min(20, (total - tally["steps"]) // steps)),
             stateful_step_count=steps,
             database=None,
             deadline=None,
