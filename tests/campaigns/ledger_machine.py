@@ -1,11 +1,11 @@
 """The ledger's services driven by a machine, beside a plain model of what must come out.
 
 Proposals, confirmations, movements legal and not, corrections, whole phases, banking, accounts that are
-suspended and closed, figures approved and taken back, deadline, closing, books that disagree: in any
-order, and a fault in a third of
-the steps: a transaction that is rolled back, a connection that breaks before the commit (given up, or tried
-again with the same key), an answer that is lost so that the form comes once more, a stale page, a second
-press, a clock that jumps forward or back. After each step every balance is what the model says
+suspended and closed, figures approved and taken back, deadline, closing, books that disagree, from one of
+several seasons on and in any order. A fault befalls a third of the steps: a transaction that is rolled back
+or a connection that breaks before the commit (each tried again with the same key), an answer that is lost so
+that the form comes once more, a stale page, a second press, a clock that jumps forward or back.
+After each step every balance is what the model says
 (``invariants.py``); at the end
 the ledger's own proof and the second book agree (safety, "model-checked"). A failure prints the steps that
 replay it.
