@@ -17,15 +17,15 @@ from pathlib import Path
 
 from tests import databases
 from tests.campaigns import bank, killed, ledger_machine
+from tests.campaigns.driven import told
 from tests.campaigns.worlds import open_world
 
 
 def machine(url: str, folder: Path, steps: int, seed: int) -> str:
     """Drive the machine; what it did in a sentence. Raises the first failure, made short."""
     world = open_world(url, plenty=False)
-    tally = ledger_machine.drive(url, world.cast, world.model, folder, total=steps, seed=seed)
-    share = 100 * tally["faults"] / tally["steps"]
-    return f"{tally['steps']} steps, {share:.0f} % with a fault: 0 of {tally['steps']} broke the ledger"
+    with ledger_machine.seasons(url, world.cast, world.model, folder) as starts:
+        return told(ledger_machine.drive(starts, world.cast, folder, total=steps, seed=seed))
 
 
 def campaigns(given: argparse.Namespace, folder: Path) -> list[tuple[str, Callable[[str], object]]]:

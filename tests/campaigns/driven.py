@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from portal import clock
 from portal.errors import PortalError
 from portal.extensions import make_engine, make_session
 from portal.models import MovementKind, User
@@ -19,11 +26,21 @@ from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
 from tests import databases
 from tests.campaigns.invariants import Watch
-from tests.factories import reports
 from tests.factories.ledger_cast import Cast
 from tests.factories.ledger_model import Model
 
-START = "2015-08-03 09:00"
+#: what may befall an act that would come about: everything is done, but the commit never comes; the
+#: connection breaks before it; the answer is lost. The act is tried again each time, with the same key.
+BEFALL = ("rollback", "broken", "lost")
+#: which of many: three in four times of those with which the act would come about
+PICK = st.integers(0, 255)
+#: who of the office: three in four times another than the one who proposed
+BY = st.integers(0, 15)
+FAULTS = st.sampled_from([None] * 3 + [*BEFALL] * 2)
+STALE = st.sampled_from([False] * 6 + [True])
+
+
+F, T = TypeVar("F", bound=Callable[..., Any]), TypeVar("T")
 
 
 def quick(engine: Engine) -> Engine:
@@ -45,33 +62,111 @@ ALL_THAT_HAPPENS = frozenset(
     {
         *MovementKind,
         *("batch", "account suspended", "account open", "account closed", "approval", "revocation"),
-        *("deadline", "phase closed", "books disagree", "books agree again"),
+        *("deadline", "late retirement", "phase closed", "books disagree", "books agree again"),
+        *("application", "application declined", "application withdrawn", "withdrawal", "proposal lapsed"),
     }
 )
 
 
-class Driven(RuleBasedStateMachine):
-    """A copy of the small scheme with an open market, and the model beside it; the rules are a subclass's."""
+@dataclass(frozen=True)
+class Start:
+    """A database at some time of the scheme, to be copied; the model of it; what its clock shows."""
 
-    def __init__(self, url: str, cast: Cast, model: Model, tally: Counter[str]) -> None:
+    url: str
+    model: Model
+    moment: datetime
+
+
+@dataclass(frozen=True)
+class Act:
+    """A kind of step: how often it comes beside the others, when it can, and what is drawn for it."""
+
+    weight: int
+    when: Callable[[Any], int]
+    given: st.SearchStrategy[dict[str, Any]]
+
+
+def often(
+    weight: int, when: Callable[[Any], int] = lambda _machine: 1, **given: st.SearchStrategy[Any]
+) -> Callable[[F], F]:
+    """Mark a step of the machine. ``when``: whether it can come now; a number makes it so much likelier.
+
+    A rule of its own for each would leave out about half of them in any one run, and with them most of what
+    takes several steps.
+    """
+
+    def mark(step: F) -> F:
+        step.act = Act(weight, when, st.fixed_dictionaries(given))  # type: ignore[attr-defined]
+        return step
+
+    return mark
+
+
+@lru_cache(maxsize=4096)
+def _one_of(weighed: tuple[tuple[str, int], ...]) -> st.SearchStrategy[str]:
+    return st.sampled_from([name for name, weight in weighed for _ in range(weight)])
+
+
+class Driven(RuleBasedStateMachine):
+    """A copy of the small scheme at one of its seasons, the model beside it; the acts are a subclass's."""
+
+    #: names this run's keys apart from those of the opening
+    name = "key"
+
+    def __init__(
+        self,
+        starts: Mapping[str, Start],
+        cast: Cast,
+        tally: Counter[str],
+        folder: Path,
+        only: Sequence[str] = (),
+    ) -> None:
         super().__init__()
-        self.cast, self.model, self.tally, self.url = cast, model, tally, url
-        self.engine = quick(make_engine(self.url))
-        self.session = make_session(self.engine)
-        self.watch = Watch(self.url)
-        self.keys = 0
-        #: tells this run's keys from those of the opening
-        self.name = "opening" if not model.postings else "key"
+        self.starts, self.cast, self.tally, self.folder = starts, cast, tally, folder
+        kind = type(self)
+        names = [name for name in only or dir(kind) if hasattr(getattr(kind, name), "act")]
+        assert set(only) <= set(names)
+        acts: dict[str, Act] = {name: getattr(kind, name).act for name in names}
+        #: the most frequent first: it is what a run without any choice takes
+        self.acts = dict(sorted(acts.items(), key=lambda pair: (-pair[1].weight, pair[0])))
+        self.url = ""
+        self.keys, self.struck = 0, False
         #: the last movement: its number, key, request and login
         self.last: tuple[int, str, Request, int] | None = None
         self.accounts = [*cast.holders, *cast.traders]
-        reports.at(START)
 
-    def teardown(self) -> None:
-        report, second = ledger_proof.verify(self.session), second_book.compare(self.session)
+    @initialize(pick=PICK)
+    def begin(self, pick: int) -> None:
+        """At one of the starts."""
+        start = self.starts[list(self.starts)[pick % len(self.starts)]]
+        self.open(databases.copy(start.url, self.folder), deepcopy(start.model), start.moment)
+
+    def open(self, url: str, model: Model, moment: datetime) -> None:
+        """Connect to a database of the small scheme, of which ``model`` is true."""
+        self.url, self.model = url, model
+        clock.set_time(moment)
+        self.engine = quick(make_engine(url))
+        self.session = make_session(self.engine)
+        self.watch = Watch(url)
+
+    def close(self) -> None:
         self.session.close()
         self.engine.dispose()
         self.watch.connection.close()
+
+    @rule(data=st.data())
+    def go_on(self, data: st.DataObject) -> None:
+        """One more act."""
+        weighed = ((name, one.weight * one.when(self)) for name, one in self.acts.items())
+        name = data.draw(_one_of(tuple(weighed)), "act")
+        self.tally[f"act: {name}"] += 1
+        getattr(self, name)(**data.draw(self.acts[name].given, name))
+
+    def teardown(self) -> None:
+        if not self.url:
+            return
+        report, second = ledger_proof.verify(self.session), second_book.compare(self.session)
+        self.close()
         if self.engine.dialect.name == "postgresql":
             databases.drop(self.url)
         else:
@@ -86,11 +181,18 @@ class Driven(RuleBasedStateMachine):
         self.keys += 1
         return f"{self.name}-{self.keys}"
 
-    def step(self, fault: object) -> None:
-        """Count a step, and what befalls it."""
+    def step(self, fault: str | None) -> None:
+        """Count a step, and what befalls it; what befalls an act is counted when it does."""
         self.tally["steps"] += 1
-        self.tally["faults"] += bool(fault)
-        self.tally[str(fault)] += bool(fault)
+        self.struck = False
+        if fault not in (None, *BEFALL):
+            self.befell(fault)
+
+    def befell(self, fault: str) -> None:
+        """Count what befell a step; a step counts once."""
+        self.tally["faults"] += not self.struck
+        self.tally[f"fault: {fault}"] += 1
+        self.struck = True
 
     def did(self, what: str) -> None:
         """Count something that really came about: a campaign that never gets there shows nothing."""
@@ -99,15 +201,19 @@ class Driven(RuleBasedStateMachine):
     def done(self, work: Any, *, legal: bool, fault: str | None = None, keyed: bool = True) -> Any:
         """Do it in one transaction; it must be refused exactly when the model says so.
 
+        A fault befalls what would come about, which is tried again: nothing of the first attempt is there.
         ``keyed``: the same form once more gives the first answer; otherwise it is refused.
         """
-        if fault in ("rollback", "broken", "retry"):
+        self.tally["legal" if legal else "refused"] += 1
+        fault = fault if legal else None
+        if fault is not None:
+            self.befell(fault)
+        if fault in ("rollback", "broken"):
             self.attempt(work, legal=legal, ends=fault)
-            if fault != "retry":
-                return None
+            self.watch.look(self.model)
         made = self.attempt(work, legal=legal)
         if fault == "lost":
-            again = self.attempt(work, legal=legal and keyed)
+            again = self.attempt(work, legal=keyed)
             assert again == (made if keyed else None)
         return made
 
@@ -146,12 +252,38 @@ class Driven(RuleBasedStateMachine):
         return int(found) - (1 if stale else 0)
 
     def maker(self, by: int) -> int:
-        """A colleague of the office, by how a step picks one."""
+        """A colleague of the office."""
         return self.cast.proposers[by % len(self.cast.proposers)]
+
+    def checker(self, by: int, maker: int) -> int:
+        """A colleague who confirms: mostly one who may."""
+        return choose(by, [one for one in self.cast.approvers if one != maker], self.cast.proposers)
 
     @invariant()
     def all_that_must_hold_holds(self) -> None:
         self.watch.look(self.model)
+
+
+def told(tally: Counter[str]) -> str:
+    """What a campaign did, for people."""
+    steps = tally["steps"]
+    lines = [
+        f"{steps} steps, {100 * tally['faults'] / steps:.0f} % with a fault,"
+        f" {100 * tally['legal'] / (tally['legal'] + tally['refused']):.0f} % of the acts legal:"
+        f" 0 of {steps} broke the ledger"
+    ]
+    for what in ("did", "fault", "act"):
+        some = {key: count for key, count in sorted(tally.items()) if key.startswith(f"{what}: ")}
+        lines.append(
+            f"{what}: " + ", ".join(f"{key[len(what) + 2 :]} {count}" for key, count in some.items())
+        )
+    return "\n".join(lines)
+
+
+def choose(pick: int, good: Sequence[T], every: Sequence[T]) -> T:
+    """One of many by a number that was drawn: three in four times one that is good for what comes."""
+    some = good if good and pick % 4 else every
+    return some[pick // 4 % len(some)]
 
 
 class _Crash(Exception):

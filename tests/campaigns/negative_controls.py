@@ -24,6 +24,8 @@ from portal.services import (
     allowance_rules,
     allowances,
     banking,
+    banking_case,
+    banking_results,
     books,
     compliance,
     deadline,
@@ -54,6 +56,8 @@ class Control:
     found_by: str = MACHINE
     #: the machine's steps that come to it; none: all
     only: tuple[str, ...] = ()
+    #: where the machine begins, of its seasons; none: in all of them
+    starts: tuple[str, ...] = ()
 
 
 def _without(*names: str) -> Plant:
@@ -139,7 +143,7 @@ def _other_hash(patch: pytest.MonkeyPatch) -> None:
         def sha256(data: bytes) -> Any:
             return hashlib.sha256(data + b" ")
 
-    patch.setattr(ledger, "hashlib", Wrong)
+    patch.setattr(posting, "hashlib", Wrong)
 
 
 def _head_behind(patch: pytest.MonkeyPatch) -> None:
@@ -198,12 +202,37 @@ def _no_account_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(movement_parties, "_PARTIES", unlocking)
 
 
+def _into_nothing(patch: pytest.MonkeyPatch) -> None:
+    sides_of = ledger.sides_of
+    patch.setattr(ledger, "sides_of", lambda movement: sides_of(movement)[:2])
+
+
+def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
+    case_of = banking_case.case_of
+
+    def unreserved(*given: Any, **options: Any) -> Any:
+        case = case_of(*given, **options)
+        return replace(case, figures=replace(case.figures, issued=0))
+
+    for module in (banking, banking_case):
+        patch.setattr(module, "case_of", unreserved)
+
+
 def _no_window(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(banking.Window, "problems", lambda window, today: [])
+    judge = banking.application_problems
+    patch.setattr(
+        banking,
+        "application_problems",
+        lambda case: [one for one in judge(case) if one.refusal is not Refusal.BANKING_CLOSED],
+    )
 
 
 def _application_free(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(banking, "_expect_free", lambda row, version: workflow.expect_version(row, version))
+
+
+def _never_accepted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(banking_results, "accepted", lambda session, movement, *, actor: None)
 
 
 def _one_left_out(patch: pytest.MonkeyPatch) -> None:
@@ -215,6 +244,10 @@ def _one_left_out(patch: pytest.MonkeyPatch) -> None:
         return batch
 
     patch.setattr(issue_batches, "locked", all_but_the_first)
+
+
+def _any_account_gives(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(allowance_rules, "may_give", lambda state: True)
 
 
 def _change_without(refusal: Refusal) -> Plant:
@@ -260,7 +293,10 @@ _SECOND_BOOK = "tests.services.test_second_book::test_every_forgery_is_the_first
 _BANKING = ("apply_for_banking", "decide_on_banking", "confirm")
 _ACCOUNTS = ("propose_change", "decide_on_change")
 #: who closes a phase asks the second book first
-_CLOSING = ("propose_closing", "decide_on_closing", "night", "books", "wait")
+_CLOSING = ("propose_closing", "decide_on_closing", "night", "books")
+_IN_THE_WINDOW = ("after the deadline", "banking")
+_TRADED = ("traded", "approved")
+_AT_THE_END = ("after the window",)
 
 CONTROLS: tuple[Control, ...] = (
     Control("no rule about the balance", _without("_balance")),
@@ -282,9 +318,20 @@ CONTROLS: tuple[Control, ...] = (
     Control("a posting with one side", _one_sided),
     Control("issued twice", _issued_again),
     Control("a disagreement of the books is overlooked", _books_overlooked, only=("books", "move")),
-    Control("banking outside its window", _no_window, only=_BANKING),
-    Control("an application goes while its carry-over waits", _application_free, only=_BANKING),
-    Control("a batch leaves one out", _one_left_out, only=("propose_batch", "decide_on_batch")),
+    Control("banking outside its window", _no_window, only=_BANKING, starts=_AT_THE_END),
+    Control("a carry-over arrives nowhere", _into_nothing, only=_BANKING, starts=_IN_THE_WINDOW),
+    Control("a carry-over takes the reserve", _reserve_carried_over, only=_BANKING, starts=_IN_THE_WINDOW),
+    Control(
+        "an application goes while its carry-over waits",
+        _application_free,
+        only=_BANKING,
+        starts=_IN_THE_WINDOW,
+    ),
+    Control("an application is never accepted", _never_accepted, only=_BANKING, starts=_IN_THE_WINDOW),
+    Control(
+        "a batch leaves one out", _one_left_out, only=("propose_batch", "decide_on_batch"), starts=("opened",)
+    ),
+    Control("a suspended account gives", _any_account_gives, only=(*_ACCOUNTS, "move"), starts=_TRADED),
     Control("an account with units is closed", _change_without(Refusal.ACCOUNT_NOT_EMPTY), only=_ACCOUNTS),
     Control(
         "an account is closed while something waits",
@@ -295,13 +342,35 @@ CONTROLS: tuple[Control, ...] = (
         "an account changes in two ways at once", _change_without(Refusal.ACCOUNT_CHANGE_OPEN), only=_ACCOUNTS
     ),
     Control("an approved figure alone frees the reserve", _approved_is_enough),
-    Control("a frozen figure is taken back", _always_revocable, only=("figure", "night", "wait")),
-    Control("the deadline counts what came after it", _as_of_now, only=("move", "night", "wait")),
-    Control("a phase is closed in its window", _closing_unless(Refusal.CLOSING_TOO_EARLY), only=_CLOSING),
+    Control(
+        "a frozen figure is taken back",
+        _always_revocable,
+        only=("figure", "night", "decide_on_revocation"),
+        starts=("after the deadline",),
+    ),
+    Control(
+        "the deadline counts what came after it",
+        _as_of_now,
+        only=("move", "night", "wait"),
+        starts=("approved",),
+    ),
+    Control(
+        "a phase is closed in its window",
+        _closing_unless(Refusal.CLOSING_TOO_EARLY),
+        only=_CLOSING,
+        starts=_IN_THE_WINDOW,
+    ),
     Control(
         "a phase is closed while something waits",
         _closing_unless(Refusal.CLOSING_PENDING),
         only=(*_CLOSING, "propose_correction"),
+        starts=_AT_THE_END,
+    ),
+    Control(
+        "units of a closed phase move",
+        _without("_phase_open"),
+        only=(*_CLOSING, "move"),
+        starts=_AT_THE_END,
     ),
     Control("the second book does not see the reserve", _reserve_unseen, _SECOND_BOOK),
     Control("the second book does not see promises", _promises_unseen, _SECOND_BOOK),

@@ -5,29 +5,24 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
 
 from portal import clock
 from portal.models import BankingApplication, IssueBatch, Movement, MovementKind
 from portal.services import banking, issuance, issue_batches
-from tests.campaigns.driven import Driven
+from tests.campaigns.driven import BY, FAULTS, PICK, STALE, Driven, choose, often
 from tests.factories.ledger_cast import ISSUANCE, JVER, MOST, NOWHERE, RETIREMENT
 from tests.factories.ledger_model import Paper, Posting, Proposal
 
-PICK, BY = st.integers(0, 99), st.sampled_from([2, 3, 2, 3, 0, 1])
-#: what befalls a step: nothing, or one of four things
-FAULTS = st.sampled_from([None, None, None, "rollback", "broken", "retry", "lost"])
-STALE = st.sampled_from([False, False, False, True])
 WAITS = timedelta(days=14)
 
 
 class OfficeSteps(Driven):
     """What one of the office proposes and another confirms, and what becomes of it."""
 
-    @rule(pick=PICK, by=BY, fault=FAULTS)
+    @often(1, lambda self: 3 if self.issuable() else 1, pick=PICK, by=BY, fault=FAULTS)
     def propose_issue(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
-        account = list(self.cast.holders)[pick % len(self.cast.holders)]
+        account = choose(pick, self.issuable(), list(self.cast.holders))
         facts, maker, key = self.cast.holders[account], self.maker(by), self.key()
         made = self.done(
             lambda: issuance.propose_issue(
@@ -42,11 +37,12 @@ class OfficeSteps(Driven):
                 Proposal(MovementKind.ISSUE, ISSUANCE, account, facts.unit, facts.due, maker, self.until()),
             )
 
-    @rule(pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 0, MOST + 1]), fault=FAULTS)
+    @often(4, pick=PICK, by=BY, quantity=st.sampled_from([1, 5, 90, 250, 250, 0, MOST + 1]), fault=FAULTS)
     def propose_jver(self, pick: int, by: int, quantity: int, fault: str | None) -> None:
         self.step(fault)
-        choices = [*self.accounts, *self.accounts, RETIREMENT, NOWHERE]
-        account, maker, key = choices[pick % len(choices)], self.maker(by), self.key()
+        takes = [one for one in self.accounts if self.model.takes(one)]
+        account = choose(pick, takes, [*self.accounts, RETIREMENT, NOWHERE])
+        maker, key = self.maker(by), self.key()
         legal = account in self.accounts and 1 <= quantity <= MOST and self.model.takes(account)
         made = self.done(
             lambda: issuance.propose_jver(
@@ -61,11 +57,11 @@ class OfficeSteps(Driven):
                 Proposal(MovementKind.ISSUE_JVER, ISSUANCE, account, JVER, quantity, maker, self.until()),
             )
 
-    @precondition(lambda self: self.model.postings)
-    @rule(pick=PICK, by=BY, fault=FAULTS)
+    @often(4, lambda self: bool(self.model.postings), pick=PICK, by=BY, fault=FAULTS)
     def propose_correction(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
-        number = pick % len(self.model.postings) + 1
+        posted = list(self.model.postings)
+        number = choose(pick, [one for one in posted if self.model.may_correct(one)], posted)
         wrong, maker, key = self.model.postings[number], self.maker(by), self.key()
         made = self.done(
             lambda: issuance.propose_correction(
@@ -89,6 +85,10 @@ class OfficeSteps(Driven):
                 ),
             )
 
+    def issuable(self) -> list[int]:
+        """The accounts to which can be issued."""
+        return [one for one in self.cast.holders if self.model.may_issue(one)]
+
     def until(self) -> datetime:
         """When a proposal made now lapses."""
         return clock.now() + WAITS
@@ -98,12 +98,12 @@ class OfficeSteps(Driven):
         if one.kind in (MovementKind.CORRECTION, MovementKind.CARRY_OVER):
             self.model.promise(one.source, one.unit, one.quantity)
 
-    @precondition(lambda self: self.model.proposals)
-    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    @often(3, lambda self: self.waiting(), pick=PICK, by=BY, stale=STALE, fault=FAULTS)
     def confirm(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
         self.step("stale" if stale else fault)
         number = self.pending(pick)
-        one, checker = self.model.proposals[number], self.maker(by)
+        one = self.model.proposals[number]
+        checker = self.checker(by, one.by)
         version = self.version(Movement, number, stale)
         done = self.done(
             lambda: issuance.confirm(self.session, number, version=version, actor=self.user(checker)),
@@ -121,8 +121,7 @@ class OfficeSteps(Driven):
             Posting(one.kind, one.source, one.target, one.unit, one.quantity, one.reverses, one.into)
         )
 
-    @precondition(lambda self: self.model.proposals)
-    @rule(pick=PICK, by=BY, stale=STALE, fault=FAULTS)
+    @often(1, lambda self: bool(self.model.proposals), pick=PICK, by=BY, stale=STALE, fault=FAULTS)
     def withdraw(self, pick: int, by: int, stale: bool, fault: str | None) -> None:
         self.step("stale" if stale else fault)
         number = self.pending(pick)
@@ -135,13 +134,24 @@ class OfficeSteps(Driven):
             keyed=False,
         )
         if done is not None:
+            self.did("withdrawal")
             self.leave(one, "withdrawn")
+
+    def waiting(self) -> int:
+        """How likely it is that somebody confirms: proposals that wait, as many as three."""
+        return min(3, len(self.due())) + (1 if self.model.proposals else 0)
+
+    def due(self) -> list[int]:
+        """The proposals that wait for another person."""
+        return [
+            number
+            for number, one in self.model.proposals.items()
+            if one.state == "proposed" and not one.batch and clock.now() < one.until
+        ]
 
     def pending(self, pick: int) -> int:
         """A proposal, mostly one that waits."""
-        waiting = [number for number, one in self.model.proposals.items() if one.state == "proposed"]
-        choices = waiting if waiting and pick % 4 else list(self.model.proposals)
-        return choices[pick % len(choices)]
+        return choose(pick, self.due(), list(self.model.proposals))
 
     def leave(self, one: Proposal, state: str) -> None:
         """A proposal is decided or lapses: what it promised is free, and its application waits again."""
@@ -157,11 +167,18 @@ class OfficeSteps(Driven):
 
     # ---- banking
 
-    @rule(pick=PICK, share=st.sampled_from([1, 30, 100, 100, 101]), fault=FAULTS)
+    @often(
+        1,
+        lambda self: 5 if self.model.in_the_banking_window() else 1,
+        pick=PICK,
+        share=st.sampled_from([1, 30, 30, 100, 101]),
+        fault=FAULTS,
+    )
     def apply_for_banking(self, pick: int, share: int, fault: str | None) -> None:
         """A holder asks for a share of what may leave its account; 101: for more than that."""
         self.step(fault)
-        account = list(self.cast.holders)[pick % len(self.cast.holders)]
+        holders = list(self.cast.holders)
+        account = choose(pick, [one for one in holders if self.model.may_apply(one, 1)], holders)
         facts, key = self.cast.holders[account], self.key()
         movable = max(0, self.model.free(account, facts.unit) - self.model.reserve(account))
         quantity = movable + 1 if share > 100 else movable * share // 100
@@ -171,19 +188,23 @@ class OfficeSteps(Driven):
             fault=fault,
         )
         if made is not None:
+            self.did("application")
             self.model.applications[made] = Paper(account, facts.login, "applied", quantity)
 
-    @precondition(lambda self: self.model.applications)
-    @rule(
+    @often(
+        4,
+        lambda self: bool(self.model.applications),
         pick=PICK,
-        act=st.sampled_from(["propose"] * 4 + ["withdraw", "decline"]),
+        act=st.sampled_from(["propose"] * 6 + ["withdraw", "decline"]),
         by=BY,
         stale=STALE,
         fault=FAULTS,
     )
     def decide_on_banking(self, pick: int, act: str, by: int, stale: bool, fault: str | None) -> None:
         self.step("stale" if stale else fault)
-        number = self.newest(self.model.applications, "applied", pick)
+        papers = self.model.applications
+        ours = [one for one, paper in papers.items() if paper.state == "applied" and not paper.movements]
+        number = choose(pick, ours, list(papers))
         one, maker, key = self.model.applications[number], self.maker(by), self.key()
         version = self.version(BankingApplication, number, stale)
         free = one.state == "applied" and not one.movements and not stale
@@ -209,6 +230,7 @@ class OfficeSteps(Driven):
         }
         if self.done(acts[act], legal=free, fault=fault, keyed=False) is not None:
             one.state = {"withdraw": "withdrawn", "decline": "declined"}[act]
+            self.did(f"application {one.state}")
 
     def carry_over(self, number: int, one: Paper, maker: int) -> Proposal:
         unit = self.cast.holders[one.about].unit
@@ -226,19 +248,26 @@ class OfficeSteps(Driven):
 
     def newest(self, papers: dict[int, Paper], state: str, pick: int) -> int:
         """A paper, mostly one that waits."""
-        waiting = [number for number, one in papers.items() if one.state == state]
-        choices = waiting if waiting and pick % 4 else list(papers)
-        return choices[pick % len(choices)]
+        return choose(pick, [one for one, paper in papers.items() if paper.state == state], list(papers))
 
     # ---- a whole phase at once
 
-    @rule(
-        pick=PICK, phase=st.sampled_from([2, 2, 3]), wrong=st.sampled_from([0, 0, 0, 1]), by=BY, fault=FAULTS
+    @often(
+        1,
+        lambda self: 3 if self.issuable() else 1,
+        pick=PICK,
+        phase=st.sampled_from([2, 3]),
+        wrong=st.sampled_from([0, 0, 0, 0, 1]),
+        by=BY,
+        fault=FAULTS,
     )
     def propose_batch(self, pick: int, phase: int, wrong: int, by: int, fault: str | None) -> None:
         """All of the phase to whom can be issued, or some that may not be among them, or a wrong figure."""
         self.step(fault)
         ours = {account: facts for account, facts in self.cast.holders.items() if facts.phase == phase}
+        if pick % 4 and not any(self.model.may_issue(account) for account in ours):
+            phase = 5 - phase
+            ours = {account: facts for account, facts in self.cast.holders.items() if facts.phase == phase}
         ready = [account for account in ours if self.model.may_issue(account)]
         chosen = ready if pick % 4 else [account for n, account in enumerate(ours) if pick >> n & 1]
         quantities = {self.cast.holder_ids[one]: ours[one].due + wrong for one in chosen}
@@ -279,12 +308,20 @@ class OfficeSteps(Driven):
                 ),
             )
 
-    @precondition(lambda self: self.model.batches)
-    @rule(pick=PICK, by=BY, confirmed=st.sampled_from([True, True, False]), stale=STALE, fault=FAULTS)
+    @often(
+        3,
+        lambda self: bool(self.model.batches),
+        pick=PICK,
+        by=BY,
+        confirmed=st.sampled_from([True, True, True, False]),
+        stale=STALE,
+        fault=FAULTS,
+    )
     def decide_on_batch(self, pick: int, by: int, confirmed: bool, stale: bool, fault: str | None) -> None:
         self.step("stale" if stale else fault)
         number = self.newest(self.model.batches, "proposed", pick)
-        one, who = self.model.batches[number], self.maker(by)
+        one = self.model.batches[number]
+        who = self.checker(by, one.by)
         version = self.version(IssueBatch, number, stale)
         act = issue_batches.execute_all if confirmed else issue_batches.withdraw
         done = self.done(
@@ -325,6 +362,7 @@ class OfficeSteps(Driven):
         assert self.done(lambda: issuance.expire_due(self.session), legal=True) == len(due)
         assert self.done(lambda: issue_batches.expire_due(self.session), legal=True) == len(batches)
         for movement in due:
+            self.did("proposal lapsed")
             self.leave(movement, "expired")
         for batch in batches:
             self.leave_batch(batch, "expired")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
 from portal import clock
@@ -20,16 +19,15 @@ from portal.models import (
 )
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
-from tests.campaigns.office_steps import BY, FAULTS, PICK, STALE, OfficeSteps
+from tests.campaigns.driven import BY, FAULTS, PICK, STALE, choose, often
+from tests.campaigns.office_steps import OfficeSteps
 from tests.factories.ledger_cast import JVER, RETIREMENT, STEPS
 from tests.factories.ledger_model import Paper
 
 WHY = "届出のため"
-DECIDE = st.sampled_from(["confirm", "confirm", "withdraw"])
+DECIDE = st.sampled_from(["confirm"] * 4 + ["withdraw"])
 #: a closing of an account is the last thing that happens to it: seldom
-ACTIONS = st.sampled_from(
-    [AccountAction.SUSPEND, AccountAction.RESUME, AccountAction.RESUME, AccountAction.CLOSE]
-)
+ACTIONS = st.sampled_from([AccountAction.SUSPEND, *[AccountAction.RESUME] * 4, AccountAction.CLOSE])
 
 
 class PhaseSteps(OfficeSteps):
@@ -37,12 +35,16 @@ class PhaseSteps(OfficeSteps):
 
     # ---- accounts
 
-    @rule(pick=PICK, action=ACTIONS, by=BY, fault=FAULTS)
+    @often(2, pick=PICK, action=ACTIONS, by=BY, fault=FAULTS)
     def propose_change(self, pick: int, action: AccountAction, by: int, fault: str | None) -> None:
         self.step(fault)
-        choices = [one for one in self.accounts if self.model.states[one] in STEPS[action][0]]
-        choices = choices if choices and pick % 4 else [*self.accounts, RETIREMENT]
-        account, maker, key = choices[pick % len(choices)], self.maker(by), self.key()
+        able = [
+            one
+            for one in self.accounts
+            if self.model.may_become(one, action) and not self.model.open_paper(self.model.changes, one)
+        ]
+        account = choose(pick, able, [*self.accounts, RETIREMENT])
+        maker, key = self.maker(by), self.key()
         made = self.done(
             lambda: account_life.propose(self.session, account, action, WHY, actor=self.user(maker), key=key),
             legal=self.model.may_become(account, action)
@@ -52,8 +54,15 @@ class PhaseSteps(OfficeSteps):
         if made is not None:
             self.model.changes[made] = Paper(account, maker, action=action)
 
-    @precondition(lambda self: self.model.changes)
-    @rule(pick=PICK, act=DECIDE, by=BY, stale=STALE, fault=FAULTS)
+    @often(
+        4,
+        lambda self: self.model.is_waiting("changes"),
+        pick=PICK,
+        act=DECIDE,
+        by=BY,
+        stale=STALE,
+        fault=FAULTS,
+    )
     def decide_on_change(self, pick: int, act: str, by: int, stale: bool, fault: str | None) -> None:
         one, action = self.decide(
             account_life,
@@ -79,7 +88,8 @@ class PhaseSteps(OfficeSteps):
         pick, act, by, stale, fault = chosen
         self.step("stale" if stale else fault)
         number = self.newest(papers, "proposed", pick)
-        one, who = papers[number], self.maker(by)
+        one = papers[number]
+        who = self.checker(by, one.by)
         version = self.version(model, number, stale)
         carry_out = getattr(service, names[0] if act == "confirm" else names[1])
         may = not stale and one.state == "proposed"
@@ -98,15 +108,15 @@ class PhaseSteps(OfficeSteps):
 
     # ---- the approved target-year figure
 
-    @rule(pick=PICK, act=st.sampled_from(["approve", "approve", "revoke"]), by=BY, fault=FAULTS)
+    @often(2, pick=PICK, act=st.sampled_from(["approve", "revoke"]), by=BY, fault=FAULTS)
     def figure(self, pick: int, act: str, by: int, fault: str | None) -> None:
         """A target-year figure is approved, or somebody proposes to take its approval back."""
         (self.approve_figure if act == "approve" else self.propose_revocation)(pick, by, fault)
 
     def approve_figure(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
-        account, report = self.reported(pick)
-        checker = self.maker(by)
+        account, report = self.reported(pick, lambda one: one not in self.model.figures)
+        checker = self.checker(by, 0)
         done = self.done(
             lambda: reviews.approve(self.session, report, actor=self.user(checker)),
             legal=account not in self.model.figures and checker in self.cast.approvers,
@@ -119,7 +129,10 @@ class PhaseSteps(OfficeSteps):
 
     def propose_revocation(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
-        account, report = self.reported(pick)
+        account, report = self.reported(
+            pick,
+            lambda one: self.model.may_revoke(one) and not self.model.open_paper(self.model.revocations, one),
+        )
         maker, key = self.maker(by), self.key()
         made = self.done(
             lambda: reviews.propose_revocation(self.session, report, WHY, actor=self.user(maker), key=key),
@@ -130,8 +143,15 @@ class PhaseSteps(OfficeSteps):
         if made is not None:
             self.model.revocations[made] = Paper(account, maker)
 
-    @precondition(lambda self: self.model.revocations)
-    @rule(pick=PICK, act=DECIDE, by=BY, stale=STALE, fault=FAULTS)
+    @often(
+        4,
+        lambda self: self.model.is_waiting("revocations"),
+        pick=PICK,
+        act=DECIDE,
+        by=BY,
+        stale=STALE,
+        fault=FAULTS,
+    )
     def decide_on_revocation(self, pick: int, act: str, by: int, stale: bool, fault: str | None) -> None:
         one, decided = self.decide(
             reviews,
@@ -146,14 +166,19 @@ class PhaseSteps(OfficeSteps):
             del self.model.figures[one.about]
             self.model.excused.add(one.about)
 
-    def reported(self, pick: int) -> tuple[int, int]:
+    def reported(self, pick: int, good: Callable[[int], bool]) -> tuple[int, int]:
         """A holder whose target-year report lies with the office."""
         there = [(one, facts.report) for one, facts in self.cast.holders.items() if facts.report is not None]
-        return there[pick % len(there)]
+        return choose(pick, [pair for pair in there if good(pair[0])], there)
 
     # ---- the deadline and the end of a phase
 
-    @rule(what=st.sampled_from(["expire", "freeze"]), fault=FAULTS)
+    @often(
+        2,
+        lambda self: 4 if self.to_freeze() else 1,
+        what=st.sampled_from(["freeze", "expire"]),
+        fault=FAULTS,
+    )
     def night(self, what: str, fault: str | None) -> None:
         """What the worker does while nobody is there."""
         if what == "expire":
@@ -161,15 +186,16 @@ class PhaseSteps(OfficeSteps):
         else:
             self.freeze(fault)
 
+    def to_freeze(self) -> list[int]:
+        """The holders whose deadline has passed and that no record was made of."""
+        passed = self.model.is_past_deadline()
+        return [account for account in self.cast.holders if passed and account not in self.model.frozen]
+
     def freeze(self, fault: str | None) -> None:
         """The night after the deadline: what stood at its last moment, whenever that night comes."""
         fault = None if fault == "lost" else fault
         self.step(fault)
-        due = {
-            account: self.model.at_the_deadline(account)
-            for account in self.cast.holders
-            if self.model.is_past_deadline() and account not in self.model.frozen
-        }
+        due = {account: self.model.at_the_deadline(account) for account in self.to_freeze()}
 
         def work() -> int:
             return sum(
@@ -190,7 +216,13 @@ class PhaseSteps(OfficeSteps):
         self.session.rollback()
         assert kept == self.model.frozen
 
-    @rule(phase=st.sampled_from([2, 2, 2, 3]), by=BY, fault=FAULTS)
+    @often(
+        1,
+        lambda self: 8 if self.model.may_close(2) else 1,
+        phase=st.sampled_from([2, 2, 2, 3]),
+        by=BY,
+        fault=FAULTS,
+    )
     def propose_closing(self, phase: int, by: int, fault: str | None) -> None:
         self.step(fault)
         maker, key = self.maker(by), self.key()
@@ -204,8 +236,9 @@ class PhaseSteps(OfficeSteps):
         if made is not None:
             self.model.closings[made] = Paper(phase, maker, until=self.until())
 
-    @precondition(lambda self: self.model.closings)
-    @rule(
+    @often(
+        4,
+        lambda self: self.model.is_waiting("closings"),
         pick=PICK,
         act=st.sampled_from(["confirm", "confirm", "confirm", "withdraw"]),
         by=BY,
@@ -233,10 +266,15 @@ class PhaseSteps(OfficeSteps):
 
     # ---- the second book
 
-    @rule(what=st.sampled_from(["look", "look", "look", "compare", "compare", "stray hand"]), pick=PICK)
+    @often(
+        4,
+        lambda self: 4 if self.model.disagree else 1,
+        what=st.sampled_from(["look", "look", "compare", "compare", "stray hand"]),
+        pick=PICK,
+    )
     def books(self, what: str, pick: int) -> None:
         """Somebody looks at figures, or the books are compared: as they are, or while a balance is wrong."""
-        if what == "look":
+        if what == "look" and not self.model.disagree:
             self.look_at_figures(pick)
         elif what == "compare" or self.model.disagree:
             self.compare_the_books()

@@ -18,6 +18,7 @@ from tests.factories.ledger_cast import (
     DEADLINE,
     FIRST_DAY_OF_BANKING,
     ISSUANCE,
+    JAA,
     JVER,
     LAST_DAY,
     MOST,
@@ -334,6 +335,13 @@ class Model:
 
     def open_paper(self, papers: dict[int, Paper], about: int, state: str = "proposed") -> bool:
         return any((one.about, one.state) == (about, state) for one in papers.values())
+
+    def is_waiting(self, papers: str) -> bool:
+        """Whether one of these papers waits for another person."""
+        return any(one.state == "proposed" for one in getattr(self, papers).values())
+
+    def in_the_banking_window(self) -> bool:
+        return FIRST_DAY_OF_BANKING <= clock.today() <= LAST_DAY[JAA]
 
     def is_past_deadline(self) -> bool:
         return clock.today() > DEADLINE

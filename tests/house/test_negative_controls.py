@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from sqlalchemy.orm import Session
 from portal.services.transaction import one_transaction
 from tests import databases
 from tests.campaigns import ledger_machine
+from tests.campaigns.driven import Start
 from tests.campaigns.negative_controls import CONTROLS, MACHINE, Control
-from tests.campaigns.worlds import World, open_world
+from tests.campaigns.worlds import open_world
 from tests.factories import allowances as make
 from tests.factories import numbers
+from tests.factories.ledger_cast import Cast
 from tests.services import test_second_book as second
 
 #: at most; in short runs, for each run leaves out other kinds of steps
@@ -30,31 +33,40 @@ BY_MACHINE = [control for control in CONTROLS if control.found_by == MACHINE]
 BY_TEST = [control for control in CONTROLS if control.found_by != MACHINE]
 
 
+@dataclass(frozen=True)
+class Small:
+    """The machine's small scheme at its seasons."""
+
+    cast: Cast
+    starts: dict[str, Start]
+
+
 @pytest.fixture(scope="module")
 def small(
     database_templates: databases.Templates, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    """The machine's small scheme, once for all controls; SQLite is the quicker one."""
+) -> Iterator[Small]:
+    """Once for all controls; SQLite is the quicker one."""
     numbers.start_over()
     folder = tmp_path_factory.mktemp("controls")
-    yield open_world(databases.copy(database_templates.of("sqlite"), folder), plenty=False)
+    world = open_world(databases.copy(database_templates.of("sqlite"), folder), plenty=False)
+    with ledger_machine.seasons(world.url, world.cast, world.model, folder) as starts:
+        yield Small(world.cast, starts)
 
 
-def test_the_machine_is_green_when_nothing_is_planted(small: World, tmp_path: Path) -> None:
-    tally = ledger_machine.drive(small.url, small.cast, small.model, tmp_path, total=400, seed=1)
+def test_the_machine_is_green_when_nothing_is_planted(small: Small, tmp_path: Path) -> None:
+    tally = ledger_machine.drive(small.starts, small.cast, tmp_path, total=400, seed=1)
     assert tally["steps"] >= 400
 
 
 @pytest.mark.parametrize("control", BY_MACHINE, ids=lambda control: control.name)
 def test_the_machine_goes_red(
-    small: World, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Small, control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     control.plant(monkeypatch)
     with pytest.raises(RED):
         ledger_machine.drive(
-            small.url,
+            {name: small.starts[name] for name in control.starts or small.starts},
             small.cast,
-            small.model,
             tmp_path,
             total=STEPS,
             steps=A_RUN,
