@@ -122,6 +122,7 @@ def _tear() -> None:
 
     def torn(connection: Connection, **given: Any) -> posting.Posted:
         made = write(connection, **given)
+        time.sleep(0.1)  # however busy the machine is, the blow falls between two parts
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return made
