@@ -72,7 +72,8 @@ def _application_waits(case: CarryOverCase) -> Problem | None:
 
 
 def _proposed_once(case: CarryOverCase) -> Problem | None:
-    return Problem(Refusal.BANKING_PENDING) if case.proposed else None
+    # of an application that was decided nobody waits for the proposal
+    return Problem(Refusal.BANKING_PENDING) if case.proposed and case.waits else None
 
 
 #: the order in which the page of the decision shows them
