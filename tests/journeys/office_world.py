@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, String, select
@@ -91,6 +91,8 @@ def _registered(session: Session) -> dict[str, Any]:
         session, holder.phase_id, dates, reason="実施ルールの改正", actor=officer
     )
     table = factors.proposed(session, 2016, officer, factors.FREE, electricity={"factor": "0.000570"})
+    # amounts are told as of a day that is over
+    allowances.at(f"{clock.today() + timedelta(days=1)} {TODAY.split()[1]}")
     for subject in PublicationSubject:
         public = publications.propose(session, holder.phase_id, subject, actor=officer)
         publications.release(session, public.id, actor=approver)

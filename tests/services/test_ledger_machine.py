@@ -10,7 +10,7 @@ import pytest
 from portal.extensions import make_engine, make_session
 from portal.services.transaction import one_transaction
 from tests.campaigns import ledger_machine
-from tests.campaigns.driven import ALL_THAT_HAPPENS, told
+from tests.campaigns.driven import ALL_THAT_HAPPENS, RARE, told
 from tests.factories.ledger_cast import Cast
 from tests.factories.small_scheme import small_scheme
 
@@ -39,4 +39,4 @@ def test_no_order_of_steps_and_faults_breaks_the_ledger(
     print(told(tally))
     assert tally["steps"] >= total
     assert tally["faults"] >= 0.3 * tally["steps"]
-    assert not {what for what in ALL_THAT_HAPPENS if not tally[f"did: {what}"]}
+    assert not {what for what in ALL_THAT_HAPPENS - RARE if not tally[f"did: {what}"]}
