@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, String, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.extensions import make_session
 from portal.models import (
     AccountAction,
