@@ -205,6 +205,8 @@ class Model:
             return False
         if kind is MovementKind.RETIRE and (facts is None or unit not in (facts.unit, JVER)):
             return False
+        if kind is MovementKind.RETIRE and facts is not None and facts.phase in self.closed:
+            return False  # the phase's totals are closed: nothing is retired for it any more, jVER neither
         if kind is MovementKind.TRANSFER and (
             target not in self.states or target == source or not self.takes(target)
         ):

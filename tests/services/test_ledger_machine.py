@@ -39,4 +39,5 @@ def test_no_order_of_steps_and_faults_breaks_the_ledger(
     print(told(tally))
     assert tally["steps"] >= total
     assert tally["faults"] >= 0.3 * tally["steps"]
-    assert not {what for what in ALL_THAT_HAPPENS - RARE if not tally[f"did: {what}"]}
+    wanted = ALL_THAT_HAPPENS if database_kind == "sqlite" else ALL_THAT_HAPPENS - RARE
+    assert not {what for what in wanted if not tally[f"did: {what}"]}
