@@ -310,7 +310,11 @@ CONTROLS: tuple[Control, ...] = (
     Control("the key is ignored", _key_ignored),
     Control("the same key with other content", _content_ignored),
     Control("four eyes are skipped", _four_eyes_skipped),
-    Control("a proposal never lapses", _unless(Refusal.PROPOSAL_EXPIRED)),
+    Control(
+        "a proposal never lapses",
+        _unless(Refusal.PROPOSAL_EXPIRED),
+        only=("propose_jver", "wait", "confirm"),
+    ),
     Control("stale pages are believed", _stale_pages),
     Control("the balance stays as it was", _balance_kept),
     Control("the hash is not that of the bytes", _other_hash),
