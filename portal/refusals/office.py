@@ -9,10 +9,6 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "1つの申請に添付できるのは{limit}件までです。",
         "At most {limit} files can be attached to an application.",
     ),
-    Refusal.FORM_UNREADABLE: (
-        "申請書を読み取れませんでした。下の一覧を確かめて、直してください。",
-        "The application form could not be read. See the list below and mend it.",
-    ),
     Refusal.IMPORT_HAS_PROBLEMS: (
         "不備のある行があるため、取り込めません。ファイルを直して、もう一度送ってください。",
         "Some rows have problems, so nothing can be imported. Mend the file and send it again.",
@@ -108,10 +104,6 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.PAPER_SEAL_MISSING: (
         "登録情報変更申請書に社印がないと、変更を記録できません。",
         "The change cannot be recorded without the company seal on the paper.",
-    ),
-    Refusal.KIND_OF_FORM: (
-        "この申請書は{found}用です。{expected}用の申請書を選んでください。",
-        "This form is for a {found}; choose the form for a {expected}.",
     ),
     Refusal.NOTHING_CHOSEN: (
         "対象が選ばれていません。一度に処理できるのは{limit}件までです。",

@@ -70,12 +70,12 @@ def is_xml(name: str) -> bool:
 def expect_known_parts(names: Sequence[str], about: Mapping[str, bytes]) -> None:
     """Raise :class:`PartRefused` for a part, a type or a relationship that a plain workbook does not have.
 
-    ``names``: of all parts; ``about``: the content of ``[Content_Types].xml`` and of every ``.rels``, which
-    were scanned before.
+    ``names``: of all parts but empty folders; ``about``: the content of ``[Content_Types].xml`` and of every
+    ``.rels``, which were scanned before.
     """
     by_ending, by_part = _types(about[CONTENT_TYPES])
     for name in names:
-        if not name.endswith("/") and not is_xml(name):
+        if not is_xml(name):
             _expect_harmless(name, by_part.get(f"/{name}".lower(), by_ending.get(_ending(name), "")))
     _expect_one(by_part, _MAIN, f"/{_BOOK}")
     shared = [part for part, kind in by_part.items() if kind == _SHARED.lower()]

@@ -88,7 +88,8 @@ def scan(data: bytes, limits: XmlLimits | None = None) -> list[Problem]:
                 total += len(content)
                 if total > MAX_TOTAL:
                     return [file_problem("package_bomb", info.filename)]
-                names.append(info.filename)
+                if not (info.is_dir() and not content):  # a folder's own entry, with nothing in it
+                    names.append(info.filename)
                 if not is_xml(info.filename):
                     continue
                 if info.filename == CONTENT_TYPES and _MAIN_TYPE.encode() not in content:

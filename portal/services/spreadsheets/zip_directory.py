@@ -45,11 +45,6 @@ class Entry:
     header_offset: int
     raw_name: bytes
 
-    @property
-    def is_folder(self) -> bool:
-        """A folder's own entry: some writers make them; there is nothing in it."""
-        return self.filename.endswith("/") and not self.file_size
-
 
 def entries(data: bytes, most: int) -> list[Entry]:
     """The directory's entries, at most ``most``.

@@ -186,6 +186,10 @@ def _odd_directories(parts: dict[str, bytes]) -> Hostile:
     crowd = many * 200_000
     front = b"PK\3\4" + b"\0" * 26
     return {
+        "a folder with something in it": (
+            packed({**parts, "xl/hidden/": parts[_ACTIVITY]}),
+            "active_content",
+        ),
         "two directories by zip64": (_two_directories(parts), "package_broken"),
         "zip64 in an entry": (_zip(parts, extra=struct.pack("<2HQ", 1, 8, 9)), "package_broken"),
         "comment of an entry": (_zip(parts, comment=b"note"), "package_broken"),
