@@ -34,14 +34,13 @@ from portal.services import (
     issue_batches,
     issue_rules,
     ledger,
-    movement_parties,
     phase_closings,
     posting,
     reviews,
     second_book,
     workflow,
 )
-from portal.services.compiled import Prepared
+from tests.campaigns import unlocked_accounts
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 MACHINE = "the ledger's machine"
@@ -188,18 +187,6 @@ def _books_overlooked(patch: pytest.MonkeyPatch) -> None:
 def _deadline_early(patch: pytest.MonkeyPatch) -> None:
     end = clock.end_of_day
     patch.setattr(clock, "end_of_day", lambda day: end(day) - timedelta(days=1))
-
-
-def _no_account_lock(patch: pytest.MonkeyPatch) -> None:
-    def unlocked(session: Any, *numbers: int) -> Any:
-        return {number: session.get(ledger.Account, number) for number in numbers}
-
-    patch.setattr(ledger, "lock_accounts", unlocked)
-    real = movement_parties._PARTIES
-    unlocking = Prepared(
-        real.columns, lambda dialect: real.text_for(dialect).replace(" FOR UPDATE OF account", "")
-    )
-    patch.setattr(movement_parties, "_PARTIES", unlocking)
 
 
 def _into_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -391,7 +378,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Control(
         "accounts are not locked",
-        _no_account_lock,
+        unlocked_accounts.plant,
         "tests.services.test_races::test_two_transfers_each_legal_alone_do_not_break_the_reserve_together",
     ),
 )

@@ -14,6 +14,7 @@ from portal.extensions import make_session
 from portal.models import Holding, LedgerTransaction, Movement, MovementKind, User
 from portal.services import ledger_proof
 from portal.services.transaction import one_transaction, run
+from tests.campaigns.unlocked_accounts import RACERS
 from tests.factories import allowances as make
 
 TRANSFER = MovementKind.TRANSFER
@@ -71,9 +72,9 @@ def test_two_transfers_each_legal_alone_do_not_break_the_reserve_together(
 ) -> None:
     user, account = market.a.id, market.trader.account.code
     session.rollback()
-    answers = at_once(engine, [mover(user, 1_000, account) for _ in range(4)])
+    answers = at_once(engine, [mover(user, 1_000, account) for _ in range(RACERS)])
     assert sum(isinstance(answer, int) for answer in answers) == 1, answers
-    assert [answer for answer in answers if not isinstance(answer, int)] == [Refusal.RESERVE] * 3
+    assert [answer for answer in answers if not isinstance(answer, int)] == [Refusal.RESERVE] * (RACERS - 1)
 
 
 def test_crossing_transfers_neither_deadlock_nor_lose_a_unit(
