@@ -125,7 +125,7 @@ class PhaseSteps(OfficeSteps):
         )
         if done is not None:
             self.did("approval")
-            self.model.figures[account] = self.cast.holders[account].reported or 0
+            self.model.approve(account)
 
     def propose_revocation(self, pick: int, by: int, fault: str | None) -> None:
         self.step(fault)
@@ -205,7 +205,7 @@ class PhaseSteps(OfficeSteps):
 
         if self.done(work, legal=True, fault=fault) is None:
             return
-        self.model.frozen |= due
+        self.model.freeze(due)
         if due:
             self.did("deadline")
         numbers = {holder: account for account, holder in self.cast.holder_ids.items()}

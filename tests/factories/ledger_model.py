@@ -107,6 +107,10 @@ class Model:
     closed: set[int] = field(default_factory=set)
     #: (retired, held) as the deadline found them
     frozen: dict[int, tuple[int, int]] = field(default_factory=dict)
+    #: the figures that were approved when the deadline had passed
+    late_figures: set[int] = field(default_factory=set)
+    #: holders whose record of the deadline rests on a figure
+    resting: set[int] = field(default_factory=set)
     disagree: bool = False
     #: the last posting that a comparison of the books has read
     compared: int = 0
@@ -375,6 +379,21 @@ class Model:
             )
         )
 
+    def approve(self, account: int) -> None:
+        """The figure of a holder's target year is approved."""
+        self.figures[account] = self.cast.holders[account].reported or 0
+        (self.late_figures.add if self.is_past_deadline() else self.late_figures.discard)(account)
+
+    def freeze(self, due: dict[int, tuple[int, int]]) -> None:
+        """What the deadline found is written down: (retired, held) of each holder."""
+        self.frozen |= due
+        self.resting |= due.keys() & self.figures.keys() - self.late_figures
+
     def may_revoke(self, account: int) -> bool:
-        """Whether the approval of a target-year figure may be taken back: not what the deadline froze."""
-        return account in self.figures and account not in self.frozen
+        """Whether the approval of a target-year figure may be taken back.
+
+        Not once a record of the deadline rests on it, and not of a closed phase. A record that was made
+        while there was no figure does not rest on the one that came later.
+        """
+        closed = self.cast.holders[account].phase in self.closed
+        return account in self.figures and account not in self.resting and not closed
