@@ -24,6 +24,7 @@ import psycopg
 from sqlalchemy.engine import make_url
 
 from bench.transfer_world import WHEN, Seat
+from portal import with_commit
 from portal.extensions import make_engine, make_session
 from portal.models import MovementKind, User
 from portal.services import allowances, compiled
@@ -61,11 +62,12 @@ def recorded(transfer: Transfer) -> list[tuple[str, dict[str, Any]]]:
         sent.append((statement, dict(values)))
         return real(connection, statement, values)
 
-    compiled.driver_rows = keep
+    kept = with_commit.keep
+    compiled.driver_rows, with_commit.keep = keep, lambda *_given: False
     try:
         transfer(False)
     finally:
-        compiled.driver_rows = real
+        compiled.driver_rows, with_commit.keep = real, kept
     return sent
 
 

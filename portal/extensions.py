@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from portal import with_commit
 from portal.settings import ROOT
 
 MIGRATIONS = ROOT / "migrations"
@@ -57,6 +58,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={"options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s"},
     )
     _ping_the_idle(engine)
+    with_commit.prepare(engine)
     return engine
 
 

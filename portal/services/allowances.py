@@ -199,7 +199,7 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     unit_class_id = request.unit_class_id
     if unit_class_id is None:
         unit_class_id = default_class(session, session.get_one(Account, source.id)).id
-    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key)
+    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key, act=True)
     if facts is None:
         raise NotFound
     made = _made_before(facts, request, actor_id)
@@ -228,6 +228,7 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
         key=key,
         content_hash=_content(request),
         late=deadline is not None,
+        number=facts.number,
     )
     return movement_acts.make(session, wanted, parties.mover, source, parties.target, now)
 

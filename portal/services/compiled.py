@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import cloned_traverse
 
+from portal import with_commit
+
 
 class Prepared:
     """One statement. Values and columns are the driver's own, but for days: enums are their texts."""
@@ -40,6 +42,13 @@ class Prepared:
         if self._days and name == "sqlite":
             rows = [self._with_days(row) for row in rows]
         return rows
+
+    def run_last(self, session: Session, values: dict[str, Any]) -> None:
+        """As :meth:`run`, with the COMMIT if that can be (:mod:`portal.with_commit`); no row is read."""
+        session.flush()
+        connection = session.connection()
+        if not with_commit.keep(connection, self.text_for(connection.dialect), values):
+            self.run(session, values)
 
     def _with_days(self, row: Any) -> Any:
         texts = {day: getattr(row, day) for day in self._days}
@@ -74,6 +83,7 @@ def _row_of(columns: Sequence[str]) -> Any:
 def driver_rows(connection: Connection, statement: str, values: dict[str, Any]) -> list[Any]:
     """What the database's driver answers to ``statement``; its errors as SQLAlchemy's."""
     dialect = connection.dialect
+    with_commit.send(connection)
     cursor = connection.connection.cursor()
     try:
         cursor.execute(statement, values)

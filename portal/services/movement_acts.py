@@ -31,6 +31,7 @@ class Wanted:
     key: str
     content_hash: str
     late: bool = False  # a retirement after its deadline
+    number: int | None = None  # the movement's, where it was given out before the rules were judged
 
 
 def make(
@@ -46,10 +47,11 @@ def make(
         (target.id, wanted.unit_class_id, wanted.quantity),
     ]
     ledger.assert_balanced(sides)
-    posted = posting.carry_out(
+    movement_id = posting.carry_out(
         session,
         posting.Act(
             movement={
+                "id": wanted.number,
                 "kind": wanted.kind.value,
                 "state": edge.to.value,
                 "source_id": source.id,
@@ -88,7 +90,7 @@ def make(
         ),
     )
     ledger.read_again(session, sides)
-    return _read_later(session, posted.movement_id)
+    return _read_later(session, movement_id)
 
 
 def _read_later(session: Session, movement_id: int) -> Movement:

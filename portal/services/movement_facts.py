@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, Subquery, and_, bindparam, func, or_, select, true, union_all
 from sqlalchemy import case as sql_case
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.functions import FunctionElement
 
 from portal.models import (
     BookCheck,
@@ -66,6 +68,7 @@ class Facts:
     promised: int
     figures: Figures | None
     earlier: Earlier | None
+    number: int | None = None  # given out for the movement that is made of these figures
 
     def missed_deadline(self, kind: MovementKind, today: date) -> date | None:
         """The deadline that a retirement of ``today`` misses: it meets no target any more (domain §5)."""
@@ -73,15 +76,39 @@ class Facts:
         return deadline if kind is MovementKind.RETIRE and deadline is not None and today > deadline else None
 
 
+class _NextNumber(FunctionElement[int]):
+    """The number of the next movement; SQLite gives it out when the row is written."""
+
+    inherit_cache = True
+    type = BigId
+
+
+@compiles(_NextNumber)
+def _no_number(_element: Any, _compiler: Any, **_given: Any) -> str:
+    return "NULL"
+
+
+@compiles(_NextNumber, "postgresql")
+def _number(_element: Any, _compiler: Any, **_given: Any) -> str:
+    return "nextval('movement_id_seq')"
+
+
 def facts(
-    session: Session, source_id: int, holder_id: int | None, unit_class_id: int, key: str | None
+    session: Session,
+    source_id: int,
+    holder_id: int | None,
+    unit_class_id: int,
+    key: str | None,
+    *,
+    act: bool = False,
 ) -> Facts | None:
     """The figures of a movement out of ``source_id``; ``None`` if there is no such unit class.
 
     ``holder_id`` is the source's owner, if it is a holder's. Lock the accounts before, to act on them.
+    ``act``: the movement is to be made, and gets its number where the database gives one out before.
     """
     values = {"source": source_id, "holder": holder_id, "unit_class": unit_class_id, "key": key or ""}
-    rows = _FACTS.run(session, values)
+    rows = (_FACTS_TO_ACT if act else _FACTS).run(session, values)
     if not rows:
         return None
     row = rows[0]
@@ -102,6 +129,7 @@ def facts(
         promised=row.promised or 0,
         figures=None if holder_id is None else _figures(row),
         earlier=earlier,
+        number=row.number if act else None,
     )
 
 
@@ -256,3 +284,4 @@ def _facts() -> Select[*tuple[Any, ...]]:
 
 
 _FACTS = compiled(_facts())
+_FACTS_TO_ACT = compiled(_facts().add_columns(_NextNumber().label("number")))

@@ -173,17 +173,22 @@ def _move_balance(connection: Connection, account: int, unit_class: int, quantit
     return now
 
 
-def carry_out(session: Session, act: Act) -> Posted:
-    """Write everything of ``act``; its accounts must be locked and its rules judged."""
+def carry_out(session: Session, act: Act) -> int:
+    """Write everything of ``act``; its accounts must be locked and its rules judged.
+
+    The answer is the movement's number. On PostgreSQL all goes with the COMMIT, when ``act`` brings the
+    number of its movement along.
+    """
     session.flush()
-    postgresql = session.connection().dialect.name == "postgresql"
-    return (_at_once if postgresql else one_by_one)(session, act)
+    at_once = session.connection().dialect.name == "postgresql" and act.movement.get("id") is not None
+    return (_at_once if at_once else one_by_one)(session, act)
 
 
-def one_by_one(session: Session, act: Act) -> Posted:
+def one_by_one(session: Session, act: Act) -> int:
     """The same rows one after the other, on either database."""
     connection = session.connection()
-    key = connection.execute(_MOVEMENT, dict(act.movement)).inserted_primary_key
+    row = {name: value for name, value in act.movement.items() if value is not None or name != "id"}
+    key = connection.execute(_MOVEMENT, row).inserted_primary_key
     assert key is not None
     movement_id = int(key[0])
     posted = write(
@@ -197,7 +202,7 @@ def one_by_one(session: Session, act: Act) -> Posted:
     )
     connection.execute(_EVENT, {**act.event, "subject_id": movement_id})
     queue_mails(connection, ((mail, posted.code) for mail in act.mails))
-    return posted
+    return movement_id
 
 
 def queue_mails(connection: Connection, mails: Iterable[tuple[Mapping[str, Any], str]]) -> None:
@@ -214,7 +219,7 @@ def queue_mails(connection: Connection, mails: Iterable[tuple[Mapping[str, Any],
         connection.execute(_MAIL, told)
 
 
-def _at_once(session: Session, act: Act) -> Posted:
+def _at_once(session: Session, act: Act) -> int:
     # the canonical bytes with a gap for what only the head and the new movement know
     opening, closing = (
         canonical_bytes(
@@ -231,7 +236,7 @@ def _at_once(session: Session, act: Act) -> Posted:
         .split('0,"number":0,"previous":""')
     )
     accounts, classes, quantities = zip(*sorted(act.sides), strict=True)
-    (row,) = _WHOLE_ACT.run(
+    _WHOLE_ACT.run_last(
         session,
         {
             **act.movement,
@@ -249,7 +254,7 @@ def _at_once(session: Session, act: Act) -> Posted:
             "gap": NUMBER_COMES,
         },
     )
-    return Posted(row.number, row.movement_id, row.hash)
+    return int(act.movement["id"])
 
 
 def _table(model: Any) -> Table:
@@ -292,7 +297,7 @@ _MAIL_COLUMNS = {
 }
 _FILLED = {"subject", "body"}
 _MOVEMENT_COLUMNS = (
-    "kind, state, source_id, target_id, unit_class_id, quantity, note, voluntary, idempotency_key,"
+    "id, kind, state, source_id, target_id, unit_class_id, quantity, note, voluntary, idempotency_key,"
     " content_hash, proposed_by_id, proposed_at, decided_by_id, decided_at, version"
 )
 # every part of this text is a constant; values come beside it
@@ -353,6 +358,7 @@ WITH head AS MATERIALIZED (
   FROM posted CROSS JOIN json_to_recordset(CAST(%(mails)s AS json))
     AS mail ({", ".join(f"{name} {kind}" for name, kind in _MAIL_COLUMNS.items())})
 )
-SELECT number, movement_id, hash FROM posted
+SELECT 1 / count(*) AS one FROM posted
 """  # noqa: S608
-_WHOLE_ACT = Prepared(("number", "movement_id", "hash"), lambda _dialect: _ACT_TEXT)
+# nobody looks before the COMMIT: without a posting (a chain without a head) the division fails it
+_WHOLE_ACT = Prepared(("one",), lambda _dialect: _ACT_TEXT)

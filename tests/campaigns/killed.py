@@ -93,7 +93,8 @@ def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Pipe,
     if torn:
         _tear()
 
-    @event.listens_for(engine, "commit")
+    # before the listener that sends the last statement with the COMMIT
+    @event.listens_for(engine, "commit", insert=True)
     def _commits(_connection: Any) -> None:
         pipe.send(("commit", *now, 0))
 

@@ -14,7 +14,12 @@ from portal.services import movement_facts, movement_parties, posting
 
 def test_the_statements_of_a_movement_are_short_enough_for_the_drivers_memory() -> None:
     """Longer ones it takes apart again at every run, which costs a transfer a twentieth."""
-    for prepared in (movement_facts._FACTS, movement_parties._PARTIES, posting._WHOLE_ACT):
+    for prepared in (
+        movement_facts._FACTS,
+        movement_facts._FACTS_TO_ACT,
+        movement_parties._PARTIES,
+        posting._WHOLE_ACT,
+    ):
         assert len(prepared.text_for(psycopg.dialect())) <= MAX_CACHED_STATEMENT_LENGTH
 
 

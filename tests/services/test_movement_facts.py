@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from portal import clock
+from portal import clock, with_commit
 from portal.models import Holder, Holding, MailMessage, MovementKind, Period, PhaseRule, ReportState
 from portal.services import (
     compiled,
@@ -92,7 +92,15 @@ def test_a_movement_is_three_statements(
         sent.append(statement)
 
     unit_class = session.scalar(text("SELECT id FROM unit_class WHERE unit_type = 'JAA'"))
+    last = with_commit.keep
+
+    def with_the_commit(connection: Any, statement: str, values: dict[str, Any]) -> bool:
+        kept = last(connection, statement, values)
+        sent.extend([statement] if kept else [])
+        return kept
+
     monkeypatch.setattr(compiled, "driver_rows", keep)
+    monkeypatch.setattr(with_commit, "keep", with_the_commit)
     event.listen(engine, "before_cursor_execute", by_sqlalchemy)
     request = make.Request(kind=MovementKind.TRANSFER, quantity="1", account=code, unit_class_id=unit_class)
     with one_transaction(session):
