@@ -8,6 +8,7 @@ head of the chain.
 What ``raw`` sends is what the service sends: it lets the service make one transfer of each kind, keeps the
 statements and their values as the driver got them, and sends them again in the same order, in one transaction
 each, fetching every row, with a fresh idempotency key and fresh Message-IDs. Nothing is judged or composed.
+Its COMMIT is a round trip of its own; the service sends it together with the last statement.
 """
 
 from __future__ import annotations
@@ -83,11 +84,12 @@ def connect(url: str) -> psycopg.Connection[Any]:
     )
 
 
-def fresh(values: dict[str, Any]) -> dict[str, Any]:
+def fresh(values: dict[str, Any], number: object = None) -> dict[str, Any]:
+    """The values of the last statement for one more movement, whose ``number`` came with the figures."""
     if "idempotency_key" not in values:
         return values
     mails = values["mails"].replace('"message_id": "<', f'"message_id": "<{secrets.token_hex(6)}')
-    return {**values, "idempotency_key": secrets.token_hex(12), "mails": mails}
+    return {**values, "id": number, "idempotency_key": secrets.token_hex(12), "mails": mails}
 
 
 def raw(url: str, seat: Seat) -> tuple[Transfer, Callable[[], float]]:
@@ -97,21 +99,22 @@ def raw(url: str, seat: Seat) -> tuple[Transfer, Callable[[], float]]:
     connection = connect(url)
 
     def transfer(hot: bool) -> None:
-        cursor = connection.cursor()
+        cursor, number = connection.cursor(), None
         for statement, values in ways[hot]:
-            cursor.execute(statement, fresh(values))
-            cursor.fetchall()
+            cursor.execute(statement, fresh(values, number))
+            number = cursor.fetchall()[0][-1]
         connection.commit()
 
     def hold() -> float:
-        times = []
+        times, number = [], None
         for _ in range(200):
             cursor = connection.cursor()
             *reads, (statement, values) = ways[False]
             for read, given in reads:
                 cursor.execute(read, given)
+                number = cursor.fetchall()[0][-1]
             began = time.perf_counter()
-            cursor.execute(statement, fresh(values))
+            cursor.execute(statement, fresh(values, number))
             connection.commit()
             times.append(time.perf_counter() - began)
         return statistics.median(times) * 1000
