@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from queue import Empty
@@ -19,7 +20,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal.errors import PortalError
+from portal.errors import InUse, PortalError
 from portal.extensions import make_engine, make_session
 from portal.models import Holding, MovementKind, User
 from portal.services import allowances, second_book
@@ -143,9 +144,20 @@ def office(job: Job, answer: Any) -> None:
             made.append(made_by(session, wish, answers))
             session.rollback()
             if wish.what == "carry over" and len(answers) < 3:
-                run(session, lambda: give_back(session, job.cast, wish.accounts[0]))  # noqa: B023
+                # the application that is given back must not stay: with no answer the campaign never ends
+                patiently(session, lambda: give_back(session, job.cast, wish.accounts[0]))  # noqa: B023
     engine.dispose()
     answer.put(("moved", made, refused))
+
+
+def patiently(session: Session, work: Callable[[], object]) -> None:
+    """Do ``work`` however long others hold the database."""
+    while True:
+        try:
+            run(session, work)
+            return
+        except InUse:
+            continue
 
 
 def _wish(session: Session, job: Job, dice: random.Random, key: str) -> Wish:
