@@ -84,7 +84,25 @@ def _run(connection: Connection, kept: _Kept, *, commit: bool) -> None:
                 cursor.execute(kept.statement, kept.values)
                 driver.commit()
     except dialect.loaded_dbapi.Error as error:
-        # values stay out of the words: what people typed does not belong into logs
-        raise DBAPIError.instance(
-            kept.statement, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
-        ) from error
+        raise told(connection, kept.statement, error) from error
+
+
+def told(connection: Connection, statement: str, error: Any) -> DBAPIError:
+    """What SQLAlchemy would raise for an error of the driver; a connection that broke is given up."""
+    dialect = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    broken = dialect.is_disconnect(error, driver, None)
+    if broken:
+        connection.invalidate(error)
+    # values stay out of the words: what people typed does not belong into logs
+    made = DBAPIError.instance(
+        statement,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=broken,
+        dialect=dialect,
+    )
+    assert isinstance(made, DBAPIError)
+    return made

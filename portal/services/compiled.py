@@ -13,7 +13,6 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Date, Dialect, Select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import cloned_traverse
 
@@ -89,9 +88,6 @@ def driver_rows(connection: Connection, statement: str, values: dict[str, Any]) 
         cursor.execute(statement, values)
         return list(cursor.fetchall())
     except dialect.loaded_dbapi.Error as error:
-        # values stay out of the words: what people typed does not belong into logs
-        raise DBAPIError.instance(
-            statement, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
-        ) from error
+        raise with_commit.told(connection, statement, error) from error
     finally:
         cursor.close()

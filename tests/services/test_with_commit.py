@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine, func, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal import with_commit
@@ -89,6 +89,21 @@ def test_its_failure_fails_the_commit_and_the_session_goes_on(trial: Session) ->
     keep(trial, "c")
     trial.commit()
     assert words(trial) == ["a", "c"]
+
+
+def test_a_connection_that_breaks_before_the_commit_is_replaced(
+    trial: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(OperationalError) as told, one_transaction(trial):
+        keep(trial, "a")
+        driver = trial.connection().connection.driver_connection
+        assert driver is not None
+        driver.close()
+    assert told.value.connection_invalidated
+    assert words(trial) == [] and not caplog.records
+    keep(trial, "b")
+    trial.commit()
+    assert words(trial) == ["b"]
 
 
 def test_inside_a_savepoint_nothing_is_kept(trial: Session) -> None:
