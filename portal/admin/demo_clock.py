@@ -39,7 +39,7 @@ class ClockForm(AdminForm):
 
 def _milestones() -> list[tuple[Any, date]]:
     """The days of the present phase worth visiting, in order."""
-    phase = boards.present_phase(boards.phases(db_session()))
+    phase = boards.present_phase(db_session(), boards.phases(db_session()))
     if phase is None:
         return []
     rule = rule_of(phase)

@@ -13,12 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
-from portal import clock
-from portal.admin import formats
+from portal.admin import late_retirements
 from portal.admin.acts import LedgerSearch, Needed, ProvenKeyForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.admin.kind_filter import KindFilter
 from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import (
@@ -31,7 +31,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import issuance, office_cases, statements, unit_totals
+from portal.services import issuance, office_cases, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
@@ -86,12 +86,8 @@ def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> An
     return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
 
 
-def _late(model: LedgerTransaction) -> bool:
-    """Whether it is a retirement after its deadline: it met no target."""
-    if model.kind is not MovementKind.RETIRE:
-        return False
-    deadline = statements.retirement_deadline(db_session(), model.movement.source)
-    return deadline is not None and model.posted_at >= clock.end_of_day(deadline)
+def _kind(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> str:
+    return late_retirements.kind_words(model.kind, model.posted_at, model.movement.source)
 
 
 class LedgerView(LedgerSearch, SecretariatView):
@@ -126,7 +122,7 @@ class LedgerView(LedgerSearch, SecretariatView):
     }
     column_formatters = {
         "id": _code,
-        "kind": formats.word,
+        "kind": _kind,
         "movement.source": _side,
         "movement.target": _side,
         "movement.quantity": _quantity,
@@ -140,7 +136,7 @@ class LedgerView(LedgerSearch, SecretariatView):
         "hash": lambda _v, _c, m, _n: m.hash,
     }
     column_filters = (
-        ChoiceFilter(LedgerTransaction.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        KindFilter(LedgerTransaction.kind, _l("種類"), LedgerTransaction.movement_id),
         ClassFilter(LedgerTransaction.id, _l("排出枠"), _classes),
         FromDayFilter(LedgerTransaction.posted_at, _l("日付（から）")),
         ToDayFilter(LedgerTransaction.posted_at, _l("日付（まで）")),
@@ -155,7 +151,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             super()
             .get_query()
             .options(
-                movement.joinedload(Movement.source),
+                movement.joinedload(Movement.source).options(*late_retirements.owner()),
                 movement.joinedload(Movement.target),
                 movement.joinedload(Movement.unit_class).joinedload(UnitClass.phase),
             )
@@ -196,7 +192,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             "entries": entries,
             "canonical": model.canonical.decode(),
             "wrong": wrong,
-            "late": _late(model),
+            "late": late_retirements.is_late(model.kind, model.posted_at, model.movement.source),
             "correction": self._correction(model),
         }
 

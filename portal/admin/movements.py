@@ -11,11 +11,12 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from portal.admin import formats
+from portal.admin import formats, late_retirements
 from portal.admin.acts import LedgerSearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
+from portal.admin.kind_filter import KindFilter
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.extensions import db_session
 from portal.models import (
@@ -132,6 +133,14 @@ def _classes(_view: Any, _context: Any, model: Movement, _name: str) -> str:
     return f"{name} → {unit_name(model.target_class)}" if model.target_class is not None else name
 
 
+def kind_of(movement: Movement) -> str:
+    """Its kind; a retirement after the deadline is said to be one."""
+    posted = movement.transaction
+    if posted is None:
+        return label(movement.kind)
+    return late_retirements.kind_words(movement.kind, posted.posted_at, movement.source)
+
+
 #: what the second person's pages know of it
 PROPOSALS = Proposals(
     endpoint="movement",
@@ -169,7 +178,7 @@ class MovementView(LedgerSearch, ProposalView):
         "state": _l("状態"),
     }
     column_formatters = {
-        "kind": formats.word,
+        "kind": lambda _v, _c, m, _n: kind_of(m),
         "quantity": formats.figure,
         "unit_class": _classes,
         "source": _account,
@@ -184,7 +193,7 @@ class MovementView(LedgerSearch, ProposalView):
     }
     column_filters = (
         StateFilter(Movement.state, _l("状態"), _states),
-        ChoiceFilter(Movement.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        KindFilter(Movement.kind, _l("種類"), Movement.id),
         FromDayFilter(Movement.proposed_at, _l("起案（から）")),
         ToDayFilter(Movement.proposed_at, _l("起案（まで）")),
     )
@@ -196,7 +205,7 @@ class MovementView(LedgerSearch, ProposalView):
             super()
             .get_query()
             .options(
-                joinedload(Movement.source),
+                joinedload(Movement.source).options(*late_retirements.owner()),
                 joinedload(Movement.target),
                 joinedload(Movement.unit_class).joinedload(UnitClass.phase),
                 joinedload(Movement.target_class).joinedload(UnitClass.phase),
@@ -213,11 +222,11 @@ class MovementView(LedgerSearch, ProposalView):
     # ---- one movement
 
     def title_of(self, model: Movement) -> Any:
-        return _("%(kind)s　%(amount)s", kind=label(model.kind), amount=amount(model))
+        return _("%(kind)s　%(amount)s", kind=kind_of(model), amount=amount(model))
 
     def details_context(self, model: Movement) -> dict[str, Any]:
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
-        return {"says": says(model), "units": units(model), "wrong": wrong}
+        return {"says": says(model), "units": units(model), "wrong": wrong, "kind": kind_of(model)}
 
     def later_for(self, model: Movement) -> tuple[Any, Any] | None:
         if model.batch_id is not None and model.state is MovementState.PROPOSED:

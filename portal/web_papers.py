@@ -11,13 +11,12 @@ from flask_babel import ngettext
 from portal import clock
 from portal.extensions import db_session
 from portal.models import Account, AccountKind
-from portal.participant import correction_words
-from portal.participant.allowances import kind_words, other_words
 from portal.services import corrections
 from portal.services.account_statement import ClassStatement, Statement
 from portal.services.papers import Paper, PaperTable
 from portal.services.receipts import Receipt
 from portal.services.statements import Line
+from portal.web_lines import correction_words, kind_words, other_words, was_corrected
 from portal.web_text import day, label, locale_name, moment, number, signed, unit_name
 
 
@@ -62,7 +61,7 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
         )
     ]
     if slip.corrected_by:
-        notes.insert(0, correction_words.was_corrected(slip.corrected_by))
+        notes.insert(0, was_corrected(slip.corrected_by))
     if slip.late:
         notes.insert(0, _("償却期限のあとの償却です。期限までの目標遵守にはなりません。"))
     return Paper(
@@ -131,7 +130,7 @@ def of_statement(made: Statement) -> Paper:
 
 def _table(made: Statement, one: ClassStatement, corrected: Mapping[int, str]) -> PaperTable:
     def more(line: Line) -> str:
-        return "".join(f"\n{text}" for text in (line.note, correction_words.of_line(line, corrected)) if text)
+        return "".join(f"\n{text}" for text in (line.note, correction_words(line, corrected)) if text)
 
     lines = [
         (
