@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, flash, redirect
@@ -17,9 +17,10 @@ from portal.admin.door import SecretariatPage, page
 from portal.admin.forms import AdminForm
 from portal.extensions import db_session
 from portal.permissions import Permission
-from portal.services import boards, installation
+from portal.services import boards, installation, jobs
 from portal.services.report_rules import rule_of
 from portal.web import actor
+from portal.web_text import day as day_words
 from portal.web_text import moment
 
 #: the years a demonstration may visit
@@ -37,19 +38,29 @@ class ClockForm(AdminForm):
             raise ValidationError(_("2000年から2099年までの日付を入力してください。"))
 
 
-def _milestones() -> list[tuple[Any, date]]:
-    """The days of the present phase worth visiting, in order."""
+def _milestones() -> list[tuple[Any, Any]]:
+    """The days of the present phase worth visiting, in order, as words."""
     phase = boards.present_phase(db_session(), boards.phases(db_session()))
     if phase is None:
         return []
     rule = rule_of(phase)
-    return [
-        (_("基準年度の報告書の期限"), rule.base_report_due),
-        (_("排出枠の発行が始まる日"), rule.issue_from),
-        (_("削減目標年度の報告書の期限"), rule.target_report_due),
-        (_("償却期限"), rule.retirement_deadline),
-        (_("調整・自主削減年度の報告書の受付が始まる日"), rule.adjustment_report_from),
+    day_after = clock.at_tokyo(rule.retirement_deadline + timedelta(days=1), jobs.NIGHT)
+    found: list[tuple[Any, date, str]] = [
+        (_("基準年度の報告書の期限"), rule.base_report_due, ""),
+        (_("排出枠の発行が始まる日"), rule.issue_from, ""),
+        (_("削減目標年度の報告書の期限"), rule.target_report_due, ""),
+        (_("償却期限"), rule.retirement_deadline, ""),
+        (
+            _("償却期限の記録が確定する夜"),
+            rule.retirement_deadline + timedelta(days=1),
+            _("%(when)s（夜間の処理）", when=moment(day_after)),
+        ),
+        (_("バンキングの受付が始まる日"), rule.banking_from, ""),
+        (_("バンキングの受付の最後の日"), rule.banking_until, ""),
+        (_("調整・自主削減年度の報告書の受付が始まる日"), rule.adjustment_report_from, ""),
+        (_("調整・自主削減年度の報告書の期限"), rule.adjustment_report_due, ""),
     ]
+    return [(name, words or day_words(day)) for name, day, words in sorted(found, key=lambda one: one[1])]
 
 
 class DemoClock(SecretariatPage):

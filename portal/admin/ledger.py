@@ -82,10 +82,6 @@ def _named(account: Account) -> str:
     return f"{account.code}　{account_name(account)}"
 
 
-def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
-    return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
-
-
 def _kind(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> str:
     return late_retirements.kind_words(model.kind, model.posted_at, model.movement.source)
 
@@ -94,7 +90,7 @@ class LedgerView(LedgerSearch, SecretariatView):
     """台帳."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
-    column_list = ("id", "kind", "movement.source", "movement.target", "movement.quantity", "hash")
+    column_list = ("id", "kind", "movement.source", "movement.target", "movement.quantity")
     column_export_list: Any = (
         "id",
         "posted_at",
@@ -126,7 +122,6 @@ class LedgerView(LedgerSearch, SecretariatView):
         "movement.source": _side,
         "movement.target": _side,
         "movement.quantity": _quantity,
-        "hash": _hash,
     }
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,

@@ -226,4 +226,5 @@ def _tell_again(
         status=WORDS[Compliance(row.status)],
         retired=row.retired,
         quantity=row.missing or None,
+        missed=True if row.status == Compliance.MISSED.value else None,
     )

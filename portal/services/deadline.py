@@ -18,7 +18,7 @@ from portal import clock
 from portal.models import Account, ComplianceSnapshot, Holder, Phase, PhaseRule
 from portal.services import audit, jobs
 from portal.services.audit import EventTag
-from portal.services.compliance import Compliance
+from portal.services.compliance import Compliance, Figures
 from portal.services.compliance_records import WORDS, Due, holders_of, keep, look_again
 from portal.services.figures import figures_for
 from portal.services.jobs import Work
@@ -89,14 +89,20 @@ def _freeze(session: Session, due: Due, ids: Sequence[int]) -> int:
     for holder in holders_of(session, ids):
         row = keep(session, due, holder.id, 1, figures[holder.id])
         if row is not None:
-            _tell_first(session, due, holder, row, known)
+            _tell_first(session, due, holder, row, figures[holder.id], known)
             frozen += 1
     return frozen
 
 
 def _tell_first(
-    session: Session, due: Due, holder: Holder, row: ComplianceSnapshot, known: KnownLogins
+    session: Session,
+    due: Due,
+    holder: Holder,
+    row: ComplianceSnapshot,
+    figures: Figures,
+    known: KnownLogins,
 ) -> None:
+    missed = row.status == Compliance.MISSED.value
     audit.record(
         session,
         EventTag.COMPLIANCE_FROZEN,
@@ -115,4 +121,7 @@ def _tell_first(
         due=due.deadline,
         status=WORDS[Compliance(row.status)],
         quantity=row.missing or None,
+        # what may still be done then makes up for nothing, but it can be done
+        missed=True if missed else None,
+        report_open=True if missed and figures.target_emissions is None else None,
     )
