@@ -122,8 +122,9 @@ class IssueBatchView(ProposalView):
         return row
 
     def starts(self) -> list[tuple[str, str]]:
-        """(words, address) for each phase with a holder whom something can be issued now."""
+        """(words, address) for each phase with a holder whom something can be issued, if no batch waits."""
         ready = {one.holder.phase.number for one in issuable(db_session()) if not one.problems}
+        ready -= issue_batches.waiting_phases(db_session())
         return [
             (
                 _("%(phase)sの一括発行を起案する", phase=phase_name(number)),

@@ -258,15 +258,18 @@ class MovementView(LedgerSearch, ProposalView):
                 makes=[_("口座の持ち主に、メールでお知らせします。")],
                 warn=(_("確定すると、元に戻せません。"), _("バンキングは、あとから訂正できません。")),
             )
+        words = {"amount": amount(row), "kind": label(row.kind)}
+        again = (
+            _("訂正は、あとから訂正できません。")
+            if row.kind is MovementKind.CORRECTION
+            else _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。")
+        )
         return Confirmation(
-            _("移動を確定する"),
+            _("%(kind)sを確定する", **words),
             says(row),
-            _("%(amount)sの移動を確定する", amount=amount(row)),
+            _("%(amount)sの%(kind)sを確定する", **words),
             makes=[_("口座の持ち主に、メールでお知らせします。")],
-            warn=(
-                _("確定すると、元に戻せません。"),
-                _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。"),
-            ),
+            warn=(_("確定すると、元に戻せません。"), again),
         )
 
     def service_confirm(self, row_id: int, version: int) -> Any:
@@ -280,7 +283,8 @@ class MovementView(LedgerSearch, ProposalView):
 
     def confirmed_told(self, row: Movement) -> Any:
         code = row.transaction.code if row.transaction is not None else ""
-        return _("%(amount)sの移動を実行しました。取引番号は%(code)sです。", amount=amount(row), code=code)
+        words = {"amount": amount(row), "kind": label(row.kind), "code": code}
+        return _("%(amount)sの%(kind)sを実行しました。取引番号は%(code)sです。", **words)
 
 
 def views() -> list[Any]:

@@ -78,7 +78,9 @@ def retirements(stage: Stage) -> Iterator[datetime]:
     for one in plan.holders():
         holder = stage.holder(one.position)
         actor = stage.login_of(holder)
-        yield tokyo("2015-09-01 10:00", minutes=37 * one.position)
+        # twelve in a working day
+        day, place = divmod(one.position, 12)
+        yield tokyo("2015-09-01 10:00", days=day, minutes=37 * place)
         if one.progress is Progress.MET:
             _move(stage, actor, MovementKind.RETIRE, one.emissions)
         elif one.progress is Progress.TO_BUY or (
