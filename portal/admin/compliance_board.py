@@ -190,7 +190,11 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
             downwards=request.args.get("desc") == "1",
             search=request.args.get("search", "").strip()[:100],
             chosen=request.args.get("outlook", ""),
-            outlooks=[(one.value, str(words[0])) for one, words in OUTLOOKS.items()],
+            outlooks=[
+                (one.value, str(words[0]))
+                for one, words in OUTLOOKS.items()
+                if not board.over or one in (Outlook.MET, Outlook.MISSED)
+            ],
             outlook_word=outlook_word,
             long=len(board.standings) > self.export_at_once,
         )

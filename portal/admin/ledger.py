@@ -31,11 +31,16 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import issuance, office_cases, unit_totals
+from portal.services import compliance_records, issuance, office_cases, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import account_name, label, moment, number, unit_name
+
+#: what the correction of a retirement in time brings with it
+RECORD_WORDS = _l(
+    "期限までの償却の訂正です。確定すると、償却期限の記録がもう1つ加わり、目標の遵守状況が変わることがあります。目標保有者にメールでお知らせします。"
+)
 
 
 class CorrectionForm(ProvenKeyForm):
@@ -273,6 +278,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             makes=[
                 _("元の記録は消さずに、逆の記録を加えます。"),
                 _("確認されるまで、この数量はほかの移動に使えません。"),
+                *([RECORD_WORDS] if compliance_records.rests_on(db_session(), row) else []),
                 *(
                     [_("確定すると、この目標保有者への発行を、もう一度起案できます。")]
                     if row.kind is MovementKind.ISSUE

@@ -17,6 +17,7 @@ from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
 from portal.admin.kind_filter import KindFilter
+from portal.admin.ledger import RECORD_WORDS
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.extensions import db_session
 from portal.models import (
@@ -28,7 +29,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import banking_case, issuance
+from portal.services import banking_case, compliance_records, issuance
 from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import account_name, label, number, phase_name, unit_name
@@ -119,6 +120,14 @@ def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
             else []
         ),
     ]
+
+
+def _of_the_record(movement: Movement) -> list[Any]:
+    """What a correction does to the record of the retirement deadline, if it does anything."""
+    if movement.reverses_id is None:
+        return []
+    wrong = db_session.get_one(LedgerTransaction, movement.reverses_id)
+    return [RECORD_WORDS] if compliance_records.rests_on(db_session(), wrong) else []
 
 
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
@@ -268,7 +277,7 @@ class MovementView(LedgerSearch, ProposalView):
             _("%(kind)sを確定する", **words),
             says(row),
             _("%(amount)sの%(kind)sを確定する", **words),
-            makes=[_("口座の持ち主に、メールでお知らせします。")],
+            makes=[_("口座の持ち主に、メールでお知らせします。"), *_of_the_record(row)],
             warn=(_("確定すると、元に戻せません。"), again),
         )
 

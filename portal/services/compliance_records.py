@@ -110,6 +110,15 @@ def records_of(session: Session, holder_id: int) -> Sequence[ComplianceSnapshot]
     return session.scalars(query).all()
 
 
+def rests_on(session: Session, posting: LedgerTransaction) -> bool:
+    """Whether a deadline record counts this posting: its correction freezes another record."""
+    holder_id = posting.movement.source.holder_id
+    if posting.kind is not MovementKind.RETIRE or holder_id is None:
+        return False
+    record = newest_of(session, [holder_id]).get(holder_id)
+    return record is not None and posting.posted_at < record.deadline_at
+
+
 # ---- freezing
 
 
