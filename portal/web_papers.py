@@ -139,7 +139,8 @@ def _widths(made: Statement) -> tuple[int, ...]:
     balances = [one.opening for one in made.classes] + [line.balance for line in lines]
     change = max([16, *(2 * len(signed(line.quantity)) + 4 for line in lines)])
     balance = max([18, *(2 * len(number(units)) + 4 for units in balances)])
-    return 40, 20, 25, max(24, 170 - 85 - change - balance), change, balance
+    moment, code, kind = (32, 22, 34) if locale_name() == "en" else (43, 20, 25)
+    return moment, code, kind, max(24, 82 - change - balance), change, balance
 
 
 def _table(

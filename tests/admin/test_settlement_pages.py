@@ -91,7 +91,11 @@ def test_a_large_batch_shows_its_progress_and_is_not_asked_again(
     clerk = Clerk(app, session, "approver")
     assert "一括発行の実行を始めました" in clerk.send(f"/admin/issue_batch/confirm/?id={number}").text
     page = clerk.get(f"/admin/issue_batch/details/?id={number}").text
-    assert "すべての発行を実行しています" in page and "起案の内容を確認する" not in page
+    assert (
+        "発行の順番を待っています" in page
+        and "途中の件数はありません" in page
+        and "起案の内容を確認する" not in page
+    )
     told = clerk.get(f"/admin/issue_batch/progress/?id={number}").json
     assert told == {"state": "working", "done": 0, "total": 0}
 
