@@ -24,7 +24,9 @@ from tests.factories import allowances, reports
 E = PublicationSubject.EMISSIONS
 EVIL = '=HYPERLINK("http://x.example","y")'
 PAGES = [
-    f"/public/2/{subject.value}/{file}" for subject in PublicationSubject for file in ("", "csv", "xlsx")
+    f"/public/2/{subject.value}/{file}"
+    for subject in PublicationSubject
+    for file in ("", "csv", "xlsx", "totals.csv", "totals.xlsx")
 ]
 
 

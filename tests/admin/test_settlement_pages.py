@@ -97,7 +97,7 @@ def test_a_large_batch_shows_its_progress_and_is_not_asked_again(
         and "起案の内容を確認する" not in page
     )
     told = clerk.get(f"/admin/issue_batch/progress/?id={number}").json
-    assert told == {"state": "working", "done": 0, "total": 0}
+    assert told == {"state": "queued", "done": 0, "total": 0}
 
 
 def test_banking_is_proposed_by_one_and_confirmed_by_another_with_the_figures(
