@@ -218,3 +218,20 @@ def test_the_mail_of_a_missed_target_says_what_may_still_be_done(
     mail = session.scalars(select(MailMessage).where(MailMessage.kind == "compliance_frozen")).one()
     assert "いまからでも償却できます。" in mail.body and "事務局からご連絡します。" in mail.body
     assert "必要ありません" not in mail.body and "算定報告書の手続き" not in mail.body
+
+
+def test_the_mail_of_a_missing_report_says_that_it_can_still_be_handed_in(
+    session: Session, missed: trade.Market
+) -> None:
+    trade.at("2015-11-30 10:00")
+    with one_transaction(session):
+        registration.holder(session)
+    trade.at("2015-12-05 03:00")
+    with one_transaction(session):
+        make.night(session)
+    newest = (
+        select(MailMessage).where(MailMessage.kind == "compliance_frozen").order_by(MailMessage.id.desc())
+    )
+    mail = session.scalars(newest).first()
+    assert mail is not None and "算定報告書の手続きは、期限のあとでもできます。" in mail.body
+    assert "償却できます" not in mail.body
