@@ -13,6 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Request, Response, abort, g, make_response, render_template, request
 from flask import send_file as answer_file
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask_babel import gettext as _
 
 from portal.extensions import db_session
 from portal.models import Publication, PublicationSubject
@@ -27,7 +28,7 @@ from portal.web_text import locale_name
 
 PREFIX = "/public"
 #: of a released table's file: what the browser is told it is
-_FILES = {"csv": CSV, "xlsx": XLSX}
+_FILES = {"csv": CSV, "xlsx": XLSX, "totals.csv": CSV, "totals.xlsx": XLSX}
 
 #: a phase in an address; a number that no phase can have is an address that does not exist
 _PHASE = f"<int(max={MOST_PHASES}):phase>"
@@ -104,7 +105,7 @@ def show(phase: int, subject: str) -> Response:
 @pages.get(f"/{_PHASE}/<subject>/<file>")
 @requires(Permission.PUBLIC)
 def table_file(phase: int, subject: str, file: str) -> Any:
-    """The same table as CSV or Excel."""
+    """The same table holder by holder, or its totals, as CSV or Excel: one table a file."""
     if file not in _FILES:
         abort(404)
     row = _released(phase, subject)
@@ -115,9 +116,10 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         answer = Response(status=304)
         answer.set_etag(etag)
         return answer
-    name = publication_name(phase, row.subject)
-    sheet = sheet_of(row.content)
-    if file == "csv":
+    totals, kind = file.startswith("totals."), file.rpartition(".")[2]
+    name = publication_name(phase, row.subject) + (f"_{_('合計')}" if totals else "")
+    sheet = sheet_of(row.content, totals=totals, words=kind != "csv")
+    if kind == "csv":
         made, _size = csv_file(sheet.titles, sheet.rows)
     else:
         made, _size = xlsx_file(sheet.titles, sheet.rows, name, sheet.figures)
@@ -127,7 +129,7 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         BytesIO(data),
         mimetype=_FILES[file],
         as_attachment=True,
-        download_name=re.sub(r"[\s:：]+", "_", name) + f".{file}",
+        download_name=re.sub(r"[\s:：]+", "_", name) + f".{kind}",
         etag=etag,
         last_modified=row.released_at,
         max_age=0,

@@ -16,7 +16,7 @@ from flask_babel import pgettext
 from portal.models import PublicationSubject, UnitType
 from portal.services.compliance import Compliance
 from portal.services.publication_content import day_of
-from portal.web_text import day, fiscal, label, number, phase_name
+from portal.web_text import fiscal, label, number, phase_name
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,18 @@ def shown(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def sheet_of(content: Mapping[str, Any]) -> Sheet:
-    """The lines of a file of ``content``."""
+def sheet_of(content: Mapping[str, Any], *, totals: bool, words: bool) -> Sheet:
+    """A file of ``content``: its totals, or holder by holder. ``words``: 未確定 where a figure is unknown.
+
+    Without words such a cell is empty, so that a program reads a column of figures and nothing else.
+    """
     if content["subject"] == PublicationSubject.EMISSIONS:
-        return _emissions(content)
-    return _allowances(content)
+        return _emissions_totals(content, words) if totals else _emissions(content, words)
+    return _allowance_totals(content) if totals else _standings(content)
 
 
-def _known(figure: int | None) -> Any:
-    return _("未確定") if figure is None else figure
+def _known(figure: int | None, words: bool = True) -> Any:
+    return _("未確定") if figure is None and words else figure
 
 
 _COLUMNS = ("base", "target", "actual", "reduced")
@@ -79,21 +82,31 @@ def emissions_totals(content: Mapping[str, Any]) -> list[tuple[str, list[int | s
     ]
 
 
-def _emissions(content: Mapping[str, Any]) -> Sheet:
-    target_year = fiscal(content["target_year"])
-    titles = [
-        _("会社名"),
-        _("事業所名"),
+def _emissions(content: Mapping[str, Any], words: bool) -> Sheet:
+    titles = [_("会社名"), _("事業所名"), *_emissions_heads(content)]
+    rows = [
+        [row["company"], row["site"], *(_known(row[name], words) for name in _COLUMNS)]
+        for row in content["rows"]
+    ]
+    return Sheet(titles, rows, (2, 3, 4, 5))
+
+
+def _emissions_heads(content: Mapping[str, Any]) -> list[str]:
+    return [
         _("基準年度排出量（t-CO2）"),
         _("削減目標量（t-CO2）"),
-        _("%(year)s排出量（t-CO2）", year=target_year),
+        _("%(year)s排出量（t-CO2）", year=fiscal(content["target_year"])),
         _("削減量（t-CO2）"),
     ]
+
+
+def _emissions_totals(content: Mapping[str, Any], words: bool) -> Sheet:
+    unknown = {_("未確定"), "—"}
     rows = [
-        [row["company"], row["site"], *(_known(row[name]) for name in _COLUMNS)] for row in content["rows"]
+        [head, *(None if not words and figure in unknown else figure for figure in figures)]
+        for head, figures in emissions_totals(content)
     ]
-    rows += [[head, None, *figures] for head, figures in emissions_totals(content)]
-    return Sheet(titles, rows, (2, 3, 4, 5))
+    return Sheet([_("合計の範囲"), *_emissions_heads(content)], rows, (1, 2, 3, 4))
 
 
 def _amounts() -> list[tuple[str, str]]:
@@ -135,18 +148,17 @@ def account_lines(content: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     ]
 
 
-def _allowances(content: Mapping[str, Any]) -> Sheet:
-    titles = [_("項目"), _("排出枠・事業所名"), _("数量"), _("単位"), _("目標遵守")]
+def _standings(content: Mapping[str, Any]) -> Sheet:
+    rows = [[row["company"], row["site"], label(Compliance(row["standing"]))] for row in content["rows"]]
+    return Sheet([_("会社名"), _("事業所名"), _("目標遵守")], rows, ())
+
+
+def _allowance_totals(content: Mapping[str, Any]) -> Sheet:
+    """What there is of each unit and how many accounts, each line with the day it tells of."""
     as_of = day_of(content)
     rows: list[list[Any]] = []
-    if as_of is not None:
-        rows.append([_("%(day)sの終わりの数量", day=day(as_of)), None, None, None, None])
     for name, unit, amounts in unit_lines(content):
         shown_amounts = zip(_amounts(), amounts, strict=True)
-        rows += [[what, name, n, unit, None] for (what, _name), n in shown_amounts if n is not None]
-    rows += [[what, None, figure, unit, None] for what, figure, unit in account_lines(content)]
-    rows += [
-        [row["company"], row["site"], None, None, label(Compliance(row["standing"]))]
-        for row in content["rows"]
-    ]
-    return Sheet(titles, rows, (2,))
+        rows += [[as_of, what, name, n, unit] for (what, _name), n in shown_amounts if n is not None]
+    rows += [[as_of, what, None, figure, unit] for what, figure, unit in account_lines(content)]
+    return Sheet([_("数量の日"), _("項目"), _("排出枠"), _("数量"), _("単位")], rows, (3,))

@@ -24,7 +24,9 @@ from tests.factories import allowances, reports
 E = PublicationSubject.EMISSIONS
 EVIL = '=HYPERLINK("http://x.example","y")'
 PAGES = [
-    f"/public/2/{subject.value}/{file}" for subject in PublicationSubject for file in ("", "csv", "xlsx")
+    f"/public/2/{subject.value}/{file}"
+    for subject in PublicationSubject
+    for file in ("", "csv", "xlsx", "totals.csv", "totals.xlsx")
 ]
 
 
@@ -74,15 +76,19 @@ def test_nothing_is_shown_until_two_persons_have_said_so(
     assert market.holder.site_name not in everything()
 
 
+def lines(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+
+
 def test_what_was_released_stays_what_it_was_until_it_is_replaced(
     client: FlaskClient, session: Session, market: allowances.Market
 ) -> None:
     out(session, market)
     with one_transaction(session):
         reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_461)
-    for page in ("/public/2/emissions/", "/public/2/emissions/csv"):
+    for page, unknown in (("/public/2/emissions/", "未確定"), ("/public/2/emissions/csv", "1500,,")):
         text = client.get(page).text
-        assert "未確定" in text and "7,461" not in text and "7461" not in text
+        assert unknown in text and "7,461" not in text and "7461" not in text
     out(session, market)
     page = client.get("/public/2/emissions/").text
     assert "7,461" in page and "25.39%" in page and "未確定" not in page
@@ -123,15 +129,34 @@ def test_the_files_open_in_excel_and_hold_no_formula(
     answer = client.get("/public/2/emissions/csv")
     assert answer.data.startswith(b"\xef\xbb\xbf") and answer.mimetype == "text/csv"
     assert "filename*=UTF-8''%E7%AC%AC2%E6%9C%9F" in answer.headers["Content-Disposition"]
-    head, line, total = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    head, line = lines(answer.data)
     assert head[2] == "基準年度排出量（t-CO2）"
-    assert line == ["'" + EVIL, market.holder.site_name, "10000", "1500", "未確定", "未確定"]
-    assert total == ["合計", "", "10000", "1500", "未確定", "未確定"]
+    assert line == ["'" + EVIL, market.holder.site_name, "10000", "1500", "", ""]
+    answer = client.get("/public/2/emissions/totals.csv")
+    assert "%E5%90%88%E8%A8%88" in answer.headers["Content-Disposition"]
+    assert lines(answer.data)[1:] == [["合計", "10000", "1500", "", ""]]
     rows = cells(client.get("/public/2/emissions/xlsx?lang=en").data)
     assert rows[0][2] == "Base-year emissions (t-CO2)"
     assert rows[1] == ["'" + EVIL, market.holder.site_name, 10_000, 1_500, *["Not yet determined"] * 2]
     page = client.get("/public/2/emissions/").text
     assert "&#34;http://x.example&#34;" in page
+
+
+def test_a_file_holds_one_table_that_a_program_reads(
+    client: FlaskClient, session: Session, market: allowances.Market
+) -> None:
+    """Totals and holders stand apart; figures are figures, the day is a date, what is unknown is empty."""
+    allowances.at("2014-05-02 09:00")
+    out(session, market, PublicationSubject.ALLOWANCES)
+    head, *rows = lines(client.get("/public/2/allowances/csv").data)
+    assert head == ["会社名", "事業所名", "目標遵守"] and len(rows) == 1
+    head, *rows = lines(client.get("/public/2/allowances/totals.csv").data)
+    assert head == ["数量の日", "項目", "排出枠", "数量", "単位"]
+    assert {row[0] for row in rows} == {"2014-05-01"} and all(row[3].isdigit() for row in rows)
+    assert ["2014-05-01", "発行された量", "第2期のJAA", "8500", "JAA"] in rows
+    book = cells(client.get("/public/2/allowances/totals.xlsx?lang=en").data)
+    assert book[1][3] == 8_500
+    assert client.get("/public/2/allowances/totals.pdf").status_code == 404
 
 
 def test_both_languages_by_the_address_alone(

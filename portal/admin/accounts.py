@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request
@@ -15,8 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField
 
-from portal import clock
-from portal.admin import formats
+from portal.admin import account_past, formats
 from portal.admin.account_changes import PROPOSALS
 from portal.admin.account_words import ABILITIES, PROPOSE, left_behind, means, says
 from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
@@ -33,7 +31,6 @@ from portal.models import (
     AccountKind,
     AccountState,
     BankingApplication,
-    ComplianceSnapshot,
     DecisionState,
     Holder,
     Holding,
@@ -44,13 +41,9 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import account_life, compliance_records, positions, statements
-from portal.services.compliance import Compliance
-from portal.services.figures import figures_of
-from portal.services.line_search import Filters
+from portal.services import account_life
 from portal.services.once import new_key
 from portal.web import actor, texts
-from portal.web_positions import why_not_words
 from portal.web_text import NOTHING, account_name, badge, label
 
 _ASKS = ("GET", "POST")
@@ -64,20 +57,6 @@ class ProposeForm(ReasonForm):
 
 def _code(_view: Any, _context: Any, model: Account, _name: str) -> Any:
     return Markup('<span class="as-code">{}</span>').format(model.code)
-
-
-def _neighbour(name: str) -> int | None:
-    """The entry that the page of the history begins or ends at; anything else shows the newest."""
-    wanted = request.args.get(name, "")
-    return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 16 else None
-
-
-def _day(name: str) -> date | None:
-    """A day of the address, as a date input sends it; anything else narrows nothing."""
-    try:
-        return min(date.fromisoformat(request.args.get(name, "")), clock.today())
-    except ValueError:
-        return None
 
 
 def owner_of(account: Account) -> str:
@@ -98,7 +77,7 @@ def _opened(view: Any, _context: Any, model: Account, _name: str) -> Any:
     return formats.day(view, model.opened_at) if _lives_at_all(model) else NOTHING
 
 
-class AccountView(KeySearch, SecretariatView):
+class AccountView(account_past.StatementPages, KeySearch, SecretariatView):
     """口座."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
@@ -177,7 +156,6 @@ class AccountView(KeySearch, SecretariatView):
         ).all()
         changes = account_life.changes_of(session, model.id)
         living = model.kind in account_life.LIVING
-        span = Filters(since=_day("since"), until=_day("until"))
         return {
             "abilities": [
                 (ABILITIES[one], allowed)
@@ -192,15 +170,9 @@ class AccountView(KeySearch, SecretariatView):
             "means": means,
             "owner": owner_of(model),
             "holdings": holdings,
-            "most": statements.COUNTED_ON_A_PAGE,
-            "past": statements.look_back(
-                session, model, span, before=_neighbour("before"), after=_neighbour("after")
-            ),
-            "span": span,
-            "then": positions.balances(session, model, span.until) if span.until else [],
             "waiting": waiting,
-            **_standing(model),
-            "records": _records(model),
+            **account_past.standing(model),
+            **account_past.past(self, model),
         }
 
     def history_of(self, model: Account) -> Sequence[tuple[Any, ...]]:
@@ -303,29 +275,6 @@ class AccountView(KeySearch, SecretariatView):
     def close_view(self) -> Any:
         """Propose that an empty account is closed for good."""
         return self._propose(AccountAction.CLOSE)
-
-
-def _standing(account: Account) -> dict[str, Any]:
-    """A holder's figures, and what of each unit class may move now, or why not: as its owner reads it."""
-    if account.kind not in account_life.LIVING:
-        return {"figures": None, "movable": {}, "own": None, "why_not_words": why_not_words}
-    session = db_session()
-    figures = figures_of(session, account.holder) if account.holder is not None else None
-    held = positions.positions(session, account, figures, clock.today())
-    return {
-        "figures": figures,
-        "movable": {one.unit_class.id: one for one in held},
-        "own": positions.own_jaa(account, held),
-        "why_not_words": why_not_words,
-    }
-
-
-def _records(account: Account) -> list[tuple[ComplianceSnapshot, Compliance]]:
-    """What was frozen at the holder's retirement deadline, the official record last."""
-    if account.holder_id is None:
-        return []
-    found = compliance_records.records_of(db_session(), account.holder_id)
-    return [(one, Compliance(one.status)) for one in found]
 
 
 def _lives(account: Account, changes: Sequence[AccountChange]) -> list[tuple[Any, ...]]:

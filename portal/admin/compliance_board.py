@@ -16,7 +16,7 @@ from portal.admin.file_orders import MakesFiles
 from portal.admin.listing import told
 from portal.errors import NotFound
 from portal.extensions import db_session
-from portal.models import Phase
+from portal.models import ComplianceSnapshot, Phase
 from portal.permissions import Permission
 from portal.services import boards
 from portal.services.boards import Outlook, PhaseBoard, Standing
@@ -47,8 +47,8 @@ def outlook_word(standing: Standing) -> str:
     return str(OUTLOOKS[standing.outlook][0])
 
 
-def titles(phase: Phase) -> list[str]:
-    """The heads of the file's columns."""
+def titles(phase: Phase, *, over: bool) -> list[str]:
+    """The heads of the file's columns; after the deadline also what was recorded at it."""
     return [
         _("口座番号"),
         _("目標保有者"),
@@ -63,12 +63,28 @@ def titles(phase: Phase) -> list[str]:
         _("不足（t-CO2）"),
         _("最後のお知らせ"),
         _("次のお知らせ"),
-        _("見通し"),
+        *(_records_titles() if over else ()),
+        _("状況") if over else _("見通し"),
     ]
 
 
-def _rows(board: PhaseBoard) -> Iterator[list[Any]]:
-    for one in board.standings:
+def _records_titles() -> list[str]:
+    return [
+        _("償却済量（期限の時点、t-CO2）"),
+        _("不足（期限の時点、t-CO2）"),
+        _("期限の記録の番号"),
+        _("期限の記録の確定"),
+    ]
+
+
+def _recorded(record: ComplianceSnapshot | None) -> list[Any]:
+    if record is None:
+        return [None, None, None, None]
+    return [record.retired, record.missing, record.number, record.frozen_at]
+
+
+def _rows(board: PhaseBoard, standings: Sequence[Standing]) -> Iterator[list[Any]]:
+    for one in standings:
         figures = one.figures
         yield [
             one.holder.account.code,
@@ -84,6 +100,7 @@ def _rows(board: PhaseBoard) -> Iterator[list[Any]]:
             figures.to_buy,
             one.reminded.last,
             one.reminded.next,
+            *(_recorded(one.record) if board.over else ()),
             outlook_word(one),
         ]
 
@@ -92,7 +109,7 @@ def chosen_phase(found: list[Phase]) -> Phase | None:
     """The phase the address names (``?phase=2``), or the present one. Raises ``NotFound``."""
     wanted = request.args.get("phase")
     if wanted is None:
-        return boards.present_phase(found)
+        return boards.present_phase(db_session(), found)
     for one in found:
         if str(one.number) == wanted:
             return one
@@ -104,6 +121,32 @@ def chosen_board() -> tuple[list[Phase], PhaseBoard | None]:
     found = boards.phases(db_session())
     chosen = chosen_phase(found)
     return found, boards.phase_board(db_session(), chosen) if chosen is not None else None
+
+
+def _less(one: Standing) -> int:
+    return one.figures.missing if one.figures.missing is not None else -1
+
+
+#: what the list may be ordered by, as the address says it; without one the most endangered come first
+SORTS: dict[str, Callable[[Standing], Any]] = {
+    "name": lambda one: (one.holder.representative.name_kana, one.holder.site_kana, one.holder.id),
+    "issued": lambda one: one.figures.issued,
+    "emissions": lambda one: one.figures.target_emissions or 0,
+    "retired": lambda one: one.figures.retired,
+    "missing": _less,
+    "held": lambda one: one.figures.held,
+    "to_buy": lambda one: one.figures.to_buy or 0,
+    "recorded": lambda one: one.record.retired if one.record is not None else -1,
+    "recorded_missing": lambda one: (one.record.missing or 0) if one.record is not None else -1,
+}
+
+
+def _asked(standings: Sequence[Standing]) -> list[Standing]:
+    """The holders the address asks for, in its order (``?sort=held&desc=1``)."""
+    found, order = _narrowed(standings), SORTS.get(request.args.get("sort", ""))
+    if order is None:
+        return found
+    return sorted(found, key=order, reverse=request.args.get("desc") == "1")
 
 
 def _narrowed(standings: Sequence[Standing]) -> list[Standing]:
@@ -134,44 +177,68 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
         found, board = chosen_board()
         if board is None:
             abort(404)
-        shown = _narrowed(board.standings)
+        shown = _asked(board.standings)
         return self.render(
             "admin/board/index.html",
             phases=found,
             board=board,
             shown=shown[:MOST_SHOWN],
             found=len(shown),
-            over=clock.today() > board.rule.retirement_deadline,
+            narrowed=len(shown) < len(board.standings),
+            order=self._order_of,
+            sorted_by=request.args.get("sort", "") if request.args.get("sort") in SORTS else "",
+            downwards=request.args.get("desc") == "1",
             search=request.args.get("search", "").strip()[:100],
             chosen=request.args.get("outlook", ""),
-            outlooks=[(one.value, str(words[0])) for one, words in OUTLOOKS.items()],
+            outlooks=[
+                (one.value, str(words[0]))
+                for one, words in OUTLOOKS.items()
+                if not board.over or one in (Outlook.MET, Outlook.MISSED)
+            ],
             outlook_word=outlook_word,
             long=len(board.standings) > self.export_at_once,
         )
 
+    def _kept(self) -> dict[str, Any]:
+        """What narrows and orders the list, for its addresses."""
+        names = ("search", "outlook", "sort", "desc")
+        kept = {name: value for name in names if (value := request.args.get(name, "")[:100])}
+        return {"phase": self._phase().number, **kept}
+
+    def _order_of(self, name: str) -> tuple[str, str]:
+        """(address of the list ordered by ``name``, how it is ordered by it now).
+
+        Figures are ordered from the largest first, names from the first; again the other way round.
+        """
+        here, down = request.args.get("sort") == name, request.args.get("desc") == "1"
+        then = not down if here else name != "name"
+        address = self.get_url(".index", **{**self._kept(), "sort": name, "desc": "1" if then else None})
+        return str(address), ("descending" if down else "ascending") if here else ""
+
     # ---- as a file
 
     def list_address(self, **changes: Any) -> str:
-        return str(self.get_url(".index", phase=self._phase().number))
+        return str(self.get_url(".index", **self._kept()))
 
     def export_address(self, kind: str) -> str:
-        return str(self.get_url(".export", kind=kind, phase=self._phase().number))
+        return str(self.get_url(".export", kind=kind, **self._kept()))
 
     @page("/export/<kind>/", Permission.ALLOWANCE_ALL_VIEW, methods=("GET", "POST"))
     def export(self, kind: str) -> Any:
-        """The whole phase as a file: a small one at once, a large one through the worker."""
+        """What the list shows as a file, of a small phase at once, of a large one through the worker."""
         if kind not in _KINDS:
             abort(404)
         count = boards.holders_in(db_session(), self._phase())
         if count > self.export_at_once:
             return self._order(kind, count)
         board = boards.phase_board(db_session(), self._phase())
-        return download(_file_name(board, kind), *_file(board, kind, _rows(board)))
+        return download(_file_name(board, kind), *_file(board, kind, _rows(board, _asked(board.standings))))
 
     def made(self, export_type: str, tell: Callable[[int, int], None]) -> Made:
         board = boards.phase_board(db_session(), self._phase())
-        count = len(board.standings)
-        media_type, file, _size = _file(board, export_type, told(_rows(board), count, tell))
+        found = _asked(board.standings)
+        count = len(found)
+        media_type, file, _size = _file(board, export_type, told(_rows(board, found), count, tell))
         with file:
             return Made(_file_name(board, export_type), media_type, file.read(), count)
 
@@ -183,8 +250,8 @@ def _file_name(board: PhaseBoard, kind: str) -> str:
 def _file(board: PhaseBoard, kind: str, rows: Iterable[list[Any]]) -> tuple[str, IO[bytes], int]:
     """(media type, temporary file, its size)."""
     if kind == "csv":
-        return CSV, *csv_file(titles(board.phase), rows)
-    return XLSX, *xlsx_file(titles(board.phase), rows, f"compliance_{board.phase.number}")
+        return CSV, *csv_file(titles(board.phase, over=board.over), rows)
+    return XLSX, *xlsx_file(titles(board.phase, over=board.over), rows, f"compliance_{board.phase.number}")
 
 
 def views() -> list[Any]:

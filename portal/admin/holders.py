@@ -18,6 +18,7 @@ from portal.admin.acts import KeySearch
 from portal.admin.application_list import phase_choices
 from portal.admin.base import SecretariatView, Step
 from portal.admin.consents import consent_page, consent_step
+from portal.admin.deadline_records import deadline_standing
 from portal.admin.door import page
 from portal.admin.filters import AccountStateFilter, ChoiceFilter, Choices, ListFilter, YesNoFilter
 from portal.admin.participant_record import RecordPages
@@ -166,6 +167,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
                 )
             ),
             **self.record_context(model),
+            "deadline_standing": deadline_standing(model),
             "verifier_of": verifier_of,
             "verified": VERIFIED_PERIODS,
             "joint": list(

@@ -25,6 +25,7 @@ from portal.models import Holder, IssueBatch, IssueBatchState, JobState, Movemen
 from portal.permissions import Permission
 from portal.services import boards, issue_batch_jobs, issue_batches
 from portal.services.issue_batches import Table
+from portal.services.queues import issuable
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import label, number, phase_name
@@ -120,6 +121,18 @@ class IssueBatchView(ProposalView):
         )
         return row
 
+    def starts(self) -> list[tuple[str, str]]:
+        """(words, address) for each phase with a holder whom something can be issued, if no batch waits."""
+        ready = {one.holder.phase.number for one in issuable(db_session()) if not one.problems}
+        ready -= issue_batches.waiting_phases(db_session())
+        return [
+            (
+                _("%(phase)sの一括発行を起案する", phase=phase_name(number)),
+                self.get_url(".propose", phase=number),
+            )
+            for number in sorted(ready)
+        ]
+
     # ---- one batch
 
     def title_of(self, model: IssueBatch) -> str:
@@ -131,6 +144,8 @@ class IssueBatchView(ProposalView):
         return {
             "at_work": waits and issue_batch_jobs.is_at_work(job),
             "gave_up": waits and job is not None and job.state is JobState.FAILED,
+            "job": job,
+            "running": job is not None and job.state is JobState.RUNNING,
             "lines": issue_batches.judged(db_session(), model) if waits else [],
             "why": lambda line: texts(line.problems),
         }
@@ -156,8 +171,9 @@ class IssueBatchView(ProposalView):
         """How far the worker is, for the page's script."""
         row = super().get_one(request.args.get("id", ""))
         job = issue_batch_jobs.newest_job(db_session(), row.id)
-        at_work = issue_batch_jobs.is_at_work(job)
-        return {"state": "working" if at_work else row.state.value, "done": 0, "total": 0}
+        # all are posted in one transaction: there is no number of those done that would be true
+        at_work = issue_batch_jobs.is_at_work(job) and job is not None
+        return {"state": job.state.value if at_work and job else row.state.value, "done": 0, "total": 0}
 
     # ---- the proposal
 

@@ -16,7 +16,7 @@ from portal.errors import Refused
 from portal.extensions import db_session
 from portal.models import ISSUANCE_ACCOUNT, Account, Holder, Movement, MovementKind
 from portal.permissions import Permission
-from portal.services import issuance, office_cases
+from portal.services import issuance, issue_batches, office_cases
 from portal.services.issue_rules import IssueCase, issue_problems
 from portal.services.queues import issuable
 from portal.services.refused_movements import Attempt
@@ -55,12 +55,14 @@ class IssuePage(SecretariatPage):
     def index(self) -> Any:
         rows = issuable(db_session())
         ready = [one for one in rows if not one.problems]
+        waiting = issue_batches.waiting_phases(db_session())
         return self.render(
             "admin/issue/index.html",
             ready=ready,
             later=[(one, texts(one.problems)) for one in rows if one.problems],
             phases=[
-                (number, self._batch(number)) for number in sorted({one.holder.phase.number for one in ready})
+                (number, self._batch(number), number in waiting)
+                for number in sorted({one.holder.phase.number for one in ready})
             ],
         )
 

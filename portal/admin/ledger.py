@@ -13,12 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
-from portal import clock
-from portal.admin import formats
+from portal.admin import late_retirements
 from portal.admin.acts import LedgerSearch, Needed, ProvenKeyForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
+from portal.admin.kind_filter import KindFilter
 from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import (
@@ -31,11 +31,16 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import issuance, office_cases, statements, unit_totals
+from portal.services import compliance_records, issuance, office_cases, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
 from portal.web_text import account_name, label, moment, number, unit_name
+
+#: what the correction of a retirement in time brings with it
+RECORD_WORDS = _l(
+    "期限までの償却の訂正です。確定すると、償却期限の記録がもう1つ加わり、目標の遵守状況が変わることがあります。目標保有者にメールでお知らせします。"
+)
 
 
 class CorrectionForm(ProvenKeyForm):
@@ -82,23 +87,15 @@ def _named(account: Account) -> str:
     return f"{account.code}　{account_name(account)}"
 
 
-def _hash(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> Any:
-    return Markup('<span class="as-code">{}…</span>').format(model.hash[:12])
-
-
-def _late(model: LedgerTransaction) -> bool:
-    """Whether it is a retirement after its deadline: it met no target."""
-    if model.kind is not MovementKind.RETIRE:
-        return False
-    deadline = statements.retirement_deadline(db_session(), model.movement.source)
-    return deadline is not None and model.posted_at >= clock.end_of_day(deadline)
+def _kind(_view: Any, _context: Any, model: LedgerTransaction, _name: str) -> str:
+    return late_retirements.kind_words(model.kind, model.posted_at, model.movement.source)
 
 
 class LedgerView(LedgerSearch, SecretariatView):
     """台帳."""
 
     permission_view = Permission.ALLOWANCE_ALL_VIEW
-    column_list = ("id", "kind", "movement.source", "movement.target", "movement.quantity", "hash")
+    column_list = ("id", "kind", "movement.source", "movement.target", "movement.quantity")
     column_export_list: Any = (
         "id",
         "posted_at",
@@ -126,11 +123,10 @@ class LedgerView(LedgerSearch, SecretariatView):
     }
     column_formatters = {
         "id": _code,
-        "kind": formats.word,
+        "kind": _kind,
         "movement.source": _side,
         "movement.target": _side,
         "movement.quantity": _quantity,
-        "hash": _hash,
     }
     column_formatters_export = {
         "id": lambda _v, _c, m, _n: m.code,
@@ -140,7 +136,7 @@ class LedgerView(LedgerSearch, SecretariatView):
         "hash": lambda _v, _c, m, _n: m.hash,
     }
     column_filters = (
-        ChoiceFilter(LedgerTransaction.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        KindFilter(LedgerTransaction.kind, _l("種類"), LedgerTransaction.movement_id),
         ClassFilter(LedgerTransaction.id, _l("排出枠"), _classes),
         FromDayFilter(LedgerTransaction.posted_at, _l("日付（から）")),
         ToDayFilter(LedgerTransaction.posted_at, _l("日付（まで）")),
@@ -155,7 +151,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             super()
             .get_query()
             .options(
-                movement.joinedload(Movement.source),
+                movement.joinedload(Movement.source).options(*late_retirements.owner()),
                 movement.joinedload(Movement.target),
                 movement.joinedload(Movement.unit_class).joinedload(UnitClass.phase),
             )
@@ -196,7 +192,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             "entries": entries,
             "canonical": model.canonical.decode(),
             "wrong": wrong,
-            "late": _late(model),
+            "late": late_retirements.is_late(model.kind, model.posted_at, model.movement.source),
             "correction": self._correction(model),
         }
 
@@ -282,6 +278,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             makes=[
                 _("元の記録は消さずに、逆の記録を加えます。"),
                 _("確認されるまで、この数量はほかの移動に使えません。"),
+                *([RECORD_WORDS] if compliance_records.rests_on(db_session(), row) else []),
                 *(
                     [_("確定すると、この目標保有者への発行を、もう一度起案できます。")]
                     if row.kind is MovementKind.ISSUE

@@ -11,11 +11,13 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from portal.admin import formats
+from portal.admin import formats, late_retirements
 from portal.admin.acts import LedgerSearch
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
+from portal.admin.kind_filter import KindFilter
+from portal.admin.ledger import RECORD_WORDS
 from portal.admin.second_person import Confirmation, Proposals, ProposalView
 from portal.extensions import db_session
 from portal.models import (
@@ -27,7 +29,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import banking_case, issuance
+from portal.services import banking_case, compliance_records, issuance
 from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import account_name, label, number, phase_name, unit_name
@@ -120,6 +122,14 @@ def carry_over_facts(movement: Movement) -> list[tuple[Any, Any]]:
     ]
 
 
+def _of_the_record(movement: Movement) -> list[Any]:
+    """What a correction does to the record of the retirement deadline, if it does anything."""
+    if movement.reverses_id is None:
+        return []
+    wrong = db_session.get_one(LedgerTransaction, movement.reverses_id)
+    return [RECORD_WORDS] if compliance_records.rests_on(db_session(), wrong) else []
+
+
 def _account(_view: Any, _context: Any, model: Movement, name: str) -> Any:
     account = getattr(model, name)
     shown = Markup('<span class="as-table__name">{}</span><span class="as-table__more as-nb">{}</span>')
@@ -130,6 +140,14 @@ def _classes(_view: Any, _context: Any, model: Movement, _name: str) -> str:
     """第2期 JAA; of a carry-over also what it becomes."""
     name = unit_name(model.unit_class)
     return f"{name} → {unit_name(model.target_class)}" if model.target_class is not None else name
+
+
+def kind_of(movement: Movement) -> str:
+    """Its kind; a retirement after the deadline is said to be one."""
+    posted = movement.transaction
+    if posted is None:
+        return label(movement.kind)
+    return late_retirements.kind_words(movement.kind, posted.posted_at, movement.source)
 
 
 #: what the second person's pages know of it
@@ -169,7 +187,7 @@ class MovementView(LedgerSearch, ProposalView):
         "state": _l("状態"),
     }
     column_formatters = {
-        "kind": formats.word,
+        "kind": lambda _v, _c, m, _n: kind_of(m),
         "quantity": formats.figure,
         "unit_class": _classes,
         "source": _account,
@@ -184,7 +202,7 @@ class MovementView(LedgerSearch, ProposalView):
     }
     column_filters = (
         StateFilter(Movement.state, _l("状態"), _states),
-        ChoiceFilter(Movement.kind, _l("種類"), lambda: [(k, label(k)) for k in MovementKind]),
+        KindFilter(Movement.kind, _l("種類"), Movement.id),
         FromDayFilter(Movement.proposed_at, _l("起案（から）")),
         ToDayFilter(Movement.proposed_at, _l("起案（まで）")),
     )
@@ -196,7 +214,7 @@ class MovementView(LedgerSearch, ProposalView):
             super()
             .get_query()
             .options(
-                joinedload(Movement.source),
+                joinedload(Movement.source).options(*late_retirements.owner()),
                 joinedload(Movement.target),
                 joinedload(Movement.unit_class).joinedload(UnitClass.phase),
                 joinedload(Movement.target_class).joinedload(UnitClass.phase),
@@ -213,11 +231,11 @@ class MovementView(LedgerSearch, ProposalView):
     # ---- one movement
 
     def title_of(self, model: Movement) -> Any:
-        return _("%(kind)s　%(amount)s", kind=label(model.kind), amount=amount(model))
+        return _("%(kind)s　%(amount)s", kind=kind_of(model), amount=amount(model))
 
     def details_context(self, model: Movement) -> dict[str, Any]:
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
-        return {"says": says(model), "units": units(model), "wrong": wrong}
+        return {"says": says(model), "units": units(model), "wrong": wrong, "kind": kind_of(model)}
 
     def later_for(self, model: Movement) -> tuple[Any, Any] | None:
         if model.batch_id is not None and model.state is MovementState.PROPOSED:
@@ -249,15 +267,18 @@ class MovementView(LedgerSearch, ProposalView):
                 makes=[_("口座の持ち主に、メールでお知らせします。")],
                 warn=(_("確定すると、元に戻せません。"), _("バンキングは、あとから訂正できません。")),
             )
+        words = {"amount": amount(row), "kind": label(row.kind)}
+        again = (
+            _("訂正は、あとから訂正できません。")
+            if row.kind is MovementKind.CORRECTION
+            else _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。")
+        )
         return Confirmation(
-            _("移動を確定する"),
+            _("%(kind)sを確定する", **words),
             says(row),
-            _("%(amount)sの移動を確定する", amount=amount(row)),
-            makes=[_("口座の持ち主に、メールでお知らせします。")],
-            warn=(
-                _("確定すると、元に戻せません。"),
-                _("間違いがあったときは、理由をつけた訂正を起案し、別の人が確認します。"),
-            ),
+            _("%(amount)sの%(kind)sを確定する", **words),
+            makes=[_("口座の持ち主に、メールでお知らせします。"), *_of_the_record(row)],
+            warn=(_("確定すると、元に戻せません。"), again),
         )
 
     def service_confirm(self, row_id: int, version: int) -> Any:
@@ -271,7 +292,8 @@ class MovementView(LedgerSearch, ProposalView):
 
     def confirmed_told(self, row: Movement) -> Any:
         code = row.transaction.code if row.transaction is not None else ""
-        return _("%(amount)sの移動を実行しました。取引番号は%(code)sです。", amount=amount(row), code=code)
+        words = {"amount": amount(row), "kind": label(row.kind), "code": code}
+        return _("%(amount)sの%(kind)sを実行しました。取引番号は%(code)sです。", **words)
 
 
 def views() -> list[Any]:

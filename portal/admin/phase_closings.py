@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request
@@ -12,6 +14,7 @@ from flask_babel import ngettext
 from sqlalchemy.orm import joinedload
 from wtforms import TextAreaField
 
+from portal import clock
 from portal.admin import formats
 from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
 from portal.admin.door import page
@@ -25,6 +28,7 @@ from portal.models import Phase, PhaseClosing, ProposalState
 from portal.permissions import Permission
 from portal.services import boards, phase_closings
 from portal.services.phase_closings import Totals
+from portal.services.report_rules import rule_of
 from portal.web import actor, texts
 from portal.web_text import label, number, phase_name
 
@@ -74,6 +78,17 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
     ]
     return rows
+
+
+@dataclass(frozen=True)
+class OpenPhase:
+    """A phase that is not closed. ``until``: the last day of its banking window; till then no address."""
+
+    name: str
+    until: date
+    proposed: bool
+    ready: bool
+    address: str
 
 
 def _evenness(found: Totals) -> str:
@@ -131,13 +146,19 @@ class PhaseClosingView(ProposalView):
             )
         )
 
-    def phases(self) -> list[tuple[str, str]]:
-        """(name, address) of the phases whose closing may be looked at, for the list's head."""
-        return [
-            (phase_name(one.number), self.get_url(".standing", phase=one.number))
-            for one in boards.phases(db_session())
-            if one.closed_at is None
-        ]
+    def open_phases(self) -> list[OpenPhase]:
+        """The phases that are not closed: which can be, and from when the others could."""
+        session, found = db_session(), []
+        for one in boards.phases(session):
+            if one.closed_at is not None:
+                continue
+            until = rule_of(one).banking_until
+            over = clock.today() > until
+            proposed = phase_closings.live(session, one.id) if over else None
+            ready = over and proposed is None and not phase_closings.closing_problems(session, one)
+            address = self.get_url(".standing", phase=one.number) if over else ""
+            found.append(OpenPhase(phase_name(one.number), until, proposed is not None, ready, address))
+        return found
 
     # ---- one closing
 

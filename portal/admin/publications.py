@@ -223,7 +223,7 @@ class PublicationView(SecretariatView):
         found = boards.phases(db_session())
         wanted, word = request.args.get("phase"), request.args.get("subject", PublicationSubject.EMISSIONS)
         if wanted is None:
-            chosen = boards.phase_to_publish(found)
+            chosen = boards.phase_to_publish(db_session(), found)
         else:
             chosen = next((one for one in found if str(one.number) == wanted), None)
         if chosen is None or word not in list(PublicationSubject):

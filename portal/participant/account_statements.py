@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from flask import flash, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 
-from portal import clock
+from portal import clock, web_papers
 from portal.errors import Refused
 from portal.extensions import db_session
 from portal.models import Account
-from portal.participant import correction_words, pages, paper_words
-from portal.participant.allowances import kind_words, other_words, typed_day, typed_number
+from portal.participant import pages
 from portal.permissions import Permission
 from portal.services import account_statement as statements
 from portal.services import corrections, papers
@@ -25,7 +23,16 @@ from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.line_search import Filters
 from portal.services.statements import look_back
 from portal.web import actor, carry_out, requires, texts
-from portal.web_text import unit_name
+from portal.web_lines import (
+    FIGURES,
+    correction_words,
+    kind_words,
+    other_words,
+    statement_rows,
+    statement_titles,
+    typed_day,
+    typed_number,
+)
 
 
 def _span() -> tuple[date, date]:
@@ -86,7 +93,7 @@ def _lines(account: Account, since: date, until: date) -> dict[str, Any]:
         "history": past,
         "kind_words": kind_words,
         "other_words": other_words,
-        "correction_words": correction_words.of_line,
+        "correction_words": correction_words,
         "corrected": corrections.corrected(db_session(), account),
         "newer": page_at(after=past.newer),
         "older": page_at(before=past.older),
@@ -108,45 +115,13 @@ def account_statement_file(file: str) -> Any:
         return redirect(url_for("participant.account_statement", **wanted))
     name = f"{made.account.code}_{_('取引明細書')}_{made.since:%Y%m%d}-{made.until:%Y%m%d}.{file}"
     if file == "pdf":
-        pdf = papers.render(paper_words.of_statement(made))
+        pdf = papers.render(web_papers.of_statement(made))
         carry_out(lambda: statements.record_made(db_session(), made, actor=actor()))
         return send_file(io.BytesIO(pdf), mimetype="application/pdf", as_attachment=True, download_name=name)
-    titles = [
-        _("排出枠"),
-        _("日時"),
-        _("取引番号"),
-        _("種類"),
-        _("相手の口座番号"),
-        _("相手の口座名"),
-        _("増減"),
-        _("残高"),
-        _("メモ"),
-        _("訂正"),
-    ]
+    titles = statement_titles()
+    rows = statement_rows(made, corrections.corrected(db_session(), made.account))
     if file == "xlsx":
-        book, _size = xlsx_file(titles, _rows(made), _("取引明細書"), figures=(6, 7))
+        book, _size = xlsx_file(titles, rows, _("取引明細書"), figures=FIGURES)
         return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
-    table, _size = csv_file(titles, _rows(made))
+    table, _size = csv_file(titles, rows)
     return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)
-
-
-def _rows(made: Statement) -> Iterator[list[Any]]:
-    """Class by class: what stood at the beginning, every line, what is left."""
-    corrected = corrections.corrected(db_session(), made.account)
-    for one in made.classes:
-        unit = unit_name(one.unit_class)
-        yield [unit, made.since, "", _("はじめの残高"), "", "", None, one.opening, "", ""]
-        for line in one.lines:
-            yield [
-                unit,
-                line.at,
-                line.code,
-                kind_words(line),
-                line.other_code,
-                other_words(line),
-                line.quantity,
-                line.balance,
-                line.note,
-                correction_words.of_line(line, corrected),
-            ]
-        yield [unit, made.until, "", _("終わりの残高"), "", "", None, one.closing, "", ""]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, redirect, render_template, request, send_file, url_for
@@ -12,33 +10,35 @@ from flask_babel import gettext as _
 
 from portal import clock
 from portal.extensions import db_session
-from portal.models import Account, AccountKind, MovementKind
-from portal.participant import correction_words, pages, pictures
+from portal.models import Account
+from portal.participant import pages, pictures
 from portal.participant.account_notice import notice_of
+from portal.participant.correction_words import waiting_of
 from portal.permissions import Permission
 from portal.services import corrections, positions, statements
 from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
 from portal.services.exports import XLSX, csv_file, xlsx_file
-from portal.services.line_search import Filters
 from portal.services.positions import Position
-from portal.services.statements import Line
 from portal.web import actor, requires
+from portal.web_lines import (
+    FIGURES,
+    KINDS,
+    as_of,
+    asked_filters,
+    correction_words,
+    history_rows,
+    history_titles,
+    kind_words,
+    other_words,
+    typed_day,
+    typed_number,
+)
 from portal.web_positions import why_not_words
 from portal.web_text import label, number, unit_name
 
 #: lines that a file of the history holds at the most
 MOST_IN_A_FILE = 10_000
-_KINDS = (
-    MovementKind.ISSUE,
-    MovementKind.ISSUE_JVER,
-    MovementKind.TRANSFER,
-    MovementKind.RETIRE,
-    MovementKind.CANCEL,
-    MovementKind.OFFSET,
-    MovementKind.CARRY_OVER,
-    MovementKind.CORRECTION,
-)
 _KEPT = ("from", "to", "kind", "other", "unit", "way", "asof")
 
 
@@ -50,35 +50,6 @@ class Stat:
     value: int
     unit: str
     more: str
-
-
-def typed_day(text: str | None) -> date | None:
-    """A day as a date input sends it, or as people type it; anything else narrows nothing."""
-    plain = (text or "").strip().replace("/", "-")
-    try:
-        return datetime.strptime(plain, "%Y-%m-%d").date()
-    except ValueError:
-        return None
-
-
-def _filters() -> Filters:
-    kind = request.args.get("kind", "")
-    return Filters(
-        since=typed_day(request.args.get("from")),
-        until=typed_day(request.args.get("to")),
-        kind=MovementKind(kind) if kind in [k.value for k in _KINDS] else None,
-        other=request.args.get("other", "").strip()[:100],
-        unit_class_id=typed_number("unit"),
-        incoming={"in": True, "out": False}.get(request.args.get("way", "")),
-    )
-
-
-def _as_of() -> Filters:
-    """The filters, and nothing after the day of the page: a history as of that day."""
-    filters, asof = _filters(), typed_day(request.args.get("asof"))
-    if asof is None or asof >= clock.today():
-        return filters
-    return replace(filters, until=min(filters.until or asof, asof))
 
 
 def _misread() -> list[str]:
@@ -95,25 +66,6 @@ def _misread() -> list[str]:
     if days["from"] is not None and days["to"] is not None and days["from"] > days["to"]:
         found.append(_("期間のはじめが、終わりより後になっています。"))
     return found
-
-
-def typed_number(name: str) -> int | None:
-    """A row's number in the address; anything else narrows nothing."""
-    text = request.args.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
-def kind_words(line: Line) -> str:
-    """The kind of a line; a transfer says in which direction."""
-    if line.kind is MovementKind.TRANSFER:
-        return _("移転（受取）") if line.incoming else _("移転（送出）")
-    return _("償却（期限後）") if line.late else label(line.kind)
-
-
-def other_words(line: Line) -> str:
-    """The name of the other account; the scheme's own accounts in the reader's language."""
-    own = line.other_kind in (AccountKind.COMPLIANCE, AccountKind.TRADING)
-    return line.other_name if own else label(line.other_kind)
 
 
 def _reserve_why(figures: Figures) -> str:
@@ -188,9 +140,9 @@ def balance() -> Any:
     account = own_account(session, actor())
     today = clock.today()
     asof = min(typed_day(request.args.get("asof")) or today, today)
-    filters = _filters()
+    filters = asked_filters()
     past = statements.look_back(
-        session, account, _as_of(), before=typed_number("before"), after=typed_number("after")
+        session, account, as_of(asked_filters()), before=typed_number("before"), after=typed_number("after")
     )
     holder = account.holder
     figures = positions.figures_as_of(session, holder, asof) if holder is not None else None
@@ -216,16 +168,16 @@ def balance() -> Any:
         summary=summary,
         why_not_words=why_not_words,
         filters=filters,
-        kinds=[(kind.value, label(kind)) for kind in _KINDS],
+        kinds=[(kind.value, label(kind)) for kind in KINDS],
         units=[(str(one.id), unit_name(one)) for one, _row in unit_classes(session, account)],
         ways=[("in", _("増えたもの")), ("out", _("減ったもの"))],
         history=past,
         most=statements.COUNTED_ON_A_PAGE,
         kind_words=kind_words,
         other_words=other_words,
-        correction_words=correction_words.of_line,
+        correction_words=correction_words,
         corrected=corrections.corrected(session, account),
-        waiting=correction_words.waiting_of(account),
+        waiting=waiting_of(account),
         kept=kept,
         newer=_page(kept, after=past.newer),
         older=_page(kept, before=past.older),
@@ -245,43 +197,16 @@ def history_file(file: str) -> Any:
     """The narrowed history as a file, written while the reader waits: so it has its bounds."""
     session = db_session()
     account = own_account(session, actor())
-    if statements.counted(session, account, _as_of()) > MOST_IN_A_FILE:
+    if statements.counted(session, account, as_of(asked_filters())) > MOST_IN_A_FILE:
         most = number(MOST_IN_A_FILE)
         flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
         return redirect(url_for("participant.balance", **_kept()) + "#history")
     name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{file}"
-    titles = [
-        _("日時"),
-        _("取引番号"),
-        _("種類"),
-        _("相手の口座番号"),
-        _("相手の口座名"),
-        _("排出枠"),
-        _("増減"),
-        _("残高"),
-        _("メモ"),
-        _("訂正"),
-    ]
-    rows = _rows(account)
+    corrected = corrections.corrected(session, account)
+    lines = statements.all_lines(session, account, as_of(asked_filters()))
+    titles, rows = history_titles(), history_rows(lines, corrected)
     if file == "xlsx":
-        book, _size = xlsx_file(titles, rows, _("移動の履歴"), figures=(6, 7))
+        book, _size = xlsx_file(titles, rows, _("移動の履歴"), figures=FIGURES)
         return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
     table, _size = csv_file(titles, rows)
     return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)
-
-
-def _rows(account: Account) -> Iterator[list[Any]]:
-    corrected = corrections.corrected(db_session(), account)
-    for line in statements.all_lines(db_session(), account, _as_of()):
-        yield [
-            line.at,
-            line.code,
-            kind_words(line),
-            line.other_code,
-            other_words(line),
-            unit_name(line.unit_class),
-            line.quantity,
-            line.balance,
-            line.note,
-            correction_words.of_line(line, corrected),
-        ]

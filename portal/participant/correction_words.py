@@ -1,8 +1,7 @@
-"""What pages and files say of corrections: what was corrected, what corrects it, what still waits."""
+"""What pages say of corrections that wait for another person of the office."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from flask_babel import gettext as _
@@ -10,21 +9,7 @@ from flask_babel import gettext as _
 from portal.extensions import db_session
 from portal.models import Account
 from portal.services import corrections
-from portal.services.statements import Line
 from portal.web_text import number
-
-
-def of_line(line: Line, corrected: Mapping[int, str]) -> str:
-    """T-000105の訂正, or T-000107で訂正されました; nothing of most lines."""
-    if line.reverses_id is not None:
-        return _("%(code)sの訂正", code=f"T-{line.reverses_id:06d}")
-    code = corrected.get(line.transaction_id)
-    return was_corrected(code) if code else ""
-
-
-def was_corrected(code: str) -> str:
-    """The same of one posting whose correction has this ledger number."""
-    return _("%(code)sで訂正されました", code=code)
 
 
 class Waiting(NamedTuple):

@@ -14,7 +14,6 @@ from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
 from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
-from portal.participant.allowances import kind_words, other_words
 from portal.participant.event_words import told
 from portal.participant.leftovers import due_of, leftover_of, with_leftover
 from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
@@ -26,6 +25,7 @@ from portal.services.figures import figures_of
 from portal.services.line_search import Filters
 from portal.services.timeline import Cut
 from portal.web import actor, requires
+from portal.web_lines import kind_words, other_words
 from portal.web_positions import why_not_words
 
 _LATEST = 5

@@ -8,9 +8,10 @@ from typing import Any
 from flask import render_template, send_file
 from flask_babel import gettext as _
 
+from portal import web_papers
 from portal.extensions import db_session
 from portal.models import MovementKind
-from portal.participant import correction_words, pages, paper_words
+from portal.participant import pages
 from portal.participant.movement_words import ACTS
 from portal.permissions import Permission
 from portal.services import allowances, papers, receipts
@@ -18,6 +19,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.figures import figures_of
 from portal.services.receipts import Receipt
 from portal.web import actor, requires
+from portal.web_lines import was_corrected
 from portal.web_text import unit_name
 
 
@@ -47,9 +49,9 @@ def receipt(code: str) -> Any:
         "participant/allowances/receipt.html",
         slip=slip,
         title=title,
-        account_words=paper_words.account_words,
+        account_words=web_papers.account_words,
         missing=_missing(slip),
-        correction_words=correction_words,
+        was_corrected=was_corrected,
         moves=may_give(slip.account.state),
         unit=slip.unit_class.unit_type.value,
         unit_name=unit_name(slip.unit_class),
@@ -62,6 +64,6 @@ def receipt(code: str) -> Any:
 def receipt_pdf(code: str) -> Any:
     """The same on one A4 sheet."""
     slip, title = _slip(code)
-    pdf = papers.render(paper_words.of_receipt(slip, title))
+    pdf = papers.render(web_papers.of_receipt(slip, title))
     name = f"{slip.account.code}_{title}_{slip.transaction.code}.pdf"
     return send_file(io.BytesIO(pdf), mimetype="application/pdf", as_attachment=True, download_name=name)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from portal import clock
 from portal.models import (
     AccountState,
+    ComplianceSnapshot,
     EmissionsReport,
     Holder,
     Period,
@@ -59,6 +60,8 @@ class Standing:
     outlook: Outlook
     #: the last mail about the retirement deadline, and whom the next night would remind
     reminded: Reminded
+    #: what was frozen at the deadline, the official record; before the night after it there is none
+    record: ComplianceSnapshot | None = None
 
     @property
     def not_submitted(self) -> bool:
@@ -105,6 +108,16 @@ class PhaseBoard:
         return days_left(self.rule.retirement_deadline, clock.today())
 
     @property
+    def over(self) -> bool:
+        """Whether the retirement deadline has passed."""
+        return self.days_left < 0
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what stood at the deadline is frozen."""
+        return any(one.record is not None for one in self.standings)
+
+    @property
     def reporting(self) -> bool:
         """Whether the target year's reports may be registered yet: before, nobody is late."""
         return clock.today() >= self.rule.target_report_from
@@ -144,18 +157,32 @@ def holders_in(session: Session, phase: Phase) -> int:
     return session.scalar(query) or 0
 
 
-def present_phase(found: list[Phase]) -> Phase | None:
-    """The phase whose retirement deadline comes next; the last one if all are over."""
-    ahead = [one for one in found if rule_of(one).retirement_deadline >= clock.today()]
+def present_phase(session: Session, found: list[Phase]) -> Phase | None:
+    """The phase in which something is going on: the earliest that is not over and has holders.
+
+    A phase is over with its banking window, or its retirement deadline where that is later. Are all with
+    holders over it is the last of them; without any holder, the phase whose deadline comes next.
+    """
+    with_holders = set(
+        session.scalars(select(Phase.id).where(select(Holder.id).where(Holder.phase_id == Phase.id).exists()))
+    )
+    some = [one for one in found if one.id in with_holders] or found
+    ahead = [one for one in some if one.closed_at is None and _last_day(one) >= clock.today()]
     if ahead:
         return min(ahead, key=lambda one: rule_of(one).retirement_deadline)
-    return found[-1] if found else None
+    return some[-1] if some else None
 
 
-def phase_to_publish(found: list[Phase]) -> Phase | None:
+def _last_day(phase: Phase) -> date:
+    """The last day on which a phase's holders have something to do about its units."""
+    rule = rule_of(phase)
+    return max(rule.retirement_deadline, rule.banking_until)
+
+
+def phase_to_publish(session: Session, found: list[Phase]) -> Phase | None:
     """The last phase whose retirement deadline is over; the present one if there is none yet."""
     over = [one for one in found if rule_of(one).retirement_deadline < clock.today()]
-    return over[-1] if over else present_phase(found)
+    return over[-1] if over else present_phase(session, found)
 
 
 def outlook(figures: Figures, standing: Compliance | None = None) -> Outlook:
@@ -190,7 +217,8 @@ def phase_board(session: Session, phase: Phase) -> PhaseBoard:
     )
     holders = list(rows)
     figures = figures_for(session, [holder.id for holder, _state in holders]) if holders else {}
-    official = compliance_records.official(session, figures)
+    records = compliance_records.newest_of(session, figures)
+    official = compliance_records.official(session, figures, records)
     told = reminders.told_of_retirement(session, figures)
     standings = [
         Standing(
@@ -199,6 +227,7 @@ def phase_board(session: Session, phase: Phase) -> PhaseBoard:
             state,
             outlook(figures[holder.id], official[holder.id]),
             _reminded(holder, figures[holder.id], told.get(holder.id, ())),
+            records.get(holder.id),
         )
         for holder, state in holders
     ]

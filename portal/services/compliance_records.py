@@ -78,21 +78,28 @@ def newest() -> Select[ComplianceSnapshot]:
     )
 
 
-def official(session: Session, figures: Mapping[int, Figures]) -> dict[int, Compliance]:
+def official(
+    session: Session,
+    figures: Mapping[int, Figures],
+    records: Mapping[int, ComplianceSnapshot] | None = None,
+) -> dict[int, Compliance]:
     """The one official status of each holder, from its present figures: by holder id, in one query.
 
     What was frozen last, if anything was; before the deadline, and in the night after it, what the
     figures say now. Home, board, files, the public page and a phase's closing all read this.
+    ``records``: what :func:`newest_of` found already.
     """
     now = clock.now()
-    records = _newest_of(session, figures)
+    if records is None:
+        records = newest_of(session, figures)
     return {
         holder_id: Compliance(records[holder_id].status) if holder_id in records else status(one, now)
         for holder_id, one in figures.items()
     }
 
 
-def _newest_of(session: Session, ids: Iterable[int]) -> dict[int, ComplianceSnapshot]:
+def newest_of(session: Session, ids: Iterable[int]) -> dict[int, ComplianceSnapshot]:
+    """The official record of each of the holders ``ids`` that has one, by holder id; one query."""
     query = newest().where(ComplianceSnapshot.holder_id.in_(list(ids)))
     return {one.holder_id: one for one in session.scalars(query)}
 
@@ -101,6 +108,15 @@ def records_of(session: Session, holder_id: int) -> Sequence[ComplianceSnapshot]
     """What was frozen for a holder, the first record first; the last one is the official one."""
     query = select(ComplianceSnapshot).filter_by(holder_id=holder_id).order_by(ComplianceSnapshot.number)
     return session.scalars(query).all()
+
+
+def rests_on(session: Session, posting: LedgerTransaction) -> bool:
+    """Whether a deadline record counts this posting: its correction freezes another record."""
+    holder_id = posting.movement.source.holder_id
+    if posting.kind is not MovementKind.RETIRE or holder_id is None:
+        return False
+    record = newest_of(session, [holder_id]).get(holder_id)
+    return record is not None and posting.posted_at < record.deadline_at
 
 
 # ---- freezing
@@ -169,7 +185,7 @@ def corrected(session: Session, movement: Movement, *, actor: User) -> None:
 def look_again(session: Session, due: Due, ids: Sequence[int], actor: User | None = None) -> int:
     """Freeze another record of each of ``ids`` whose deadline reads otherwise than its newest one."""
     # the records before the figures: what is posted meanwhile is then found here or has its own record
-    before = _newest_of(session, ids)
+    before = newest_of(session, ids)
     figures = figures_for(session, list(before), at=due.moment, put_right=True)
     changed = [one for one in before if _said(before[one]) != in_time(figures[one], due.moment)]
     known = known_logins(session, holders=changed) if changed else None
@@ -219,4 +235,5 @@ def _tell_again(
         status=WORDS[Compliance(row.status)],
         retired=row.retired,
         quantity=row.missing or None,
+        missed=True if row.status == Compliance.MISSED.value else None,
     )

@@ -15,7 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import Account, ComplianceSnapshot, Holder, Phase, PhaseRule
+from portal.models import (
+    Account,
+    ComplianceSnapshot,
+    EmissionsReport,
+    Holder,
+    Period,
+    Phase,
+    PhaseRule,
+    ReportState,
+)
 from portal.services import audit, jobs
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
@@ -85,18 +94,35 @@ def _frozen(session: Session, due: Due) -> list[int]:
 def _freeze(session: Session, due: Due, ids: Sequence[int]) -> int:
     figures = figures_for(session, ids, at=due.moment)
     known = known_logins(session, holders=ids)
+    unreported = _unreported(session, ids)
     frozen = 0
     for holder in holders_of(session, ids):
         row = keep(session, due, holder.id, 1, figures[holder.id])
         if row is not None:
-            _tell_first(session, due, holder, row, known)
+            _tell_first(session, due, holder, row, holder.id in unreported, known)
             frozen += 1
     return frozen
 
 
+def _unreported(session: Session, ids: Sequence[int]) -> set[int]:
+    """The holders of ``ids`` whose target-year report was not handed in: that can still be done."""
+    query = select(EmissionsReport.holder_id).where(
+        EmissionsReport.holder_id.in_(ids),
+        EmissionsReport.period == Period.TARGET,
+        EmissionsReport.state == ReportState.NOT_SUBMITTED,
+    )
+    return set(session.scalars(query))
+
+
 def _tell_first(
-    session: Session, due: Due, holder: Holder, row: ComplianceSnapshot, known: KnownLogins
+    session: Session,
+    due: Due,
+    holder: Holder,
+    row: ComplianceSnapshot,
+    unreported: bool,
+    known: KnownLogins,
 ) -> None:
+    missed = row.status == Compliance.MISSED.value
     audit.record(
         session,
         EventTag.COMPLIANCE_FROZEN,
@@ -115,4 +141,7 @@ def _tell_first(
         due=due.deadline,
         status=WORDS[Compliance(row.status)],
         quantity=row.missing or None,
+        # what may still be done then makes up for nothing, but it can be done
+        missed=True if missed else None,
+        report_open=True if missed and unreported else None,
     )

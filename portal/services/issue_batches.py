@@ -23,6 +23,7 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
+    Phase,
     User,
 )
 from portal.permissions import Permission
@@ -273,6 +274,15 @@ def confirm_problems(session: Session, batch: IssueBatch, actor: User) -> list[P
 
 #: refusals that say the same of every holder of the phase
 _OF_THE_PHASE = frozenset({Refusal.ISSUE_TOO_EARLY, Refusal.PHASE_CLOSED, Refusal.CAP_REACHED})
+
+
+def waiting_phases(session: Session) -> set[int]:
+    """The numbers of the phases in which a batch waits: another one is proposed after it is decided."""
+    return set(
+        session.scalars(
+            select(Phase.number).join(IssueBatch).where(IssueBatch.state == IssueBatchState.PROPOSED)
+        )
+    )
 
 
 def locked(session: Session, batch_id: int, actor: User | None) -> IssueBatch:

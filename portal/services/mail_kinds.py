@@ -291,13 +291,16 @@ KINDS: dict[MailKind, Kind] = {
         _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
     ),
     MailKind.PUBLICATION_RELEASED: Kind(
-        Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces"})
+        Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces", "table"})
     ),
     MailKind.RETIREMENT_DUE: Kind(
         Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days"}), frozenset({"quantity", "until"})
     ),
     MailKind.COMPLIANCE_FROZEN: Kind(
-        Topic.ALLOWANCES, (_A,), frozenset({"due", "status"}), frozenset({"quantity"})
+        Topic.ALLOWANCES,
+        (_A,),
+        frozenset({"due", "status"}),
+        frozenset({"quantity", "missed", "report_open"}),
     ),
     MailKind.ISSUE_BATCH_TO_CONFIRM: _allowance(
         _office(P.MOVEMENT_CONFIRM), facts=("phase", "count", "quantity")
@@ -318,7 +321,7 @@ KINDS: dict[MailKind, Kind] = {
         Topic.ALLOWANCES,
         (_A, Audience(R.OFFICE, permission=P.MOVEMENT_CONFIRM)),
         frozenset({"due", "number", "before", "status", "retired"}),
-        frozenset({"quantity"}),
+        frozenset({"quantity", "missed"}),
     ),
     # what is wrong may name an account and a balance: it goes to those who decide about movements
     MailKind.NIGHT_WORK_FAILED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("work", "problem")),

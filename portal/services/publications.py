@@ -181,7 +181,8 @@ def release(session: Session, publication_id: int, *, actor: User, version: int 
     row.released_at = clock.now()
     workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
     replaces: dict[str, Any] = {"replaces": True} if before is not None else {}
-    _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, **replaces)
+    table = f"{row.phase.number}/{row.subject.value}/"
+    _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, table=table, **replaces)
     return row
 
 

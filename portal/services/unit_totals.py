@@ -186,10 +186,13 @@ def _transferred(session: Session, class_ids: Collection[int], at: datetime | No
         )
         .group_by(Movement.unit_class_id)
     )
-    if at is not None:
-        posted = LedgerTransaction.movement_id == Movement.id
-        query = query.join(LedgerTransaction, posted).where(LedgerTransaction.posted_at < at)
     found: dict[int, int] = defaultdict(int)
     for unit_class, quantity in session.execute(query):
-        found[unit_class] = int(quantity)
+        found[unit_class] += int(quantity)
+    if at is not None:
+        # a table tells of a day just over: all of them less the few since, which are found by their moment
+        posted = LedgerTransaction.movement_id == Movement.id
+        since = query.join(LedgerTransaction, posted).where(LedgerTransaction.posted_at >= at)
+        for unit_class, quantity in session.execute(since):
+            found[unit_class] -= int(quantity)
     return found

@@ -42,7 +42,7 @@ def market(session: Session) -> allowances.Market:
 
 
 def board(session: Session) -> boards.PhaseBoard:
-    found = boards.present_phase(boards.phases(session))
+    found = boards.present_phase(session, boards.phases(session))
     assert found is not None
     return boards.phase_board(session, found)
 

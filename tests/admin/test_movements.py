@@ -66,7 +66,7 @@ def test_an_issue_is_base_minus_target_and_needs_two_people(
     said = second.get(confirm).text
     assert (
         '第2期の<span class="as-nb">8,500 JAA</span>を発行します' in said
-        and "8,500 JAAの移動を確定する" in said
+        and "8,500 JAAの発行を確定する" in said
     )
     assert "取引番号はT-000001です" in second.send(confirm).text
     assert held(session, account, UnitType.JAA) == 8_500

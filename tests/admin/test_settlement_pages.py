@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.extensions import make_session
 from portal.models import (
     BankingApplication,
     DecisionState,
+    EmissionsReport,
     IssueBatch,
     IssueBatchState,
     Movement,
     MovementState,
+    Period,
     Phase,
     PhaseClosing,
     PhaseProposal,
 )
-from portal.services import banking, issue_batch_jobs
+from portal.services import banking, issue_batch_jobs, jobs
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.factories import allowances as trade
@@ -50,6 +53,7 @@ def test_a_whole_phase_is_proposed_by_one_and_issued_by_another(
     page = first.get(url).text
     assert "発行できる目標保有者 2者" in page and "合計 8,540 JAA" in page
     assert "発行できない目標保有者 1者" in page and "基準年度の排出量がまだ承認されていません。" in page
+    assert "第2期の一括発行を起案する" in first.get("/admin/issue_batch/").text
     form = {**first.form(url), "holder": holders}
     for _press in range(2):
         assert first.post(url, form).status_code == 302
@@ -78,6 +82,9 @@ def test_only_the_ticked_are_proposed_and_a_page_of_yesterday_is_told(
     stale = clerk.post(url, old)
     assert stale.status_code == 422 and "checked" in stale.text
     assert clerk.post(url, {**form, "holder": [str(cohort.second.id)]}).status_code == 302
+    # one waits: another is not begun, and the way leads to the one that waits
+    assert "第2期の一括発行を起案する" not in clerk.get("/admin/issue_batch/").text
+    assert "確認を待つ第2期の一括発行を見る" in clerk.get("/admin/issue/").text
     made = only(session, Movement)
     assert isinstance(made, Movement) and made.quantity == 40
 
@@ -91,9 +98,31 @@ def test_a_large_batch_shows_its_progress_and_is_not_asked_again(
     clerk = Clerk(app, session, "approver")
     assert "一括発行の実行を始めました" in clerk.send(f"/admin/issue_batch/confirm/?id={number}").text
     page = clerk.get(f"/admin/issue_batch/details/?id={number}").text
-    assert "すべての発行を実行しています" in page and "起案の内容を確認する" not in page
+    assert "発行の順番を待っています" in page and "途中の件数はありません" in page
+    assert "起案の内容を確認する" not in page
     told = clerk.get(f"/admin/issue_batch/progress/?id={number}").json
-    assert told == {"state": "working", "done": 0, "total": 0}
+    assert told == {"state": "queued", "done": 0, "total": 0}
+
+
+def test_a_batch_that_was_refused_names_its_rows(
+    app: Flask, session: Session, cohort: make.Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issue_batch_jobs, "AT_ONCE", 1)
+    with one_transaction(session):
+        number = make.batch(session, cohort).id
+    clerk, details = Clerk(app, session, "approver"), f"/admin/issue_batch/details/?id={number}"
+    clerk.send(f"/admin/issue_batch/confirm/?id={number}")
+    base = {"holder_id": cohort.second.id, "period": Period.BASE}
+    with one_transaction(session):
+        session.execute(update(EmissionsReport).filter_by(**base).values(confirmed_emissions=101))
+    assert jobs.run_one(lambda: make_session(session.get_bind())) == issue_batch_jobs.EXECUTE  # type: ignore[arg-type]
+    notice = words(clerk.get(details)).split("内容 期")[0]
+    assert "実行できませんでした。何も発行していません。" in notice
+    assert cohort.second.account.code in notice and cohort.market.holder.account.code not in notice
+    session.rollback()
+    with one_transaction(session):
+        session.execute(update(EmissionsReport).filter_by(**base).values(confirmed_emissions=100))
+    assert "いまは、発行を妨げるものはありません。" in words(clerk.get(details))
 
 
 def test_banking_is_proposed_by_one_and_confirmed_by_another_with_the_figures(
@@ -130,14 +159,18 @@ def test_a_phase_is_closed_by_two_and_its_totals_stay(app: Flask, session: Sessi
         make.over(session)
     trade.at("2016-01-31 10:00")
     standing, url = (f"/admin/phase_closing/{act}/?phase=2" for act in ("standing", "propose"))
+    assert "受付の終わりのあと" in Clerk(app, session, "officer").get("/admin/phase_closing/").text
     early = words(Clerk(app, session, "officer").get(url))
     assert "2016年1月31日を過ぎるまで、この期は締められません。" in early
     trade.at(make.OVER)
     first, second = Clerk(app, session, "officer"), Clerk(app, session, "approver")
+    assert "締められます" in first.get("/admin/phase_closing/").text
     assert "第2期の締めを起案する" in first.get(standing).text
     assert "第2期の締めを起案する" not in Clerk(app, session, "viewer").get(standing).text
     assert first.send(url, {"reason": ""}).status_code == 422
     assert first.send(url, {"reason": "期が終わったため"}).status_code == 200
+    listed = first.get("/admin/phase_closing/").text
+    assert "起案済" in listed and "締められます" not in listed
     row = only(session, PhaseClosing)
     assert isinstance(row, PhaseClosing)
     confirm = f"/admin/phase_closing/confirm/?id={row.id}"

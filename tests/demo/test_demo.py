@@ -22,6 +22,7 @@ from portal.models import (
     Holder,
     IssueBatch,
     IssueBatchState,
+    LedgerTransaction,
     MailMessage,
     MailState,
     Movement,
@@ -39,7 +40,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import PARTICIPANTS, SECRETARIAT, Role
-from portal.services import demo, installation, ledger_proof, second_book, unit_totals
+from portal.services import demo, installation, ledger_proof, queues, second_book, unit_totals
 from portal.services.demo import plan, registry
 from portal.services.demo.stage import tokyo
 from portal.services.figures import figures_for
@@ -130,9 +131,22 @@ def test_every_state_can_be_seen(scheme: Session) -> None:
     assert {MovementKind.CARRY_OVER, MovementKind.CORRECTION} <= set(scheme.scalars(select(Movement.kind)))
     applied = set(scheme.scalars(select(BankingApplication.state)))
     assert applied == {DecisionState.APPLIED, DecisionState.ACCEPTED}
-    assert set(scheme.scalars(select(IssueBatch.state))) == {IssueBatchState.EXECUTED}
+    batches = set(scheme.scalars(select(IssueBatch.state)))
+    assert batches == {IssueBatchState.EXECUTED, IssueBatchState.PROPOSED}
     assert all(one.totals.adds_up for one in unit_totals.every_class(scheme))
     assert set(scheme.scalars(select(MailMessage.state))) == {MailState.SENT, MailState.FAILED}
+
+
+def test_nothing_in_the_ledger_runs_backwards_and_something_waits_to_be_issued(scheme: Session) -> None:
+    posted = scheme.scalars(select(LedgerTransaction.posted_at).order_by(LedgerTransaction.id)).all()
+    assert list(posted) == sorted(posted)
+    assert max(posted) < tokyo(demo.TODAY)
+    assert [one.holder.phase.number for one in queues.issuable(scheme) if not one.problems] == [3, 3]
+
+
+def test_the_worked_example_has_one_name(scheme: Session) -> None:
+    first = second_phase(scheme)[0]
+    assert first.account.name.startswith(first.representative.name)
 
 
 def test_a_visitor_can_play_every_role_with_the_printed_password(scheme: Session) -> None:

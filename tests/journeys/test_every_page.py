@@ -86,6 +86,7 @@ OFFICE = (
     "/admin/factor_proposal/confirm/?id={factor_proposal}",
     "/admin/target/confirm-many/?id={target}",
     "/admin/account/details/?id={account}",
+    "/admin/account/statement/?id={account}",
     "/admin/account/suspend/?id={account}",
     "/admin/account_change/confirm/?id={account_change}",
     "/admin/user/details/?id={user}",

@@ -130,7 +130,7 @@ def example_data(stage: Stage) -> ApplicationData:
         site_kind=SiteKind.WORKPLACE,
         participation=Participation.SINGLE,
         other_scheme=False,
-        account_name="株式会社アセット不動産　アセット第一ビル",
+        account_name="ABCリース株式会社　アセット第一ビル",
         seal_received=True,
         consent_received=True,
     )

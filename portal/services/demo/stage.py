@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
 from typing import ParamSpec, TypeVar
 
 from sqlalchemy import select
@@ -19,9 +20,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def tokyo(text: str) -> datetime:
-    """``2014-06-12 15:10`` as a Tokyo moment."""
-    return datetime.fromisoformat(text).replace(tzinfo=clock.TOKYO)
+def tokyo(text: str, *, days: int = 0, minutes: int = 0) -> datetime:
+    """``2014-06-12 15:10`` as a Tokyo moment, or so much later."""
+    moment = datetime.fromisoformat(text).replace(tzinfo=clock.TOKYO)
+    return moment + timedelta(days=days, minutes=minutes)
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Stage:
     phases: dict[int, int] = field(default_factory=dict)
     holders: list[int] = field(default_factory=list)
     earlier_holders: list[int] = field(default_factory=list)
+    later_holders: list[int] = field(default_factory=list)
     traders: list[int] = field(default_factory=list)
     verifiers: list[int] = field(default_factory=list)
     letters: list[int] = field(default_factory=list)
@@ -41,7 +44,22 @@ class Stage:
 
     def at(self, when: str, *, days: int = 0, minutes: int = 0) -> None:
         """Stop the clock at ``when`` (Tokyo), so much later."""
-        clock.set_time(tokyo(when) + timedelta(days=days, minutes=minutes))
+        clock.set_time(tokyo(when, days=days, minutes=minutes))
+
+    def together(self, *scripts: Iterator[datetime]) -> None:
+        """Play scripts that run at the same time, in the order of their moments: each says when it goes on.
+
+        What is posted stands in the ledger in the order in which it happened.
+        """
+        waiting = [(at, place) for place, script in enumerate(scripts) if (at := next(script, None))]
+        heapify(waiting)
+        while waiting:
+            at, place = heappop(waiting)
+            clock.set_time(at)
+            following = next(scripts[place], None)
+            if following is not None:
+                assert following >= at, (at, following)
+                heappush(waiting, (following, place))
 
     def play(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Play one scene; the next one reads what it wrote anew, as the next request would."""

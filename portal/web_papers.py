@@ -10,14 +10,13 @@ from flask_babel import ngettext
 
 from portal import clock
 from portal.extensions import db_session
-from portal.models import Account, AccountKind
-from portal.participant import correction_words
-from portal.participant.allowances import kind_words, other_words
+from portal.models import Account, AccountKind, UnitClass
 from portal.services import corrections
 from portal.services.account_statement import ClassStatement, Statement
 from portal.services.papers import Paper, PaperTable
 from portal.services.receipts import Receipt
 from portal.services.statements import Line
+from portal.web_lines import correction_words, kind_words, other_words, was_corrected
 from portal.web_text import day, label, locale_name, moment, number, signed, unit_name
 
 
@@ -62,7 +61,7 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
         )
     ]
     if slip.corrected_by:
-        notes.insert(0, correction_words.was_corrected(slip.corrected_by))
+        notes.insert(0, was_corrected(slip.corrected_by))
     if slip.late:
         notes.insert(0, _("償却期限のあとの償却です。期限までの目標遵守にはなりません。"))
     return Paper(
@@ -83,12 +82,17 @@ def of_receipt(slip: Receipt, title: str) -> Paper:
 
 def _units(slip: Receipt) -> list[tuple[str, str]]:
     """What moved; a carry-over in both its classes."""
-    unit = slip.unit_class.unit_type.value
-    shown = f"{unit_name(slip.unit_class)}　{number(slip.quantity)} {unit}"
+    shown = _amount(slip.unit_class, slip.quantity)
     if slip.given is None:
         return [(_("排出枠と数量"), shown)]
-    before = f"{unit_name(slip.given.unit_class)}　{number(slip.given.quantity)} {unit}"
+    before = _amount(slip.given.unit_class, slip.given.quantity)
     return [(_("移す前の排出枠と数量"), before), (_("移したあとの排出枠と数量"), shown)]
+
+
+def _amount(unit_class: UnitClass, units: int) -> str:
+    """第2期 JAA　1,500 JAA; jVER belong to no phase and are named once."""
+    name, unit = unit_name(unit_class), unit_class.unit_type.value
+    return f"{number(units)} {unit}" if name == unit else f"{name}　{number(units)} {unit}"
 
 
 def _balances(slip: Receipt) -> list[str]:
@@ -124,14 +128,26 @@ def of_statement(made: Statement) -> Paper:
             (_("期間"), _("%(since)sから%(until)sまで", since=day(made.since), until=day(made.until))),
             (_("件数"), ngettext("%(n)s件", "%(n)s件", made.count, n=number(made.count))),
         ),
-        tables=tuple(_table(made, one, corrected) for one in made.classes),
+        tables=tuple(_table(made, one, corrected, _widths(made)) for one in made.classes),
         footer=f"{account.code}　{account_words(account)}　{day(made.since)} – {day(made.until)}",
     )
 
 
-def _table(made: Statement, one: ClassStatement, corrected: Mapping[int, str]) -> PaperTable:
+def _widths(made: Statement) -> tuple[int, ...]:
+    """The columns' shares of the sheet's 170 mm, the same for every unit class of a statement."""
+    lines = [line for one in made.classes for line in one.lines]
+    balances = [one.opening for one in made.classes] + [line.balance for line in lines]
+    change = max([16, *(2 * len(signed(line.quantity)) + 4 for line in lines)])
+    balance = max([18, *(2 * len(number(units)) + 4 for units in balances)])
+    moment, code, kind = (32, 22, 34) if locale_name() == "en" else (43, 20, 25)
+    return moment, code, kind, max(24, 82 - change - balance), change, balance
+
+
+def _table(
+    made: Statement, one: ClassStatement, corrected: Mapping[int, str], widths: tuple[int, ...]
+) -> PaperTable:
     def more(line: Line) -> str:
-        return "".join(f"\n{text}" for text in (line.note, correction_words.of_line(line, corrected)) if text)
+        return "".join(f"\n{text}" for text in (line.note, correction_words(line, corrected)) if text)
 
     lines = [
         (
@@ -151,6 +167,6 @@ def _table(made: Statement, one: ClassStatement, corrected: Mapping[int, str]) -
         heads=(_("日時"), _("取引番号"), _("種類"), _("相手の口座"), _("増減"), _("残高")),
         rows=(first, *lines, last),
         figures=(4, 5),
-        widths=(0, 0, 0, 1, 0, 0),
+        widths=widths,
         strong=(0, len(lines) + 1),
     )
