@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, joinedload
@@ -369,15 +369,3 @@ def terms_of(session: Session, unit_class: UnitClass) -> tuple[date | None, bool
         .where(PhaseRule.phase_id == unit_class.phase_id, PhaseRule.superseded_at.is_(None))
     ).one()
     return until, closed_at is not None
-
-
-def expiry(session: Session, phase_id: int | None) -> timedelta:
-    """How long a proposal waits for its second person (rule of the phase, 14 days by default)."""
-    days = None
-    if phase_id is not None:
-        days = session.scalar(
-            select(PhaseRule.proposal_days).where(
-                PhaseRule.phase_id == phase_id, PhaseRule.superseded_at.is_(None)
-            )
-        )
-    return timedelta(days=days or 14)
