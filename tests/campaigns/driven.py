@@ -64,7 +64,14 @@ ALL_THAT_HAPPENS = frozenset(
         *MovementKind,
         *("batch", "account suspended", "account open", "account closed", "approval", "revocation"),
         *("deadline", "late retirement", "phase closed", "books disagree", "books agree again"),
-        *("application", "application declined", "application withdrawn", "withdrawal", "proposal lapsed"),
+        *(
+            "application",
+            "application declined",
+            "application withdrawn",
+            "withdrawal",
+            "proposal lapsed",
+            "paper lapsed",
+        ),
     }
 )
 
