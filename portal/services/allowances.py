@@ -199,9 +199,11 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     unit_class_id = request.unit_class_id
     if unit_class_id is None:
         unit_class_id = default_class(session, session.get_one(Account, source.id)).id
-    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key)
+    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key, mover_id=actor_id)
     if facts is None:
         raise NotFound
+    # the login may have been locked while the accounts' locks were waited for
+    access.check_login(bool(facts.mover_usable), parties.mover.role, _needed(request.kind))
     made = _made_before(facts, request, actor_id)
     if made is not None:
         return session.get_one(Movement, made)

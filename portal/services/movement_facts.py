@@ -31,6 +31,7 @@ from portal.models import (
     TargetState,
     UnitClass,
     UnitType,
+    User,
 )
 from portal.models.base import BigId
 from portal.services.compiled import compiled
@@ -66,6 +67,8 @@ class Facts:
     promised: int
     figures: Figures | None
     earlier: Earlier | None
+    #: whether the mover's login may still act, now that the accounts are locked; ``None``: nobody moves
+    mover_usable: bool | None = None
 
     def missed_deadline(self, kind: MovementKind, today: date) -> date | None:
         """The deadline that a retirement of ``today`` misses: it meets no target any more (domain §5)."""
@@ -74,13 +77,26 @@ class Facts:
 
 
 def facts(
-    session: Session, source_id: int, holder_id: int | None, unit_class_id: int, key: str | None
+    session: Session,
+    source_id: int,
+    holder_id: int | None,
+    unit_class_id: int,
+    key: str | None,
+    *,
+    mover_id: int | None = None,
 ) -> Facts | None:
     """The figures of a movement out of ``source_id``; ``None`` if there is no such unit class.
 
-    ``holder_id`` is the source's owner, if it is a holder's. Lock the accounts before, to act on them.
+    ``holder_id`` is the source's owner, if it is a holder's; ``mover_id`` the login that moves. Lock the
+    accounts before, to act on them.
     """
-    values = {"source": source_id, "holder": holder_id, "unit_class": unit_class_id, "key": key or ""}
+    values = {
+        "source": source_id,
+        "holder": holder_id,
+        "unit_class": unit_class_id,
+        "key": key or "",
+        "mover": mover_id,
+    }
     rows = _FACTS.run(session, values)
     if not rows:
         return None
@@ -102,6 +118,7 @@ def facts(
         promised=row.promised or 0,
         figures=None if holder_id is None else _figures(row),
         earlier=earlier,
+        mover_usable=bool(row.mover_active) and row.mover_locked is None if mover_id is not None else None,
     )
 
 
@@ -202,7 +219,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
     holder, source = bindparam("holder", type_=BigId), bindparam("source", type_=BigId)
     own_rule, class_rule = aliased(PhaseRule, name="o"), aliased(PhaseRule, name="p")
     own_phase, earlier = aliased(Phase, name="own_phase"), aliased(Movement, name="earlier")
-    own, flow = _own_holdings(), _flows()
+    own, flow, mover = _own_holdings(), _flows(), aliased(User, name="mover")
     target = (
         select(ReductionTarget.quantity)
         .where(
@@ -237,6 +254,8 @@ def _facts() -> Select[*tuple[Any, ...]]:
             earlier.id.label("earlier_id"),
             earlier.proposed_by_id.label("earlier_by_id"),
             earlier.content_hash.label("earlier_hash"),
+            mover.active.label("mover_active"),
+            mover.locked_at.label("mover_locked"),
         )
         .select_from(UnitClass)
         .outerjoin(Phase, Phase.id == UnitClass.phase_id)
@@ -251,6 +270,7 @@ def _facts() -> Select[*tuple[Any, ...]]:
         .outerjoin(own, true())
         .outerjoin(flow, true())
         .outerjoin(earlier, earlier.idempotency_key == bindparam("key"))
+        .outerjoin(mover, mover.id == bindparam("mover", type_=BigId))
         .where(UnitClass.id == bindparam("unit_class", type_=BigId))
     )
 

@@ -197,10 +197,11 @@ def propose(
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, "reason": reason}
+    # locked before the key is looked up: of two presses at once the second finds the first's answer
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     made = once.earlier(session, key, "close_phase", content, actor=actor)
     if made is not None:
         return access.get_visible(session, PhaseClosing, made, actor)
-    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     workflow.expect_version(phase, version)
     found = closing_problems(session, phase)
     if not phase.closed_at and live(session, phase_id) is not None:
