@@ -6,6 +6,9 @@ Deadlines are Asia/Tokyo whatever the host's zone (safety 16). Order never comes
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,8 +18,42 @@ _shift = timedelta(0)
 _fixed: datetime | None = None
 
 
+class _Act:
+    """One act and the moment it is judged by, once it has asked."""
+
+    def __init__(self) -> None:
+        self.moment: datetime | None = None
+        self.setting: object = None
+
+
+_act: ContextVar[_Act | None] = ContextVar("_act", default=None)
+
+
+@contextmanager
+def one_act() -> Iterator[None]:
+    """Inside, every reading is the moment of the first one: an act is judged and stamped by the same.
+
+    An act that asks for its locks first and then for the time is judged by the moment it has them. A
+    clock that is set meanwhile is read anew. Another act inside has a moment of its own.
+    """
+    token = _act.set(_Act())
+    try:
+        yield
+    finally:
+        _act.reset(token)
+
+
 def now() -> datetime:
-    """The current moment, aware, in UTC."""
+    """The current moment, aware, in UTC; within :func:`one_act` that of the act."""
+    act, setting = _act.get(), (_shift, _fixed)
+    if act is None:
+        return _reading()
+    if act.moment is None or act.setting != setting:
+        act.moment, act.setting = _reading(), setting
+    return act.moment
+
+
+def _reading() -> datetime:
     if _fixed is not None:
         return _fixed
     return datetime.now(UTC) + _shift

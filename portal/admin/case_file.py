@@ -324,6 +324,7 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
         RevocationState.PROPOSED: _("確認を待っています"),
         RevocationState.CONFIRMED: _("承認を取り消しました"),
         RevocationState.WITHDRAWN: _("起案を取り下げました"),
+        RevocationState.EXPIRED: _("起案の期限が切れました"),
     }
     rows = [
         (moment(one.proposed_at), one.proposed_by.name, one.reason, words[one.state], moment(one.decided_at))

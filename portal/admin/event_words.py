@@ -148,6 +148,12 @@ WORDS: dict[EventTag, Any] = {
     EventTag.CASE_FILE_MADE: _l("報告書の一件書類をPDFにしました"),
     EventTag.NIGHT_WORK_FAILED: _l("夜間の処理が失敗しました"),
     EventTag.BOOKS_NOT_COMPARED: _l("台帳の照合が行われていないことを知らせました"),
+    EventTag.ACCOUNT_CHANGE_EXPIRED: _l("口座の状態の変更の起案が期限切れになりました"),
+    EventTag.REVOCATION_EXPIRED: _l("承認の取消しの起案が期限切れになりました"),
+    EventTag.PHASE_PROPOSAL_EXPIRED: _l("期の開始または期限の変更の起案が期限切れになりました"),
+    EventTag.PHASE_CLOSING_EXPIRED: _l("期の締めの起案が期限切れになりました"),
+    EventTag.PUBLICATION_EXPIRED: _l("公表の起案が期限切れになりました"),
+    EventTag.FACTORS_EXPIRED: _l("排出係数の変更の起案が期限切れになりました"),
 }
 
 _BY_VALUE = {tag.value: word for tag, word in WORDS.items()}

@@ -75,7 +75,6 @@ NIGHT_WORK: dict[str, Any] = {
     "compare_books": _l("帳簿の照合"),
     "freeze_compliance": _l("償却期限の記録"),
     "expire_proposals": _l("起案の失効"),
-    "expire_issue_batches": _l("一括発行の失効"),
     "remind": _l("期限のお知らせ"),
     "forget_imports": _l("一括登録の古いファイルの消去"),
     "forget_old_attempts": _l("ログインの失敗の記録の消去"),

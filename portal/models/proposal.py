@@ -21,6 +21,7 @@ class ProposalState(StrEnum):
     PROPOSED = "proposed"  # 確認待ち
     CONFIRMED = "confirmed"  # 確定
     WITHDRAWN = "withdrawn"  # 起案取下げ
+    EXPIRED = "expired"  # 起案の期限切れ
 
 
 class AccountAction(StrEnum):

@@ -249,6 +249,7 @@ class RevocationState(StrEnum):
     PROPOSED = "proposed"
     CONFIRMED = "confirmed"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 class ApprovalRevocation(Versioned, Base):

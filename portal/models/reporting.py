@@ -111,6 +111,7 @@ class PublicationState(StrEnum):
     WITHDRAWN = "withdrawn"  # 起案取下げ
     REPLACED = "replaced"  # 差替え済
     ENDED = "ended"  # 公表終了
+    EXPIRED = "expired"  # 起案の期限切れ
 
 
 class Publication(Versioned, Base):

@@ -73,8 +73,8 @@ class PhaseClosing(Versioned, Base):
             "uq_phase_closing_live",
             "phase_id",
             unique=True,
-            sqlite_where=text("state <> 'withdrawn'"),
-            postgresql_where=text("state <> 'withdrawn'"),
+            sqlite_where=text("state IN ('proposed', 'confirmed')"),
+            postgresql_where=text("state IN ('proposed', 'confirmed')"),
         ),
     )
     id: Mapped[Key]

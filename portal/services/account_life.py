@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload
@@ -37,7 +38,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, leftovers, once
+from portal.services import access, four_eyes, ledger, leftovers, once, proposal_days
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.audit import EventTag, record
 from portal.services.mail import MailKind, notify
@@ -274,6 +275,7 @@ def confirm_problems(session: Session, change: AccountChange, actor: User) -> li
     if change.state is not ProposalState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, change.proposed_by, actor, proposed_at=change.proposed_at)
+    found += proposal_days.problems(session, change)
     return found + refusals_for(standing_of(session, change.account, but=change.id), change.action)
 
 
@@ -341,9 +343,7 @@ def withdraw(
         actor=actor,
         version=version,
         reason=reason,
-        holder_id=change.account.holder_id,
-        account=change.account.code,
-        kind=change.action.value,
+        **facts_of(change),
     )
     notify(
         session,
@@ -356,6 +356,18 @@ def withdraw(
         reason=reason,
     )
     return change
+
+
+def facts_of(change: AccountChange) -> dict[str, Any]:
+    """What an event about the proposal says of it, and whose it is."""
+    account = change.account
+    return {"holder_id": account.holder_id, "account": account.code, "kind": change.action.value}
+
+
+def words_of(change: AccountChange) -> tuple[str, str]:
+    """What mails call the proposal: AST-1001の停止 / suspension of AST-1001."""
+    ja, en = WORDS[change.action]
+    return f"{change.account.code}の{ja}", f"{en} of {change.account.code}"
 
 
 def _locked_account(session: Session, account_id: int) -> Account:

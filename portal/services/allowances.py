@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session, joinedload
@@ -199,9 +199,11 @@ def move(session: Session, request: Request, *, key: str, actor: User) -> Moveme
     unit_class_id = request.unit_class_id
     if unit_class_id is None:
         unit_class_id = default_class(session, session.get_one(Account, source.id)).id
-    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key, act=True)
+    facts = movement_facts.facts(session, source.id, source.holder_id, unit_class_id, key, mover_id=actor_id)
     if facts is None:
         raise NotFound
+    # the login may have been locked while the accounts' locks were waited for
+    access.check_login(bool(facts.mover_usable), parties.mover.role, _needed(request.kind))
     made = _made_before(facts, request, actor_id)
     if made is not None:
         return session.get_one(Movement, made)
@@ -370,15 +372,3 @@ def terms_of(session: Session, unit_class: UnitClass) -> tuple[date | None, bool
         .where(PhaseRule.phase_id == unit_class.phase_id, PhaseRule.superseded_at.is_(None))
     ).one()
     return until, closed_at is not None
-
-
-def expiry(session: Session, phase_id: int | None) -> timedelta:
-    """How long a proposal waits for its second person (rule of the phase, 14 days by default)."""
-    days = None
-    if phase_id is not None:
-        days = session.scalar(
-            select(PhaseRule.proposal_days).where(
-                PhaseRule.phase_id == phase_id, PhaseRule.superseded_at.is_(None)
-            )
-        )
-    return timedelta(days=days or 14)

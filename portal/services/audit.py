@@ -149,6 +149,12 @@ class EventTag(StrEnum):
     COMPLIANCE_PUT_RIGHT = auto()
     NIGHT_WORK_FAILED = auto()
     BOOKS_NOT_COMPARED = auto()
+    ACCOUNT_CHANGE_EXPIRED = auto()
+    REVOCATION_EXPIRED = auto()
+    PHASE_PROPOSAL_EXPIRED = auto()
+    PHASE_CLOSING_EXPIRED = auto()
+    PUBLICATION_EXPIRED = auto()
+    FACTORS_EXPIRED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -191,6 +197,8 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.NIGHT_WORK_FAILED,
         EventTag.BOOKS_NOT_COMPARED,
         EventTag.BANKING_REMINDED,
+        EventTag.ACCOUNT_CHANGE_EXPIRED,
+        EventTag.PHASE_CLOSING_EXPIRED,
     }
 )
 

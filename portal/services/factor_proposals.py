@@ -25,7 +25,17 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, factor_rules, factors, four_eyes, once, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    factor_rules,
+    factors,
+    four_eyes,
+    once,
+    proposal_days,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.factor_rules import FIRST_YEAR, LAST_YEAR, TypedRow
 from portal.services.mail import MailKind, known_logins, notify
@@ -102,7 +112,7 @@ def propose(
     )
     session.add(row)
     session.flush()
-    audit.record(session, EventTag.FACTORS_PROPOSED, row, actor=actor, reason=why, **_facts(row))
+    audit.record(session, EventTag.FACTORS_PROPOSED, row, actor=actor, reason=why, **facts_of(row))
     notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, year=str(year))
     once.remember(session, key, "propose_factors", content, row.id, actor=actor)
     return row
@@ -156,7 +166,7 @@ def _beside(session: Session, year: int, rows: Mapping[int, Factor]) -> list[Pro
     return problems
 
 
-def _facts(row: FactorProposal) -> dict[str, Any]:
+def facts_of(row: FactorProposal) -> dict[str, Any]:
     """What the record keeps of a proposal: the year, and the codes of the rows that change."""
     changed = [change.code for change in factor_rules.changes(*sides(row)) if change.changed]
     return {"year": str(row.fiscal_year), "codes": changed}
@@ -167,6 +177,7 @@ def confirm_problems(session: Session, proposal: FactorProposal, actor: User) ->
     if proposal.state is not ProposalState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, proposal.proposed_by, actor, proposed_at=proposal.proposed_at)
+    found += proposal_days.problems(session, proposal)
     _before, after = sides(proposal)
     # another year's table may have changed meanwhile; there is no field here
     problems = _beside(session, proposal.fiscal_year, dict(enumerate(after)))
@@ -194,7 +205,7 @@ def confirm(session: Session, proposal_id: int, *, actor: User, version: int | N
         raise Stale  # the page showed another table beside the new one
     row.confirmed_by_id = actor.id
     row.confirmed_at = clock.now()
-    workflow.advance(session, transitions.FACTOR_PROPOSAL, row, "confirm", actor=actor, **_facts(row))
+    workflow.advance(session, transitions.FACTOR_PROPOSAL, row, "confirm", actor=actor, **facts_of(row))
     factors.replace_table(session, year, after)
     if before:
         _tell_holders(session, year, actor)
@@ -245,11 +256,13 @@ def withdraw(
         actor=actor,
         version=version,
         reason=reason,
-        **_facts(row),
+        **facts_of(row),
     )
-    what = (
-        f"{row.fiscal_year}年度の排出係数の変更",
-        f"change of the emission factors of FY{row.fiscal_year}",
-    )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
     return row
+
+
+def words_of(row: FactorProposal) -> tuple[str, str]:
+    """What mails call the proposal."""
+    year = row.fiscal_year
+    return f"{year}年度の排出係数の変更", f"change of the emission factors of FY{year}"

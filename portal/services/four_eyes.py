@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.errors import Problem, Refusal
+from portal.errors import NotAllowed, Problem, Refusal
 from portal.models import Event, User
 from portal.services.audit import EventTag
 
@@ -26,17 +26,29 @@ def problems(
     issued the one-time password from which the proposer's login lived at the proposal, or lives now:
     whoever knows it could have proposed under that name and then confirmed under his own.
     ``issued`` is what :func:`issued_to` found, where many proposals are judged at once.
+
+    Both logins are read again: one may have been disabled while the proposal's locks were waited for.
+    Raises ``NotAllowed`` if the confirmer's was.
     """
     found: list[Problem] = []
+    stopped = _stopped(session, proposer.id, confirmer.id) if issued is None else set()
+    if confirmer.id in stopped:
+        raise NotAllowed
     if proposer.id == confirmer.id:
         found.append(Problem(Refusal.SAME_PERSON))
-    if not proposer.active:
+    if not proposer.active or proposer.id in stopped:
         found.append(Problem(Refusal.PERSON_INACTIVE))
     if proposer.id != confirmer.id:
         known = issued if issued is not None else issued_to(session, [proposer.id])
         if confirmer.id in _issuers(known.get(proposer.id, ()), proposed_at):
             found.append(Problem(Refusal.PASSWORD_ISSUER))
     return found
+
+
+def _stopped(session: Session, *user_ids: int) -> set[int]:
+    """Those of the logins that the database knows as disabled or locked at this moment."""
+    query = select(User.id).where(User.id.in_(user_ids), ~User.active | User.locked_at.is_not(None))
+    return set(session.scalars(query))
 
 
 def issued_to(session: Session, user_ids: Iterable[int]) -> Issued:

@@ -13,7 +13,6 @@ from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     ISSUANCE_ACCOUNT,
     Holder,
-    IssueBatch,
     LedgerTransaction,
     Movement,
     MovementKind,
@@ -34,10 +33,11 @@ from portal.services import (
     mail_words,
     office_cases,
     once,
+    proposal_days,
     proposal_words,
 )
 from portal.services.allowance_rules import problems
-from portal.services.allowances import execute, expiry
+from portal.services.allowances import execute
 from portal.services.audit import EventTag, record
 from portal.services.correction_rules import correction_problems
 from portal.services.issue_rules import IssueCase, issue_problems
@@ -204,8 +204,7 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
     if movement.state is not MovementState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, movement.proposed_by, actor, proposed_at=movement.proposed_at)
-    if movement.expires_at is not None and clock.now() >= movement.expires_at:
-        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
+    found += proposal_days.problems(session, movement)
     if movement.batch_id is not None:
         found.append(Problem(Refusal.ISSUE_IN_BATCH))
     if movement.kind is MovementKind.ISSUE and movement.holder is not None:
@@ -256,14 +255,14 @@ def expire_due(session: Session, *, limit: int | None = None) -> int:
         movement = _locked(session, movement_id, None)
         if movement.state is MovementState.PROPOSED:
             leave(session, movement, "expire", actor=None, version=None)
-            tell_expired(session, movement, proposal_words.movement_fact(movement))
+            assert movement.expires_at is not None
+            days = (movement.expires_at - movement.proposed_at).days
+            tell_expired(session, proposal_words.movement_fact(movement), days)
     return len(due)
 
 
-def tell_expired(session: Session, proposal: Movement | IssueBatch, what: tuple[str, str]) -> None:
-    """Tell the office that a proposal waited its days in vain; whoever proposed it is among them."""
-    assert proposal.expires_at is not None
-    days = (proposal.expires_at - proposal.proposed_at).days
+def tell_expired(session: Session, what: tuple[str, str], days: int) -> None:
+    """Tell the office that a proposal waited its ``days`` in vain; whoever proposed it is among them."""
     notify(session, MailKind.PROPOSAL_EXPIRED, proposal=what, days=days)
 
 
@@ -318,7 +317,7 @@ def propose_movement(
     now = clock.now()
     movement.idempotency_key, movement.content_hash = key, once.content_hash(content)
     movement.proposed_by_id, movement.proposed_at = actor.id, now
-    movement.expires_at = now + expiry(session, phase_id)
+    movement.expires_at = now + proposal_days.expiry(session, phase_id)
     session.add(movement)
     session.flush()
     record(

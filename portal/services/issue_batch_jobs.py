@@ -15,7 +15,6 @@ from portal.services.jobs import Work, WorkFailed
 from portal.services.transaction import run
 
 EXECUTE = "issue_batch_execute"
-EXPIRE = "expire_issue_batches"
 #: movements that a request executes itself
 AT_ONCE = 30
 _AT_WORK = (JobState.QUEUED, JobState.RUNNING)
@@ -79,13 +78,3 @@ def _execute(session: Session, work: Work, batch_id: int, version: int) -> int:
     if batch is not None and batch.state is IssueBatchState.EXECUTED:
         return batch.count  # the worker before ended between the commit and its word about it
     return issue_batches.execute_all(session, batch_id, version=version, actor=actor).count
-
-
-@jobs.handler(EXPIRE, nightly=True)
-def expire_batches(work: Work) -> dict[str, Any]:
-    """Let batches lapse that nobody confirmed in time (domain §5)."""
-    with work.open_session() as session:
-        expired = 0
-        while run(session, lambda: issue_batches.expire_due(session, limit=1)):
-            expired += 1
-        return {"expired": expired}

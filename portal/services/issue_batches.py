@@ -37,9 +37,9 @@ from portal.services import (
     ledger,
     once,
     phase_words,
+    proposal_days,
     workflow,
 )
-from portal.services.allowances import expiry
 from portal.services.audit import EventTag, record, record_all
 from portal.services.issue_cases import IssueLine, PhaseTerms
 from portal.services.issue_rules import issue_problems, most
@@ -173,7 +173,7 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
         total=total,
         proposed_by_id=actor.id,
         proposed_at=now,
-        expires_at=now + expiry(session, terms.phase.id),
+        expires_at=now + proposal_days.expiry(session, terms.phase.id),
     )
     session.add(batch)
     session.flush()
@@ -250,8 +250,7 @@ def confirm_problems(session: Session, batch: IssueBatch, actor: User) -> list[P
     if batch.state is not IssueBatchState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, batch.proposed_by, actor, proposed_at=batch.proposed_at)
-    if clock.now() >= batch.expires_at:
-        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
+    found += proposal_days.problems(session, batch)
     found += books.problems(session)
     lines = judged(session, batch)
     # what binds all alike is said once, what changed for single ones by their accounts
@@ -372,7 +371,8 @@ def expire_due(session: Session, *, limit: int | None = None) -> int:
         batch = locked(session, batch_id, None)
         if batch.state is IssueBatchState.PROPOSED:
             _leave(session, batch, "expire", actor=None)
-            issuance.tell_expired(session, batch, _fact(batch))
+            days = (batch.expires_at - batch.proposed_at).days
+            issuance.tell_expired(session, _fact(batch), days)
     return len(due)
 
 

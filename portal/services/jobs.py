@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Job, JobState, User
-from portal.services import issuance, ledger_proof, logins
+from portal.services import ledger_proof, logins
 from portal.services.documents import insert_if_absent
 from portal.services.outbox import OpenSession, pause
 from portal.services.snapshot import one_moment
@@ -231,17 +231,6 @@ def verify_ledger(work: Work) -> dict[str, Any]:
     if not report.ok:
         raise WorkFailed(report.problem or "the ledger is wrong")
     return {"transactions": report.transactions, "entries": report.entries}
-
-
-@handler("expire_proposals", nightly=True)
-def expire_proposals(work: Work) -> dict[str, Any]:
-    """Let proposals lapse that nobody confirmed in time (domain §5)."""
-    with work.open_session() as session:
-        expired = 0
-        # one transaction for each: nobody waits for two accounts' locks in the wrong order
-        while run(session, lambda: issuance.expire_due(session, limit=1)):
-            expired += 1
-        return {"expired": expired}
 
 
 @handler("forget_old_attempts", nightly=True)

@@ -33,6 +33,7 @@ from portal.models import (
     TargetState,
     UnitClass,
     UnitType,
+    User,
 )
 from portal.models.base import BigId
 from portal.services.compiled import compiled
@@ -69,6 +70,8 @@ class Facts:
     figures: Figures | None
     earlier: Earlier | None
     number: int | None = None  # given out for the movement that is made of these figures
+    #: whether the mover's login may still act, now that the accounts are locked; ``None``: nobody moves
+    mover_usable: bool | None = None
 
     def missed_deadline(self, kind: MovementKind, today: date) -> date | None:
         """The deadline that a retirement of ``today`` misses: it meets no target any more (domain §5)."""
@@ -100,15 +103,24 @@ def facts(
     unit_class_id: int,
     key: str | None,
     *,
-    act: bool = False,
+    mover_id: int | None = None,
 ) -> Facts | None:
     """The figures of a movement out of ``source_id``; ``None`` if there is no such unit class.
 
-    ``holder_id`` is the source's owner, if it is a holder's. Lock the accounts before, to act on them.
-    ``act``: the movement is to be made, and gets its number where the database gives one out before.
+    ``holder_id`` is the source's owner, if it is a holder's. ``mover_id``: this login makes the movement of
+    them, whose number the database then gives out, where it does so before the row is written; lock the
+    accounts before.
     """
-    values = {"source": source_id, "holder": holder_id, "unit_class": unit_class_id, "key": key or ""}
-    rows = (_FACTS_TO_ACT if act else _FACTS).run(session, values)
+    values = {
+        "source": source_id,
+        "holder": holder_id,
+        "unit_class": unit_class_id,
+        "key": key or "",
+    }
+    if mover_id is None:
+        rows = _FACTS.run(session, values)
+    else:
+        rows = _FACTS_TO_ACT.run(session, {**values, "mover": mover_id})
     if not rows:
         return None
     row = rows[0]
@@ -129,7 +141,8 @@ def facts(
         promised=row.promised or 0,
         figures=None if holder_id is None else _figures(row),
         earlier=earlier,
-        number=row.number if act else None,
+        mover_usable=None if mover_id is None else bool(row.mover_usable),
+        number=row.number if mover_id is not None else None,
     )
 
 
@@ -165,6 +178,12 @@ def _confirmed(period: Period) -> ScalarSelect[Any]:
 def _books_ok() -> ScalarSelect[Any]:
     newest = select(func.max(BookCheck.id)).scalar_subquery()
     return select(BookCheck.ok).where(BookCheck.id == newest).scalar_subquery()
+
+
+def _mover_usable() -> ScalarSelect[Any]:
+    mover = aliased(User, name="u")
+    usable = and_(mover.active, mover.locked_at.is_(None))
+    return select(usable).where(mover.id == bindparam("mover", type_=BigId)).scalar_subquery()
 
 
 def _own_holdings() -> Subquery:
@@ -203,13 +222,13 @@ def _flows() -> Subquery:
             )
         )
     ).subquery("moved")
-    original, of = aliased(LedgerTransaction, name="original"), aliased(UnitClass, name="c")
+    original, of = aliased(LedgerTransaction, name="t"), aliased(UnitClass, name="c")
     kind = func.coalesce(original.kind, moved.c.kind)
     jaa = of.unit_type == UnitType.JAA
 
     def total(meant_kind: MovementKind, is_jaa: bool, sign: int) -> Any:
         meant = and_(kind == meant_kind, jaa if is_jaa else ~jaa)
-        return func.sum(sql_case((meant, sign * moved.c.quantity), else_=0))
+        return func.sum(sql_case((meant, moved.c.quantity if sign > 0 else -moved.c.quantity), else_=0))
 
     return (
         select(
@@ -229,7 +248,7 @@ def _flows() -> Subquery:
 def _facts() -> Select[*tuple[Any, ...]]:
     holder, source = bindparam("holder", type_=BigId), bindparam("source", type_=BigId)
     own_rule, class_rule = aliased(PhaseRule, name="o"), aliased(PhaseRule, name="p")
-    own_phase, earlier = aliased(Phase, name="own_phase"), aliased(Movement, name="earlier")
+    own_phase, earlier = aliased(Phase, name="q"), aliased(Movement, name="e")
     own, flow = _own_holdings(), _flows()
     target = (
         select(ReductionTarget.quantity)
@@ -284,4 +303,6 @@ def _facts() -> Select[*tuple[Any, ...]]:
 
 
 _FACTS = compiled(_facts())
-_FACTS_TO_ACT = compiled(_facts().add_columns(_NextNumber().label("number")))
+_FACTS_TO_ACT = compiled(
+    _facts().add_columns(_mover_usable().label("mover_usable"), _NextNumber().label("number"))
+)

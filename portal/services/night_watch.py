@@ -30,7 +30,6 @@ NAMES: Mapping[str, tuple[str, str]] = {
     COMPARISON: ("帳簿の照合", "comparison of the books"),
     "freeze_compliance": ("償却期限の記録", "record of the retirement deadline"),
     "expire_proposals": ("起案の失効", "lapse of proposals"),
-    "expire_issue_batches": ("一括発行の失効", "lapse of issues to a whole phase"),
     "remind": ("期限のお知らせ", "reminders"),
     "forget_imports": ("一括登録の古いファイルの消去", "deletion of old import files"),
     "compare_publications": ("公表した表と記録の照合", "comparison of published tables with the record"),

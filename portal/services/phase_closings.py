@@ -46,10 +46,11 @@ from portal.services import (
     ledger,
     once,
     phase_words,
+    proposal_days,
     unit_totals,
     workflow,
 )
-from portal.services.allowances import expiry, unit_name
+from portal.services.allowances import unit_name
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
 from portal.services.mail import MailKind, known_logins, notify
@@ -166,12 +167,14 @@ def pending(session: Session, phase: Phase, unit_class: UnitClass) -> int:
     return sum(session.scalar(one) or 0 for one in counted)
 
 
+#: a phase has one closing of these at most
+LIVE = (ProposalState.PROPOSED, ProposalState.CONFIRMED)
+
+
 def live(session: Session, phase_id: int) -> PhaseClosing | None:
     """The phase's closing that waits or is confirmed, if any."""
     return session.scalars(
-        select(PhaseClosing).where(
-            PhaseClosing.phase_id == phase_id, PhaseClosing.state != ProposalState.WITHDRAWN
-        )
+        select(PhaseClosing).where(PhaseClosing.phase_id == phase_id, PhaseClosing.state.in_(LIVE))
     ).one_or_none()
 
 
@@ -194,10 +197,11 @@ def propose(
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, "reason": reason}
+    # locked before the key is looked up: of two presses at once the second finds the first's answer
+    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     made = once.earlier(session, key, "close_phase", content, actor=actor)
     if made is not None:
         return access.get_visible(session, PhaseClosing, made, actor)
-    phase = access.get_visible(session, Phase, phase_id, actor, lock=True)
     workflow.expect_version(phase, version)
     found = closing_problems(session, phase)
     if not phase.closed_at and live(session, phase_id) is not None:
@@ -233,9 +237,7 @@ def confirm_problems(session: Session, row: PhaseClosing, actor: User) -> list[P
     if row.state is not ProposalState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
-    if clock.now() >= row.proposed_at + expiry(session, row.phase_id):
-        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
-    return found + closing_problems(session, row.phase)
+    return found + proposal_days.problems(session, row) + closing_problems(session, row.phase)
 
 
 def _hold_units(session: Session, unit_class: UnitClass) -> None:
@@ -315,10 +317,14 @@ def withdraw(
         reason=reason,
         phase=number,
     )
-    ja, en = phase_words.phase_fact(number)
-    what = (f"{ja}の締め", f"closing of {en}")
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
     return row
+
+
+def words_of(row: PhaseClosing) -> tuple[str, str]:
+    """What mails call the proposal."""
+    ja, en = phase_words.phase_fact(row.phase.number)
+    return f"{ja}の締め", f"closing of {en}"
 
 
 def kept_totals(row: PhaseClosing) -> Totals | None:

@@ -14,7 +14,18 @@ from portal import clock
 from portal.errors import PortalError, Problem, Refusal, Refused, Stale
 from portal.models import ISSUANCE_ACCOUNT, Holder, Phase, PhaseProposal, ProposalState, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, phase_words, phases, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    four_eyes,
+    ledger,
+    once,
+    phase_words,
+    phases,
+    proposal_days,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.phases import PhaseYears, RuleDates
@@ -159,6 +170,7 @@ def confirm_problems(session: Session, proposal: PhaseProposal, actor: User) -> 
     if proposal.state is not ProposalState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, proposal.proposed_by, actor, proposed_at=proposal.proposed_at)
+    found += proposal_days.problems(session, proposal)
     _old, new = dates_of(proposal)
     if is_opening(proposal):
         return found + phases.opening_problems(session, proposal.number, years_of(proposal), new)
@@ -241,11 +253,13 @@ def withdraw_proposal(
         reason=reason,
         number=row.number,
     )
-    ja, en = phase_words.phase_fact(row.number)
-    what = (
-        (f"{ja}の開始", f"opening {en}")
-        if is_opening(row)
-        else (f"{ja}の期限の変更", f"change of the dates of {en}")
-    )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
     return row
+
+
+def words_of(row: PhaseProposal) -> tuple[str, str]:
+    """What mails call the proposal."""
+    ja, en = phase_words.phase_fact(row.number)
+    if is_opening(row):
+        return f"{ja}の開始", f"opening {en}"
+    return f"{ja}の期限の変更", f"change of the dates of {en}"

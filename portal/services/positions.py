@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -27,7 +27,7 @@ from portal.models import (
     PhaseRule,
     UnitClass,
 )
-from portal.services import account_life, books
+from portal.services import account_life, books, standing_issues
 from portal.services.allowance_rules import Case, Side, standing
 from portal.services.allowances import unit_name
 from portal.services.compliance import Figures
@@ -207,9 +207,9 @@ def figures_as_of(session: Session, holder: Holder, day: date) -> Figures:
 
 
 def issued_at(session: Session, account: Account) -> datetime | None:
-    """When the account got its issue of JAA, if it did."""
+    """When the account got the issue of JAA that stands, if one does; a corrected one is none."""
     return session.scalar(
-        select(func.min(LedgerTransaction.posted_at))
+        select(LedgerTransaction.posted_at)
         .join(Movement, Movement.id == LedgerTransaction.movement_id)
-        .where(Movement.target_id == account.id, Movement.kind == MovementKind.ISSUE)
+        .where(Movement.holder_id == account.holder_id, standing_issues.stands())
     )

@@ -16,8 +16,7 @@ from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, Stale
 from portal.models import Holder, Phase, Publication, PublicationState, PublicationSubject, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, once, unit_totals, workflow
-from portal.services.allowances import expiry
+from portal.services import access, audit, four_eyes, once, proposal_days, unit_totals, workflow
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.once import content_hash
@@ -128,14 +127,15 @@ def propose(
         proposed_at=clock.now(),
     )
     session.add(row)
-    audit.record(session, EventTag.PUBLICATION_PROPOSED, row, actor=actor, reason=words, **_facts(row))
+    audit.record(session, EventTag.PUBLICATION_PROPOSED, row, actor=actor, reason=words, **facts_of(row))
     kind = MailKind.PUBLICATION_TO_CONFIRM
     notify(session, kind, actor=actor, phase=phase.number, subject=SUBJECTS[subject])
     once.remember(session, key, "propose_publication", asked, row.id, actor=actor)
     return row
 
 
-def _facts(row: Publication) -> dict[str, Any]:
+def facts_of(row: Publication) -> dict[str, Any]:
+    """What an event about ``row`` says of it."""
     return {"number": row.phase.number, "kind": row.subject.value, "sha256": content_hash(row.content)}
 
 
@@ -144,8 +144,7 @@ def release_problems(session: Session, row: Publication, actor: User) -> list[Pr
     if row.state is not PublicationState.PROPOSED:
         return [Problem(Refusal.WRONG_STATE)]
     found = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
-    if clock.now() >= row.proposed_at + expiry(session, row.phase_id):
-        found.append(Problem(Refusal.PROPOSAL_EXPIRED))
+    found += proposal_days.problems(session, row)
     if outdated(session, row):
         found.append(Problem(Refusal.PUBLICATION_OUTDATED))
     return found
@@ -176,10 +175,10 @@ def release(session: Session, publication_id: int, *, actor: User, version: int 
     if before is not None:
         old = access.get_visible(session, Publication, before.id, actor, lock=True)
         _leave(old, actor, None)
-        workflow.advance(session, PUBLICATION, old, "replace", actor=actor, by=row.id, **_facts(old))
+        workflow.advance(session, PUBLICATION, old, "replace", actor=actor, by=row.id, **facts_of(old))
     row.confirmed_by_id = actor.id
     row.released_at = clock.now()
-    workflow.advance(session, PUBLICATION, row, "release", actor=actor, **_facts(row))
+    workflow.advance(session, PUBLICATION, row, "release", actor=actor, **facts_of(row))
     replaces: dict[str, Any] = {"replaces": True} if before is not None else {}
     table = f"{row.phase.number}/{row.subject.value}/"
     _tell_holders(session, MailKind.PUBLICATION_RELEASED, row, actor, table=table, **replaces)
@@ -228,12 +227,21 @@ def withdraw(
     why = workflow.clean_reason(reason, needed=False)
     if row.state is PublicationState.PROPOSED:
         _leave(row, actor, why)
-    workflow.advance(session, PUBLICATION, row, "withdraw", actor=actor, reason=why, **_facts(row))
+    workflow.advance(session, PUBLICATION, row, "withdraw", actor=actor, reason=why, **facts_of(row))
+    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=why)
+    return row
+
+
+def words_of(row: Publication) -> tuple[str, str]:
+    """What mails call the proposal."""
     ja, en = SUBJECTS[row.subject]
     number = row.phase.number
-    what = f"第{number}期の公表（{ja}）", f"publication of phase {number} ({en})"
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=why)
-    return row
+    return f"第{number}期の公表（{ja}）", f"publication of phase {number} ({en})"
+
+
+def lapsed(row: Publication) -> None:
+    """Write on a proposal that lapses when it did; nobody ended it."""
+    row.ended_at = clock.now()
 
 
 def end(
@@ -244,7 +252,7 @@ def end(
     row = _locked(session, publication_id, actor, version)
     if row.state is PublicationState.RELEASED:
         _leave(row, actor, workflow.clean_reason(reason, needed=True))
-    workflow.advance(session, PUBLICATION, row, "end", actor=actor, reason=reason, **_facts(row))
+    workflow.advance(session, PUBLICATION, row, "end", actor=actor, reason=reason, **facts_of(row))
     _tell_holders(session, MailKind.PUBLICATION_ENDED, row, actor)
     return row
 

@@ -15,6 +15,7 @@ FACTOR_PROPOSAL = Workflow(
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.FACTORS_CONFIRMED),
         Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.TARGET_PROPOSE, T.FACTORS_WITHDRAWN),
+        Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.TARGET_PROPOSE, T.FACTORS_EXPIRED),
     ),
 )
 
@@ -31,6 +32,7 @@ PUBLICATION = Workflow(
             mail="publication_released",
         ),
         Edge(_S.PROPOSED, "withdraw", _S.WITHDRAWN, P.PUBLICATION_PROPOSE, T.PUBLICATION_WITHDRAWN),
+        Edge(_S.PROPOSED, "expire", _S.EXPIRED, P.PUBLICATION_PROPOSE, T.PUBLICATION_EXPIRED),
         Edge(_S.RELEASED, "replace", _S.REPLACED, P.PUBLICATION_CONFIRM, T.PUBLICATION_REPLACED),
         Edge(_S.RELEASED, "end", _S.ENDED, P.PUBLICATION_CONFIRM, T.PUBLICATION_ENDED, reason=True),
     ),

@@ -25,6 +25,7 @@ from portal.services import (
     four_eyes,
     ledger,
     once,
+    proposal_days,
     publication_watch,
     standing_issues,
     workflow,
@@ -212,6 +213,7 @@ def confirm_revocation(
     if row.state is not RevocationState.PROPOSED:
         raise refuse(Refusal.WRONG_STATE)
     problems = four_eyes.problems(session, row.proposed_by, actor, proposed_at=row.proposed_at)
+    problems += proposal_days.problems(session, row)
     if problems:
         raise Refused(*problems)
     _lock_figures(session, report)
@@ -255,16 +257,26 @@ def withdraw_revocation(
 
 def _tell_withdrawn(session: Session, report: EmissionsReport, actor: User, reason: str | None) -> None:
     """Who was asked to confirm a revocation is told that it waits no longer."""
-    code, years = report.holder.account.code, fiscal_years(report.holder.phase, report.period)
-    span = f"{years[0]}" if len(years) == 1 else f"{years[0]}～{years[-1]}"
-    what = (
-        f"{code}の{span}年度の排出量の承認の取消し",
-        f"revocation of the approved emissions of {code}, fiscal year {span.replace('～', '-')}",
-    )
     notify(
         session,
         MailKind.PROPOSAL_WITHDRAWN,
         actor=actor,
-        proposal=what,
+        proposal=words_of(report),
         reason=workflow.clean_reason(reason, needed=False),
     )
+
+
+def words_of(report: EmissionsReport) -> tuple[str, str]:
+    """What mails call the revocation of the report's approval."""
+    code, years = report.holder.account.code, fiscal_years(report.holder.phase, report.period)
+    span = f"{years[0]}" if len(years) == 1 else f"{years[0]}～{years[-1]}"
+    return (
+        f"{code}の{span}年度の排出量の承認の取消し",
+        f"revocation of the approved emissions of {code}, fiscal year {span.replace('～', '-')}",
+    )
+
+
+def lapsed(row: ApprovalRevocation) -> None:
+    """Write on a revocation that lapses when it did; the approval stands, and its report's pages grow old."""
+    row.decided_at = clock.now()
+    touch(row.report)

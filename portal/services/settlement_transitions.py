@@ -23,5 +23,6 @@ PHASE_CLOSING = Workflow(
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.PHASE_CLOSED, mail="phase_closed"),
         Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.TARGET_PROPOSE, T.PHASE_CLOSING_WITHDRAWN),
+        Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.TARGET_PROPOSE, T.PHASE_CLOSING_EXPIRED),
     ),
 )

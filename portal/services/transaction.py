@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from portal import clock
 from portal.errors import InUse, Stale
 from portal.services.snapshot import one_moment
 
@@ -35,13 +36,14 @@ _RETRY_STATES = {"40001", "40P01", "55P03"}
 
 @contextmanager
 def one_transaction(session: Session) -> Iterator[Session]:
-    """Commit what happens inside, all of it or none.
+    """Commit what happens inside, all of it or none; one moment judges and stamps it (``clock.one_act``).
 
     Raises :class:`Stale` when a row was changed by somebody else in between.
     """
     try:
-        yield session
-        session.commit()
+        with clock.one_act():
+            yield session
+            session.commit()
     except StaleDataError as error:
         session.rollback()
         raise Stale from error

@@ -242,6 +242,13 @@ REVOCATION = Workflow(
             P.REVOCATION_PROPOSE,
             T.REVOCATION_WITHDRAWN,
         ),
+        Edge(
+            RevocationState.PROPOSED,
+            "expire",
+            RevocationState.EXPIRED,
+            P.REVOCATION_PROPOSE,
+            T.REVOCATION_EXPIRED,
+        ),
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
@@ -64,12 +64,40 @@ ALL_THAT_HAPPENS = frozenset(
         *MovementKind,
         *("batch", "account suspended", "account open", "account closed", "approval", "revocation"),
         *("deadline", "late retirement", "phase closed", "books disagree", "books agree again"),
-        *("application", "application declined", "application withdrawn", "withdrawal", "proposal lapsed"),
+        *(
+            "application",
+            "application declined",
+            "application withdrawn",
+            "withdrawal",
+            "proposal lapsed",
+            "paper lapsed",
+        ),
     }
 )
 
-#: too rare for the fewer steps on PostgreSQL, where a step takes three times as long
-RARE = frozenset({"phase closed", "account open", "account closed", "batch"})
+_CHANGES = ("propose_change", "decide_on_change")
+#: what takes several steps or a season of its own: where it comes about, and by which acts
+LEADS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "batch": ("opened", ("propose_batch", "decide_on_batch")),
+    "account suspended": ("traded", _CHANGES),
+    "account open": ("traded", _CHANGES),
+    "account closed": ("after the window", _CHANGES),
+    "phase closed": ("after the window", ("propose_closing", "decide_on_closing", "books")),
+    "paper lapsed": ("traded", ("propose_change", "wait", "night")),
+    "application declined": ("banking", ("apply_for_banking", "decide_on_banking")),
+    "application withdrawn": ("banking", ("apply_for_banking", "decide_on_banking")),
+    MovementKind.CARRY_OVER: ("banking", ("decide_on_banking", "confirm")),
+    "deadline": ("approved", ("wait", "night")),
+}
+
+
+def urged(lacking: Collection[str]) -> tuple[dict[str, int], set[str]]:
+    """By how much acts are likelier for what has not come about yet, and where to begin for it.
+
+    Asked between two portions of a campaign only: within one, the same numbers drawn give the same steps.
+    """
+    led = [LEADS[one] for one in lacking if one in LEADS]
+    return {act: 4 for _season, acts in led for act in acts}, {season for season, _acts in led}
 
 
 @dataclass(frozen=True)
@@ -124,9 +152,11 @@ class Driven(RuleBasedStateMachine):
         tally: Counter[str],
         folder: Path,
         only: Sequence[str] = (),
+        urge: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.starts, self.cast, self.tally, self.folder = starts, cast, tally, folder
+        self.urge = urge or {}
         kind = type(self)
         names = [name for name in only or dir(kind) if hasattr(getattr(kind, name), "act")]
         assert set(only) <= set(names)
@@ -161,7 +191,8 @@ class Driven(RuleBasedStateMachine):
     @rule(data=st.data())
     def go_on(self, data: st.DataObject) -> None:
         """One more act."""
-        weighed = ((name, one.weight * one.when(self)) for name, one in self.acts.items())
+        urge = self.urge
+        weighed = ((name, one.weight * one.when(self) * urge.get(name, 1)) for name, one in self.acts.items())
         name = data.draw(_one_of(tuple(weighed)), "act")
         self.tally[f"act: {name}"] += 1
         getattr(self, name)(**data.draw(self.acts[name].given, name))

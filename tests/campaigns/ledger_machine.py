@@ -29,7 +29,7 @@ from portal.models import MovementKind
 from portal.services import allowances
 from portal.services.allowances import Request
 from tests import databases
-from tests.campaigns.driven import FAULTS, PICK, Start, choose, often
+from tests.campaigns.driven import FAULTS, PICK, Start, choose, often, urged
 from tests.campaigns.phase_steps import PhaseSteps
 from tests.factories.ledger_cast import (
     AFTER_DEADLINE,
@@ -287,26 +287,33 @@ def drive(
     seed: int | None = None,
     short: bool = True,
     only: Collection[str] = (),
+    wanted: Collection[str] = (),
 ) -> Counter[str]:
     """Drive machines of up to ``steps`` steps, ``total`` together, each on a copy of one of ``starts``.
 
     Twice as many steps would draw more than Hypothesis keeps of a run, which then counts as none.
 
     The answer counts steps, faults, acts and what came about. ``seed`` replays a campaign; ``short``: a
-    failure is made short. ``only``: the acts that are taken, where not all are wanted.
+    failure is made short. ``only``: the acts that are taken, where not all are wanted. ``wanted``: what must
+    come about: for what has not yet, portions after the first begin where it does and take its acts more
+    often, and up to a third more steps are taken.
 
     Raises the first failure, made short, with the steps that replay it.
     """
     tally: Counter[str] = Counter()
+    chosen: Mapping[str, Start] = starts
+    urge: Mapping[str, int] = {}
 
     def machine() -> LedgerMachine:
-        return LedgerMachine(starts, cast, tally, folder, tuple(only))
+        return LedgerMachine(chosen, cast, tally, folder, tuple(only), urge)
 
-    while tally["steps"] < total:  # now and then a run ends early
+    lacking = set(wanted)
+    while tally["steps"] < total or (lacking and tally["steps"] < total + total // 3):
+        # now and then a run ends early, so that there is another round
         if seed is not None:
             machine._hypothesis_internal_use_seed = seed + tally["steps"]  # type: ignore[attr-defined]
         given = settings(
-            max_examples=max(3, min(20, (total - tally["steps"]) // steps)),
+            max_examples=max(3, min(12, (total - tally["steps"]) // steps)),
             stateful_step_count=steps,
             database=None,
             deadline=None,
@@ -320,4 +327,7 @@ def drive(
             phases=[Phase.generate, Phase.shrink] if short else [Phase.generate],
         )
         run_state_machine_as_test(machine, settings=given)
+        lacking = {what for what in wanted if not tally[f"did: {what}"]}
+        urge, where = urged(lacking)
+        chosen = {name: one for name, one in starts.items() if not where or name in where}
     return tally

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from portal import clock
 from portal.models import BankingApplication, IssueBatch, Movement, MovementKind
-from portal.services import banking, issuance, issue_batches
+from portal.services import banking, issuance, issue_batches, lapses
 from tests.campaigns.driven import BY, FAULTS, PICK, STALE, Driven, choose, often
 from tests.factories.ledger_cast import ISSUANCE, JVER, MOST, NOWHERE, RETIREMENT
 from tests.factories.ledger_model import Paper, Posting, Proposal
@@ -354,15 +354,24 @@ class OfficeSteps(Driven):
             for one in self.model.proposals.values()
             if one.state == "proposed" and not one.batch and one.until <= now
         ]
-        batches = [
-            one
-            for one in self.model.batches.values()
-            if one.state == "proposed" and one.until is not None and one.until <= now
-        ]
-        assert self.done(lambda: issuance.expire_due(self.session), legal=True) == len(due)
-        assert self.done(lambda: issue_batches.expire_due(self.session), legal=True) == len(batches)
+        batches, papers = (
+            [one for some in kinds for one in some.values() if one.state == "proposed" and self.lapsed(one)]
+            for kinds in (
+                (self.model.batches,),
+                (self.model.changes, self.model.revocations, self.model.closings),
+            )
+        )
+        lapsed = self.done(lambda: sum(step(self.session) for step in lapses.STEPS), legal=True)
+        assert lapsed == len(due) + len(batches) + len(papers)
         for movement in due:
             self.did("proposal lapsed")
             self.leave(movement, "expired")
         for batch in batches:
             self.leave_batch(batch, "expired")
+        for paper in papers:
+            self.did("paper lapsed")
+            paper.state = "expired"
+
+    def lapsed(self, one: Paper) -> bool:
+        """Whether the days are over in which another person could have confirmed it."""
+        return one.until is not None and clock.now() >= one.until

@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from portal import clock
 from portal.extensions import make_session
 from portal.models import (
     AccountAction,
@@ -52,7 +51,7 @@ class PhaseSteps(OfficeSteps):
             fault=fault,
         )
         if made is not None:
-            self.model.changes[made] = Paper(account, maker, action=action)
+            self.model.changes[made] = Paper(account, maker, action=action, until=self.until())
 
     @often(
         4,
@@ -94,7 +93,7 @@ class PhaseSteps(OfficeSteps):
         carry_out = getattr(service, names[0] if act == "confirm" else names[1])
         may = not stale and one.state == "proposed"
         if act == "confirm":
-            may = may and self.model.second_person(one.by, who) and legal(one)
+            may = may and self.model.second_person(one.by, who) and not self.lapsed(one) and legal(one)
         done = self.done(
             lambda: carry_out(self.session, number, actor=self.user(who), version=version),
             legal=may,
@@ -141,7 +140,7 @@ class PhaseSteps(OfficeSteps):
             fault=fault,
         )
         if made is not None:
-            self.model.revocations[made] = Paper(account, maker)
+            self.model.revocations[made] = Paper(account, maker, until=self.until())
 
     @often(
         4,
@@ -251,7 +250,7 @@ class PhaseSteps(OfficeSteps):
             PhaseClosing,
             self.model.closings,
             (pick, act, by, stale, fault),
-            lambda one: self.model.may_close(one.about) and not self.lapsed(one),
+            lambda one: self.model.may_close(one.about),
         )
         if decided == "confirmed":
             self.did("phase closed")
@@ -260,9 +259,6 @@ class PhaseSteps(OfficeSteps):
             kept = phase_closings.kept_totals(self.session.get_one(PhaseClosing, number))
             self.session.rollback()
             assert kept is not None and kept.adds_up
-
-    def lapsed(self, one: Paper) -> bool:
-        return one.until is not None and clock.now() >= one.until
 
     # ---- the second book
 

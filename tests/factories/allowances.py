@@ -13,7 +13,9 @@ from portal.models import (
     Account,
     AccountAction,
     AccountChange,
+    BankingApplication,
     Holder,
+    LedgerTransaction,
     Movement,
     MovementKind,
     Period,
@@ -22,7 +24,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import account_life, allowances, issuance, targets
+from portal.services import account_life, allowances, banking, issuance, targets
 from portal.services.allowances import Request
 from tests.factories import registration as make
 from tests.factories import reports
@@ -79,8 +81,47 @@ def market(session: Session, *, base: int = 10_000, target: int = 1_500, issued:
 
 def issue(session: Session, made: Market) -> Movement:
     """Issue base − target by two persons."""
-    proposed = issuance.propose_issue(session, made.holder.id, key=secrets.token_hex(8), actor=made.officer)
+    return confirmed(
+        session,
+        made,
+        issuance.propose_issue(session, made.holder.id, key=secrets.token_hex(8), actor=made.officer),
+    )
+
+
+def confirmed(session: Session, made: Market, proposed: Movement) -> Movement:
+    """The officer's proposal, confirmed by the approver."""
     return issuance.confirm(session, proposed.id, version=proposed.version, actor=made.approver)
+
+
+def jver(session: Session, made: Market, account: Account, quantity: int) -> Movement:
+    """Issue jVER to an account by two persons."""
+    key = secrets.token_hex(8)
+    return confirmed(
+        session,
+        made,
+        issuance.propose_jver(session, account.code, quantity, "申請のため", key=key, actor=made.officer),
+    )
+
+
+def undo(session: Session, made: Market, wrong: LedgerTransaction | None) -> Movement:
+    """Post a movement back by two persons."""
+    assert wrong is not None
+    key = secrets.token_hex(8)
+    return confirmed(
+        session,
+        made,
+        issuance.propose_correction(session, wrong.id, "誤り", key=key, actor=made.officer),
+    )
+
+
+def carry_over(session: Session, made: Market, quantity: int | str) -> BankingApplication:
+    """The holder's application for banking, accepted by two persons; the window must be open."""
+    row = banking.apply(session, str(quantity), key=secrets.token_hex(8), actor=made.a)
+    key = secrets.token_hex(8)
+    confirmed(
+        session, made, banking.propose(session, row.id, version=row.version, key=key, actor=made.officer)
+    )
+    return row
 
 
 def move(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 HOLDER, OFFICE, VERIFIER = ("a", "b"), ("officer", "approver", "second"), ("v",)
@@ -43,6 +43,8 @@ class Model:
     handed_in: bool = False
     returned: bool = False
     proposer: str | None = None
+    #: when the revocation was proposed that waits
+    proposed: datetime = datetime.max
     clerk: str | None = None
     events: int = 0
 
@@ -150,7 +152,7 @@ ACTS: dict[str, Act] = {
     "propose_revocation": Act(
         OFFICE,
         ("approved",),
-        lambda m, who, _: {"proposer": who},
+        lambda m, who, _: {"proposer": who, "proposed": m.now},
         lambda m, who: m.proposer is None,
         lambda m: 0,
         keyed=True,
@@ -159,7 +161,7 @@ ACTS: dict[str, Act] = {
         APPROVERS,
         ("approved",),
         lambda m, who, _: {"state": "under_review", "confirmed": None, "proposer": None, "returned": False},
-        lambda m, who: m.proposer not in (None, who),
+        lambda m, who: m.proposer not in (None, who) and m.now < m.proposed + timedelta(days=14),
     ),
     "withdraw_revocation": Act(
         OFFICE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from portal.services import (
     deadline,
     issue_batches,
     jobs,
+    lapses,
     phase_closings,
     second_book,
     targets,
@@ -93,6 +95,14 @@ def night(session: Session) -> None:
     for due in deadline._passed(session):
         deadline._freeze(session, due, deadline._not_frozen(session, due))
         compliance_records.look_again(session, due, deadline._frozen(session, due))
+
+
+def lapse(session: Session) -> None:
+    """Fourteen days go by, and the night lets go what nobody confirmed."""
+    clock.step(timedelta(days=14))
+    session.flush()
+    for step in lapses.STEPS:
+        step(session)
 
 
 def compare(session: Session) -> None:

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.models import Movement, MovementKind, Period, ReportState
-from portal.services import banking, issuance
+from portal.services import banking
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration, reports
@@ -21,10 +21,7 @@ def market(session: Session) -> trade.Market:
         made = trade.market(session)
         reports.bring(session, made.scheme, ReportState.APPROVED, Period.TARGET, 6_000)
         trade.move(session, made.a, MovementKind.RETIRE, 6_000)
-        jver = issuance.propose_jver(
-            session, made.holder.account.code, 70, "申請のため", key="jver", actor=made.officer
-        )
-        issuance.confirm(session, jver.id, version=jver.version, actor=made.approver)
+        trade.jver(session, made, made.holder.account, 70)
         registration.phase(session, 3)
     trade.at("2015-12-10 10:00")
     return made
@@ -32,9 +29,9 @@ def market(session: Session) -> trade.Market:
 
 def carried(session: Session, market: trade.Market, quantity: str) -> Movement:
     with one_transaction(session):
-        row = banking.apply(session, quantity, key="apply", actor=market.a)
-        made = banking.propose(session, row.id, version=row.version, key="p", actor=market.officer)
-        return issuance.confirm(session, made.id, version=made.version, actor=market.approver)
+        made = trade.carry_over(session, market, quantity).movement
+        assert made is not None
+        return made
 
 
 def test_home_asks_for_the_leftover_until_it_is_applied_for(

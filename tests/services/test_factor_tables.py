@@ -21,6 +21,7 @@ from portal.services.factor_rules import MOST_ROWS, TypedRow
 from portal.services.transaction import one_transaction
 from tests.factories import factors as make_factors
 from tests.factories import registration as make
+from tests.factories import settlement
 from tests.factories.factors import FREE
 from tests.services.test_races import at_once
 
@@ -242,6 +243,8 @@ def test_each_state_action_and_role_as_the_table_says(
                 factor_proposals.confirm(session, row.id, actor=office.approver)
             if state is S.WITHDRAWN:
                 factor_proposals.withdraw(session, row.id, actor=office.officer)
+            if state is S.EXPIRED:
+                settlement.lapse(session)
             if not may(who.role, permission):
                 with pytest.raises((NotAllowed, NotFound)):
                     act(session, row.id, actor=who)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import PortalError, Refusal
+from portal.errors import NotAllowed, PortalError, Refusal
 from portal.models import MailMessage, MovementState, ReportState, RevocationState, TargetState, User
 from portal.permissions import Role
 from portal.services import colleagues, four_eyes, issuance, reviews, targets, users
@@ -82,8 +82,11 @@ def test_the_password_of_the_proposal_and_the_present_one_count(
     # one may have proposed it then; other may do so from now on
     assert problems(one, then) == problems(other, then) == [Refusal.PASSWORD_ISSUER]
     assert (problems(one, clock.now()), problems(other, clock.now())) == ([], [Refusal.PASSWORD_ISSUER])
+    assert problems(proposer, then) == [Refusal.SAME_PERSON]
     proposer.active = False
-    assert problems(proposer, then) == [Refusal.SAME_PERSON, Refusal.PERSON_INACTIVE]
+    assert problems(make.office(session, Role.APPROVER), then) == [Refusal.PERSON_INACTIVE]
+    with pytest.raises(NotAllowed):  # a disabled login confirms nothing at all
+        problems(proposer, then)
 
 
 def test_a_colleague_is_told_that_the_password_was_issued_anew(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
@@ -24,6 +25,7 @@ from portal.services import (
     issue_batches,
     issue_cases,
     ledger_proof,
+    positions,
     queues,
     reviews,
     second_book,
@@ -92,7 +94,10 @@ def test_a_wrong_target_is_put_right_all_the_way_to_another_issue(
     holder = cohort.market.holder
     assert refusals(lambda: promise(session, cohort, 150), session) == [R.TARGET_ISSUED]
     assert refusals(lambda: propose(session, cohort), session) == [R.ISSUED_ALREADY]
+    assert positions.issued_at(session, holder.account) == clock.now()
+    clock.step(timedelta(hours=1))
     correct(session, cohort)
+    assert positions.issued_at(session, holder.account) is None
     assert holder.id in [one.holder.id for one in queues.issuable(session)]
     promise(session, cohort, 150)
     again = propose(session, cohort)
@@ -101,6 +106,8 @@ def test_a_wrong_target_is_put_right_all_the_way_to_another_issue(
     with one_transaction(session):
         issuance.confirm(session, again.id, version=again.version, actor=cohort.approver)
     assert refusals(lambda: propose(session, cohort), session) == [R.ISSUED_ALREADY]
+    # the day that home names is that of the issue that stands
+    assert positions.issued_at(session, holder.account) == clock.now()
     assert refusals(lambda: promise(session, cohort, 160), session) == [R.TARGET_ISSUED]
     figures = figures_of(session, holder)
     assert (figures.held, figures.issued, figures.reserve) == (9_850, 9_850, 9_700)

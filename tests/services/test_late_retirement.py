@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import MovementKind, Period, ReportState
-from portal.services import boards, issuance, positions
+from portal.models import LedgerTransaction, MovementKind, Period, ReportState
+from portal.services import boards, positions
 from portal.services.boards import Outlook
 from portal.services.compliance import Compliance, Figures, status
 from portal.services.figures import figures_for, figures_of
@@ -36,10 +36,7 @@ def now(session: Session, market: make.Market) -> tuple[Figures, Compliance]:
 
 
 def undo(session: Session, market: make.Market, transaction: int) -> None:
-    made = issuance.propose_correction(
-        session, transaction, "誤り", key=f"undo{transaction}", actor=market.officer
-    )
-    issuance.confirm(session, made.id, version=made.version, actor=market.approver)
+    make.undo(session, market, session.get_one(LedgerTransaction, transaction))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -72,10 +71,7 @@ def retire(session: Session, market: trade.Market, wall: str, quantity: int = 7_
 
 def correct(session: Session, market: trade.Market, wrong: LedgerTransaction, wall: str) -> None:
     trade.at(wall)
-    made = issuance.propose_correction(
-        session, wrong.id, "誤り", key=secrets.token_hex(8), actor=market.officer
-    )
-    issuance.confirm(session, made.id, version=made.version, actor=market.approver)
+    trade.undo(session, market, wrong)
 
 
 def records(session: Session, market: trade.Market) -> list[ComplianceSnapshot]:

@@ -91,9 +91,7 @@ def test_a_carry_over_is_counted_apart(session: Session) -> None:
         registration.phase(session, 3)
     allowances.at("2015-12-10 10:00")
     with one_transaction(session):
-        row = banking.apply(session, "1500", key="a", actor=market.a)
-        moved = banking.propose(session, row.id, version=row.version, key="b", actor=market.officer)
-        issuance.confirm(session, moved.id, version=moved.version, actor=market.approver)
+        row = allowances.carry_over(session, market, 1_500)
     before = phase_closings.totals(session, market.holder.phase)
     assert (before.issued, before.carried_out, before.held, before.adds_up) == (8_500, 1_500, 7_000, True)
     after = phase_closings.totals(session, row.target_class.phase)  # type: ignore[arg-type]

@@ -27,10 +27,7 @@ def market(session: Session) -> trade.Market:
         made = trade.market(session)
         trade.at("2014-06-12 15:00")
         trade.move(session, made.a, MovementKind.TRANSFER, 1_500, made.trader.account.code)
-        jver = issuance.propose_jver(
-            session, made.holder.account.code, 300, "申請のため", key="jver", actor=made.officer
-        )
-        issuance.confirm(session, jver.id, version=jver.version, actor=made.approver)
+        trade.jver(session, made, made.holder.account, 300)
     return made
 
 

@@ -14,16 +14,30 @@ from sqlalchemy.orm import Session
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
 from portal.models import (
+    Account,
+    AccountAction,
+    AccountChange,
+    AccountState,
     BankingApplication,
     DecisionState,
+    Event,
     IssueBatch,
     LedgerTransaction,
     Movement,
     MovementKind,
     MovementState,
+    PhaseClosing,
     User,
 )
-from portal.services import allowances, banking, issuance, issue_batches, second_book
+from portal.services import (
+    account_life,
+    allowances,
+    banking,
+    issuance,
+    issue_batches,
+    phase_closings,
+    second_book,
+)
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as make
@@ -32,7 +46,8 @@ from tests.factories.registration import PASSWORD
 from tests.participant.visitor import Visitor, asked, values
 
 MANY = 50
-Act = Callable[[Session], Movement | BankingApplication | IssueBatch]
+Row = Movement | BankingApplication | IssueBatch | AccountChange | PhaseClosing
+Act = Callable[[Session], Row]
 
 
 @pytest.fixture
@@ -141,6 +156,38 @@ def test_fifty_identical_submits_of_every_movement_have_one_effect(crowded: Engi
     assert session.scalars(select(BankingApplication.state)).all() == [DecisionState.ACCEPTED]
     result = second_book.compare(session)
     assert (result.problem, result.transactions) == (None, 9)
+
+
+def test_fifty_identical_submits_about_accounts_and_phases_have_one_effect(
+    crowded: Engine, session: Session
+) -> None:
+    """What moves no units, but decides whether any may move."""
+    crowd = Crowd(crowded, session)
+    by, phase = crowd.by, crowd.phase
+    account = int(crowd.trader.removeprefix("AST-"))
+
+    def decided(propose: Act, confirm: Callable[[Session, int, User], Row]) -> None:
+        row = crowd.pressed(propose)
+        crowd.confirmed(lambda one: confirm(one, row, by(one, "c")), row)
+
+    decided(
+        lambda one: account_life.propose(
+            one, account, AccountAction.SUSPEND, "届出", key="suspend", actor=by(one, "o")
+        ),
+        lambda one, row, who: account_life.confirm(one, row, version=1, actor=who),
+    )
+    make.at(settlement.OVER)
+    with one_transaction(session):
+        settlement.freeze(session)
+    decided(
+        lambda one: phase_closings.propose(one, phase, reason="終わり", key="close", actor=by(one, "o")),
+        lambda one, row, who: phase_closings.confirm(one, row, version=1, actor=who),
+    )
+    papers = [*session.scalars(select(AccountChange)), *session.scalars(select(PhaseClosing))]
+    assert [str(one.state) for one in papers] == ["confirmed"] * 2
+    assert session.get_one(Account, account).state is AccountState.SUSPENDED
+    tags = Counter(session.scalars(select(Event.tag)))
+    assert (tags["account_suspended"], tags["phase_closed"]) == (1, 1)
 
 
 def test_fifty_browsers_that_send_one_confirmation_get_one_receipt(app: Flask, session: Session) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from portal.extensions import make_session
 from portal.models import IssueBatchState, Job, MailMessage, Movement, MovementState
 from portal.permissions import Role
-from portal.services import banking, issuance, issue_batch_jobs, issue_batches, jobs
+from portal.services import banking, issuance, issue_batches, jobs
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration
@@ -62,18 +62,14 @@ def test_whatever_lapses_is_told_and_each_has_a_transaction_of_its_own(
             session, cohort.phase.id, {cohort.second.id: 40}, key="b", actor=cohort.officer
         )
         trade.at("2014-04-22 12:00")
-        for kind in ("expire_proposals", issue_batch_jobs.EXPIRE):
-            jobs.enqueue(session, kind, {}, once_key=kind)
+        jobs.enqueue(session, "expire_proposals")
     session.rollback()
     while jobs.run_one(lambda: make_session(engine)) is not None:
         pass
     session.expire_all()
     assert {one.state for one in made} == {MovementState.EXPIRED}
     assert row.state is IssueBatchState.EXPIRED
-    assert [one.result for one in session.scalars(select(Job).order_by(Job.id))] == [
-        {"expired": 3},
-        {"expired": 1},
-    ]
+    assert session.scalars(select(Job.result)).all() == [{"expired": 4}]
     rows = session.scalars(select(MailMessage).where(MailMessage.kind == "proposal_expired")).all()
     mine = [one.body for one in rows if one.recipient == cohort.officer.email]
     assert len(mine) == 4 and sum("第2期の一括発行" in body for body in mine) == 1

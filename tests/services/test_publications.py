@@ -32,7 +32,7 @@ from portal.services import colleagues, publications, reviews
 from portal.services.audit import EventTag
 from portal.services.publication_content import EmissionsRow, content_of, emissions_sums
 from portal.services.transaction import one_transaction
-from tests.factories import allowances, reports
+from tests.factories import allowances, reports, settlement
 from tests.factories import registration as make
 from tests.services.test_races import at_once
 
@@ -253,6 +253,8 @@ def brought(session: Session, market: allowances.Market, state: PublicationState
         publications.release(session, propose(session, market).id, actor=market.approver)
     if state is S.ENDED:
         publications.end(session, row.id, "誤りがあったため", actor=market.approver)
+    if state is S.EXPIRED:
+        settlement.lapse(session)
     assert row.state is state
     return row
 

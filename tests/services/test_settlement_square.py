@@ -207,6 +207,8 @@ def test_closings_in_every_state_by_every_role(world: World, state: ProposalStat
         phase_closings.confirm(session, row.id, actor=cohort.approver)
     elif state is ProposalState.WITHDRAWN:
         phase_closings.withdraw(session, row.id, actor=world.proposer)
+    elif state is ProposalState.EXPIRED:
+        make.lapse(session)
     session.flush()
     assert row.state is state
     row_id, version = row.id, row.version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
@@ -15,7 +14,6 @@ from portal.errors import PortalError, Refusal
 from portal.models import (
     Holding,
     LedgerTransaction,
-    Movement,
     MovementKind,
     Period,
     PublicationState,
@@ -23,7 +21,7 @@ from portal.models import (
     ReportState,
     UnitClass,
 )
-from portal.services import banking, issuance, phase_closings, publications, unit_totals
+from portal.services import issuance, phase_closings, publications, unit_totals
 from portal.services.publication_content import content_of, units_of
 from portal.services.transaction import one_transaction
 from portal.services.unit_totals import UnitTotals
@@ -42,18 +40,6 @@ CANCEL, OFFSET, RETIRE, TRANSFER = (
 DAY, NEXT = date(2015, 12, 10), "2015-12-11 09:00"
 
 
-def confirmed(session: Session, market: trade.Market, movement: Movement) -> Movement:
-    return issuance.confirm(session, movement.id, version=movement.version, actor=market.approver)
-
-
-def undo(session: Session, market: trade.Market, movement: Movement) -> None:
-    assert movement.transaction is not None
-    made = issuance.propose_correction(
-        session, movement.transaction.id, "誤り", key=secrets.token_hex(8), actor=market.officer
-    )
-    confirmed(session, market, made)
-
-
 @pytest.fixture
 def market(session: Session) -> trade.Market:
     """Everything that may happen to units: 8,500 issued, 1,500 of them banked into phase 3; jVER too."""
@@ -65,21 +51,16 @@ def market(session: Session) -> trade.Market:
         trade.move(session, made.a, RETIRE, 5_000)
         trader, own = made.trader.account.code, made.holder.account.code
         trade.move(session, made.a, TRANSFER, 900, trader)
-        undo(session, made, trade.move(session, made.a, TRANSFER, 77, trader))
+        trade.undo(session, made, trade.move(session, made.a, TRANSFER, 77, trader).transaction)
         trade.move(session, made.t, TRANSFER, 100, own)
         trade.move(session, made.t, CANCEL, 7)
         trade.move(session, made.t, OFFSET, 5)
         for units, wrong in ((310, False), (41, True)):
-            jver = issuance.propose_jver(
-                session, trader, units, "申請", key=secrets.token_hex(8), actor=made.officer
-            )
-            confirmed(session, made, jver)
+            jver = trade.jver(session, made, made.trader.account, units)
             if wrong:
-                undo(session, made, jver)
+                trade.undo(session, made, jver.transaction)
         trade.at("2015-12-10 10:00")
-        row = banking.apply(session, "1500", key="a", actor=made.a)
-        moved = banking.propose(session, row.id, version=row.version, key="b", actor=made.officer)
-        confirmed(session, made, moved)
+        trade.carry_over(session, made, 1_500)
         trade.at(NEXT)
     return made
 
@@ -206,14 +187,14 @@ def test_a_phase_is_closed_only_on_books_that_were_compared_after_its_last_posti
         trade.at("2016-02-02 10:00")
         number = session.scalars(select(LedgerTransaction).order_by(LedgerTransaction.id.desc())).first()
         assert number is not None
-        undo(session, market, number.movement)
+        trade.undo(session, market, number)
     assert standing(session, market) == [Refusal.CLOSING_NOT_COMPARED]
     with one_transaction(session):
         jver = issuance.propose_jver(
             session, market.trader.account.code, 3, "申請", key="j", actor=market.officer
         )
         make.compare(session)
-        confirmed(session, market, jver)
+        trade.confirmed(session, market, jver)
     assert standing(session, market) == [], "a posting of other units asks for no other comparison"
     out_of_nowhere(session, market)
     make.compare(session)
