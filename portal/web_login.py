@@ -29,6 +29,9 @@ from portal.web import actor, admin_blueprints, carry_out, permission_of, reader
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
+#: what every page's foot leads to stays open: whoever cannot go on asks there
+_FOOT = ("contents", "chapter", "picture", "contact", "privacy", "accessibility")
+BEFORE_CHANGE |= {f"about.{page}" for page in _FOOT}
 _DOOR = {"security.login", "security.logout"}
 _SEEN, _FRESH = "seen", "fresh"
 

@@ -1,0 +1,85 @@
+"""Which words of an English page are Japanese: names and what people wrote (WCAG 3.1.2, language of parts).
+
+A page's own words are in the language of the page. What it shows of the registers and of letters between
+people is Japanese, wherever it stands: so it is marked in the finished page, once for every list, table and
+sentence. A reader's voice then speaks it as Japanese, and the browser breaks it between phrases.
+
+The browser's phrases are a guess, and it guesses names badly. Where a text is a company's name, in either
+language, its lines break beside its legal form only.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask
+from markupsafe import Markup
+
+from portal.web_text import english
+
+#: kana, kanji and the marks written among them; signs alone (brackets, full stops) are of no language
+_SIGNS = "\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_WORD = rf"[^\s<>]*[{_SIGNS}][^\s<>]*"
+#: such words one after the other, as a company and its site
+_WORDS = re.compile(rf"{_WORD}(?:[ \u3000\u00a0]{_WORD})*")
+_FORM = re.compile("(?:一般|公益)?(?:社団|財団)法人|(?:株式|有限|合同)会社")
+#: longer than this, or with a sentence's signs, a text is no name
+_LONGEST_NAME, _SENTENCE = 40, re.compile("[。、「」？！：]")
+#: what holds text only, or is no text; an option, which holds no element; else a tag and the text after it
+_PARTS = re.compile(
+    r"<(textarea|script|style|svg|title)\b.*?</\1>"
+    r"|<option\b([^>]*)>([^<]*)"
+    rf"|(<[^>]*>)([^<]*[{_SIGNS}][^<]*)",
+    re.DOTALL,
+)
+_MARK = 'lang="ja"'
+
+
+def spoken(html: str) -> Markup:
+    """A finished page with company names held together and, if it is English, its Japanese words marked."""
+    part = _marked if english() else _held
+    return Markup(_PARTS.sub(part, str(html)))  # noqa: S704 (what comes in is a page; the tags are ours)
+
+
+def _held(found: re.Match[str]) -> str:
+    """A part of a Japanese page."""
+    if found[4] is None or not _is_name(found[5]):
+        return found[0]
+    return f'{found[4]}<span class="as-name">{_breaks(found[5])}</span>'
+
+
+def _marked(found: re.Match[str]) -> str:
+    """A part of an English page."""
+    if found[1] is not None:
+        return found[0]
+    if found[3] is not None:
+        plain = _WORDS.search(found[3]) is None or _MARK in found[2]
+        return found[0] if plain else f"<option{found[2]} {_MARK}>{found[3]}"
+    if _MARK in found[4]:
+        return _held(found)
+    return found[4] + _WORDS.sub(_words, found[5])
+
+
+def _words(found: re.Match[str]) -> str:
+    if not _is_name(found[0]):
+        return f"<span {_MARK}>{found[0]}</span>"
+    return f'<span class="as-name" {_MARK}>{_breaks(found[0])}</span>'
+
+
+def _is_name(text: str) -> bool:
+    return (
+        ("会社" in text or "法人" in text)
+        and len(text.strip()) <= _LONGEST_NAME
+        and _SENTENCE.search(text) is None
+        and _FORM.search(text) is not None
+    )
+
+
+def _breaks(name: str) -> str:
+    """``name`` with the places where its line may break: beside the legal form, and at its spaces."""
+    return _FORM.sub(r"<wbr>\g<0><wbr>", name)
+
+
+def install(app: Flask) -> None:
+    """Give the layout its filter."""
+    app.jinja_env.filters["spoken"] = spoken
