@@ -281,7 +281,10 @@ def choose_locale() -> str:
     kept = session.get("lang")
     if kept in ("ja", "en"):
         return str(kept)
-    user = None if getattr(g, "frame_closed", False) else reader()
+    if getattr(g, "frame_closed", False):
+        # nobody's page (public, or a fault): what the browser asks for, if its address names no language
+        return request.accept_languages.best_match(("ja", "en"), "ja")
+    user = reader()
     return user.locale if user is not None else "ja"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from portal.admin.approval_words import answers
 from portal.admin.case_file_words import cut, more, percent, person, tonnes
 from portal.admin.event_words import event_word, said
 from portal.models import (
@@ -168,7 +169,6 @@ def _verification(case: CaseFile, *, short: bool = False) -> list[Mapping[str, A
 
 
 def _facts_of(row: VerificationReport, *, short: bool = False) -> list[tuple[str, str]]:
-    counts = [line.answer for line in checklist.lines(row.checklist)]
     rows = [
         (_("検証機関"), row.verifier.label),
         (_("登録"), _("%(when)s　%(who)s", when=day(row.registered_at), who=row.registered_by.name)),
@@ -176,11 +176,8 @@ def _facts_of(row: VerificationReport, *, short: bool = False) -> list[tuple[str
         (_("検証された排出量"), tonnes(row.verified_emissions)),
         (_("対象の版"), _("第%(n)s版", n=row.report_file.version_number)),
     ]
-    if counts:
-        said = "　".join(
-            _("%(answer)s %(n)s", answer=label(one), n=number(counts.count(one))) for one in Answer
-        )
-        rows.append((_("確認した項目"), said))
+    if row.checklist:
+        rows.append((_("確認した項目"), answers(row.checklist)))
     if row.findings:
         rows.append((_("指摘事項"), cut(row.findings) if short else row.findings))
     return rows
