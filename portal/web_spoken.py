@@ -32,13 +32,16 @@ _PARTS = re.compile(
     rf"|(<[^>]*>)([^<]*[{_SIGNS}][^<]*)",
     re.DOTALL,
 )
+#: the head that a cell brings along on a phone, where no element can hold its unit together
+_CARD_HEAD = re.compile('(data-head="[^"]*?)t-CO2')
 _MARK = 'lang="ja"'
 
 
 def spoken(html: str) -> Markup:
     """A finished page with company names held together and, if it is English, its Japanese words marked."""
     part = _marked if english() else _held
-    return Markup(_PARTS.sub(part, str(html)))  # noqa: S704 (what comes in is a page; the tags are ours)
+    page = _PARTS.sub(part, _CARD_HEAD.sub("\\g<1>t-\u2060CO2", str(html)))
+    return Markup(page)  # noqa: S704 (what comes in is a page; the tags are ours)
 
 
 def _held(found: re.Match[str]) -> str:
@@ -77,7 +80,7 @@ def _is_name(text: str) -> bool:
 
 def _breaks(name: str) -> str:
     """``name`` with the places where its line may break: beside the legal form, and at its spaces."""
-    return _FORM.sub(r"<wbr>\g<0><wbr>", name)
+    return _FORM.sub(r"<wbr>\g<0><wbr>", name).replace("<wbr>\u3000", "\u3000").replace("<wbr> ", " ")
 
 
 def install(app: Flask) -> None:

@@ -87,6 +87,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
         figures=figures,
         movable=movable,
         stuck=why_not_words(own) if own is not None else "",
+        promised=own.promised if own is not None else 0,
         others=others,
         why_not_words=why_not_words,
         standing=with_leftover(standing, left, figures, state, today),

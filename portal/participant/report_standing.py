@@ -135,11 +135,11 @@ def _to_hand_in(report: EmissionsReport, holder: Holder, due: date, today: date)
     )
     # registered and waiting for something that is not the holder's to do: its page says what
     stuck = not ready and hand_in in blocked and report.current_file_id is not None and not old
-    text = [*_why_back(report)] if report.returned_at is not None else []
-    if stuck or old:
-        text += texts([blocked[hand_in]]) if hand_in in blocked else []
+    text = texts([blocked[hand_in]]) if (stuck or old) and hand_in in blocked else []
     if today > due:
         text.append(_("期限を過ぎても提出できます。期限後の提出として記録されます。"))
+    if report.returned_at is not None:
+        text += _why_back(report)
     see = (_("報告書を見る"), page_of(report))
     return Standing(
         "missed" if today > due else "short",
