@@ -262,7 +262,10 @@ def _steps_table(steps: Sequence[Event], *, short: bool = False) -> Mapping[str,
         )
         for one in steps
     ]
-    return case_file_pdf.table((_("日時"), _("手続き"), _("した人"), _("理由")), rows, wide=(1, 2, 3))
+    head = (_("日時"), _("手続き"), _("した人"), _("理由"))
+    if not any(row[-1] for row in rows):
+        return case_file_pdf.table(head[:-1], [row[:-1] for row in rows], wide=(1, 2))
+    return case_file_pdf.table(head, rows, wide=(2, 3))
 
 
 def _decisions_in_short(case: CaseFile) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from portal.services import case_file_pdf
 from portal.web_text import NOTHING, number
 
 #: of a reason or an answer, what the first page keeps when it is full
-_LETTERS = 60
+_LETTERS = 50
 
 
 def tonnes(value: int | None) -> str:

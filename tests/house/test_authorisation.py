@@ -41,8 +41,9 @@ SHARED = {"static", "security.login", "security.logout", "account_password.root"
 SHARED |= {"application_forms.index", "application_forms.blank"}
 #: what two persons of the office have released, before the door
 SHARED |= {f"public_tables.{page}" for page in ("index", "show", "table_file")}
-#: what every page's foot leads to; the manual's chapters and pictures are named in tests/test_web_about.py
-SHARED |= {f"about.{page}" for page in ("contents", "chapter", "picture", "contact", "privacy", "accessibility")}
+SHARED |= {
+    f"about.{page}" for page in ("contents", "chapter", "picture", "contact", "privacy", "accessibility")
+}
 SHARED |= {"account_password.first", "participant.home", "participant.events", "participant.registration"}
 REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments", "detach", "request"}
 REPORT_PAGES |= {"send_back", "submit"}
@@ -61,16 +62,14 @@ WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_re
 WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
 WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
 WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
-WITHOUT_ROWS.add("directory.details_view")
+WITHOUT_ROWS |= {"directory.details_view", "factor.year"}
 WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 WITHOUT_ROWS |= {f"list_file.{page}" for page in ("index", "progress", "fetch")}
 WITHOUT_ROWS |= {f"factor_proposal.{page}_view" for page in ("confirm", "withdraw", "details")}
-WITHOUT_ROWS.add("factor.year")
 WITHOUT_ROWS |= {f"publication.{page}_view" for page in ("details", "release", "withdraw", "end")}
 WITHOUT_ROWS |= {"report_grid.details_view", "late_report.details_view"}  # no page of their own
-WITHOUT_ROWS |= {"about.chapter", "about.picture"}
-WITHOUT_ROWS |= {"public_tables.show", "public_tables.table_file"}
+WITHOUT_ROWS |= {"about.chapter", "about.picture", "public_tables.show", "public_tables.table_file"}
 WITHOUT_ROWS |= {f"participant.banking_{page}" for page in ("show", "withdraw")}
 WITHOUT_ROWS |= {f"banking.{page}" for page in ("details_view", "propose", "decline")}
 WITHOUT_ROWS |= {
