@@ -18,11 +18,15 @@ from markupsafe import Markup
 from portal.web_text import english
 
 #: kana, kanji and the marks written among them; signs alone (brackets, full stops) are of no language
-_SIGNS = "\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_SIGNS = r"\u3005-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
 _WORD = rf"[^\s<>]*[{_SIGNS}][^\s<>]*"
 #: such words one after the other, as a company and its site
 _WORDS = re.compile(rf"{_WORD}(?:[ \u3000\u00a0]{_WORD})*")
-_FORM = re.compile("(?:一般|公益)?(?:社団|財団)法人|(?:株式|有限|合同)会社")
+#: 株式会社, 有限会社, 合同会社, 一般・公益 社団・財団法人; escaped, for these are no words of a page
+_FORM = re.compile(
+    r"(?:\u4e00\u822c|\u516c\u76ca)?(?:\u793e\u56e3|\u8ca1\u56e3)\u6cd5\u4eba"
+    r"|(?:\u682a\u5f0f|\u6709\u9650|\u5408\u540c)\u4f1a\u793e"
+)
 #: longer than this, or with a sentence's signs, a text is no name
 _LONGEST_NAME, _SENTENCE = 40, re.compile("[。、「」？！：]")
 #: what holds text only, or is no text; an option, which holds no element; else a tag and the text after it
@@ -70,12 +74,8 @@ def _words(found: re.Match[str]) -> str:
 
 
 def _is_name(text: str) -> bool:
-    return (
-        ("会社" in text or "法人" in text)
-        and len(text.strip()) <= _LONGEST_NAME
-        and _SENTENCE.search(text) is None
-        and _FORM.search(text) is not None
-    )
+    short = len(text.strip()) <= _LONGEST_NAME
+    return short and _FORM.search(text) is not None and _SENTENCE.search(text) is None
 
 
 def _breaks(name: str) -> str:
