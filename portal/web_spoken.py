@@ -27,6 +27,8 @@ _FORM = re.compile(
     r"(?:\u4e00\u822c|\u516c\u76ca)?(?:\u793e\u56e3|\u8ca1\u56e3)\u6cd5\u4eba"
     r"|(?:\u682a\u5f0f|\u6709\u9650|\u5408\u540c)\u4f1a\u793e"
 )
+#: on a Japanese page, where all columns are as narrow, a name as short as this keeps its line
+_ONE_LINE, _NAME = 11, re.compile(r"[^\s\u3000]+")
 #: longer than this, or with a sentence's signs, a text is no name
 _LONGEST_NAME, _SENTENCE = 40, re.compile("[。、「」？！：]")
 #: what holds text only, or is no text; an option, which holds no element; else a tag and the text after it
@@ -52,7 +54,8 @@ def _held(found: re.Match[str]) -> str:
     """A part of a Japanese page."""
     if found[4] is None or not _is_name(found[5]):
         return found[0]
-    return f'{found[4]}<span class="as-name">{_breaks(found[5])}</span>'
+    name = _NAME.sub(lambda one: _breaks(one[0]) if len(one[0]) > _ONE_LINE else one[0], found[5])
+    return f'{found[4]}<span class="as-name">{name}</span>'
 
 
 def _marked(found: re.Match[str]) -> str:
@@ -80,7 +83,8 @@ def _is_name(text: str) -> bool:
 
 def _breaks(name: str) -> str:
     """``name`` with the places where its line may break: beside the legal form, and at its spaces."""
-    return _FORM.sub(r"<wbr>\g<0><wbr>", name).replace("<wbr>\u3000", "\u3000").replace("<wbr> ", " ")
+    broken = _FORM.sub(r"<wbr>\g<0><wbr>", name).replace("<wbr>\u3000", "\u3000").replace("<wbr> ", " ")
+    return broken.removeprefix("<wbr>").removesuffix("<wbr>")
 
 
 def install(app: Flask) -> None:

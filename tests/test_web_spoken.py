@@ -41,8 +41,13 @@ def lang(app: Flask, request: pytest.FixtureRequest) -> Iterator[str]:
         ),
         (
             "<th>みほん株式会社</th>",
-            '<th><span class="as-name" lang="ja">みほん<wbr>株式会社<wbr></span></th>',
-            '<th><span class="as-name">みほん<wbr>株式会社<wbr></span></th>',
+            '<th><span class="as-name" lang="ja">みほん<wbr>株式会社</span></th>',
+            '<th><span class="as-name">みほん株式会社</span></th>',
+        ),
+        (
+            "<th>おおぞら航空整備株式会社　成田整備場</th>",
+            '<th><span class="as-name" lang="ja">おおぞら航空整備<wbr>株式会社　成田整備場</span></th>',
+            '<th><span class="as-name">おおぞら航空整備<wbr>株式会社　成田整備場</span></th>',
         ),
         (
             "<p>みほん株式会社は、届け出ました。</p>",
