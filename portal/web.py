@@ -276,13 +276,14 @@ def _nav(user: User | None) -> list[NavGroup]:
 
 
 def choose_locale() -> str:
-    """?lang= first, then what was chosen before, then the login's own language; Japanese by default."""
+    """?lang=, or what was chosen before, or the login's (without one: the browser's) language; Japanese."""
     note_language()
     kept = session.get("lang")
     if kept in ("ja", "en"):
         return str(kept)
-    user = None if getattr(g, "frame_closed", False) else reader()
-    return user.locale if user is not None else "ja"
+    if getattr(g, "frame_closed", False):  # nobody's page: public, or a fault
+        return request.accept_languages.best_match(("ja", "en"), "ja")
+    return user.locale if (user := reader()) is not None else "ja"
 
 
 def remember_language() -> None:

@@ -29,6 +29,9 @@ from portal.web import actor, admin_blueprints, carry_out, permission_of, reader
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
+#: what every page's foot leads to stays open: whoever cannot go on asks there
+_FOOT = ("contents", "chapter", "picture", "contact", "privacy", "accessibility")
+BEFORE_CHANGE |= {f"about.{page}" for page in _FOOT}
 _DOOR = {"security.login", "security.logout"}
 _SEEN, _FRESH = "seen", "fresh"
 
@@ -193,6 +196,23 @@ def _ended_elsewhere() -> Response | None:
     return _to_login()
 
 
+def _ask_to_log_in() -> None:
+    """A stranger at an address behind the login, perhaps one whose cookie is gone: the login page says why.
+
+    The door itself leads there (``web.guard``). Said once, however many addresses are tried meanwhile.
+    """
+    said = _(
+        "この画面を開くには、ログインが必要です。ログインが終わっているときは、もう一度ログインしてください。"
+    )
+    if said not in _waiting_words():
+        flash(said, "info")
+
+
+def _waiting_words() -> list[str]:
+    """The sentences that wait for the next page."""
+    return [text for _category, text in session.get("_flashes", [])]
+
+
 def _behind_a_login() -> bool:
     """Whether the address that is asked for is open to no stranger."""
     endpoint = request.endpoint
@@ -214,7 +234,12 @@ def _still_here(settings: Settings) -> Response | None:
         # another page of this browser ended the login: what came too late is told so, and where it was
         behind = web_refill.left_behind() or _behind_a_login()
         late = behind and request.method == "POST" and request.endpoint not in _DOOR
-        return _to_login() if late else None
+        if late:
+            flash(_("ログインが終わっていました。時間がたったか、別の画面でログアウトしたためです。"), "warn")
+            return _to_login()
+        if behind and request.method == "GET":
+            _ask_to_log_in()
+        return None
     if not user.usable:
         # locking ends the sessions themselves; this is the second bolt
         return _ended_elsewhere() or _to_login()

@@ -1,7 +1,7 @@
 """What everybody may read: the tables that two persons of the office have released. No login, no session.
 
 These pages know no session at all: no cookie is read or set on them, so nobody's name, message or language
-can stand in an answer that a cache keeps. The language is part of the address.
+can stand in an answer that a cache keeps. The language is part of the address, or else the browser's.
 """
 
 from __future__ import annotations
@@ -74,6 +74,13 @@ def _kept(html: str) -> Response:
 def _nobody() -> None:
     """Whoever shows who they are by another way than a session is nobody here either."""
     g.frame_closed = True
+
+
+@pages.after_request
+def _by_language(answer: Response) -> Response:
+    """Without a language in its address a page is in the browser's: a cache must know."""
+    answer.vary.add("Accept-Language")
+    return answer
 
 
 @pages.get("/")

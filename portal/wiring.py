@@ -11,12 +11,14 @@ from portal import (
     admin,
     participant,
     web,
+    web_about,
     web_account,
     web_downloads,
     web_handout,
     web_login,
     web_public,
     web_refill,
+    web_spoken,
     web_text,
 )
 from portal.extensions import csrf, db_session, make_engine, session_factory
@@ -90,6 +92,8 @@ def make_app(settings: Settings | None = None) -> Flask:
     web_refill.install(app)
     csrf.init_app(app)  # after frame and time-out: its refusal is a page, and a late act leads back
     web_text.install(app)
+    web_spoken.install(app)
+    web_about.install(app)
     web_account.install(app)
     web_handout.install(app)
     web_downloads.install(app)

@@ -228,3 +228,20 @@ def test_every_line_of_totals_is_of_one_group_of_holders(app: Flask) -> None:
     ]
     assert totals(whole) == [("合計", [1_000, 100, 800, 200])]
     assert totals(half) == [("合計", [500, 50, "未確定", "未確定"])]
+
+
+def test_a_table_that_ended_leads_to_what_is_public(client: FlaskClient) -> None:
+    for lang, said in (("ja", "公表が終わっています"), ("en", "the publication has ended")):
+        page = client.get(f"/public/2/emissions/?lang={lang}")
+        assert page.status_code == 404 and said in page.text
+        assert f'href="/public/?lang={lang}"' in page.text
+    assert "公表が終わっています" not in client.get("/nowhere").text
+
+
+def test_without_a_language_in_the_address_the_browsers_is_taken(client: FlaskClient) -> None:
+    for asked, lang in (("en-GB,en;q=0.8", "en"), ("fr", "ja"), ("ja,en;q=0.5", "ja")):
+        answer = client.get("/public/", headers={"Accept-Language": asked})
+        assert f'<html lang="{lang}">' in answer.text
+        assert "Accept-Language" in answer.headers["Vary"] and "Set-Cookie" not in answer.headers
+    wanted = client.get("/public/?lang=ja", headers={"Accept-Language": "en"})
+    assert '<html lang="ja">' in wanted.text

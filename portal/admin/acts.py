@@ -184,6 +184,8 @@ class Question:
     facts: Sequence[tuple[Any, Any]] = ()
     #: what will be made or sent
     makes: Sequence[Any] = ()
+    #: what is pointed out about what is decided, each in one sentence
+    notes: Sequence[str] = ()
     #: (head, sentence) to be read before the button is pressed
     warn: tuple[Any, Any] | None = None
     danger: bool = False

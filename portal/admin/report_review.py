@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
 from wtforms import HiddenField, TextAreaField
 
+from portal.admin import approval_words
 from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -24,7 +25,7 @@ from portal.permissions import Permission
 from portal.services import report_files, reviews
 from portal.services.once import new_key
 from portal.services.queues import REPORTS_HERE
-from portal.services.report_rules import current_verification, facts_of
+from portal.services.report_rules import facts_of
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
 from portal.web_text import fiscal, label, number
@@ -226,13 +227,7 @@ class ReportActs(SecretariatView):
         return self._act(form, work, _("承認しました。排出量が確定しました。"), self._approval)
 
     def _approval(self, row: EmissionsReport) -> Question:
-        shown, verified = number(row.emissions), current_verification(row)
-        facts: list[tuple[Any, Any]] = []
-        if verified is not None:
-            facts = [
-                (_("検証された排出量"), _("%(n)s t-CO2", n=number(verified.verified_emissions))),
-                (_("検証の意見"), label(verified.opinion)),
-            ]
+        shown = number(row.emissions)
         what = (
             _("基準年度の排出量が確定し、削減目標量が確定していれば、排出枠の発行を起案できます。")
             if row.period is Period.BASE
@@ -255,7 +250,8 @@ class ReportActs(SecretariatView):
             _("承認の確認"),
             _("%(holder)sの排出量を、%(n)s t-CO2で承認します。", holder=row.holder.label, n=shown),
             verb=_("%(n)s t-CO2で承認する", n=shown),
-            facts=facts,
+            facts=approval_words.facts(row),
+            notes=approval_words.notes(row),
             makes=[what, _("目標保有者と検証機関に、メールでお知らせします。")],
             warn=warn,
         )

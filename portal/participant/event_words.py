@@ -117,7 +117,12 @@ def _of_event(happening: Happening, phase: Phase | None) -> Told | None:
         figure = event.facts.get("emissions")
         if tag is EventTag.REPORT_APPROVED and figure is not None:
             text = str(_APPROVED) % {"year": year, "n": number(figure)}
-        return Told(event.at, text, url_for("participant.report_list"), _("報告書を見る"))
+        return Told(
+            event.at,
+            text,
+            url_for("participant.report_show", period=happening.report.period.value),
+            _("報告書を見る"),
+        )
     if tag in _OTHER:
         return Told(event.at, str(_OTHER[tag]) % {"login": event.facts.get("login_id", "")})
     return None

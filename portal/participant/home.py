@@ -14,9 +14,10 @@ from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
 from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
-from portal.participant.event_words import told
+from portal.participant.event_words import report_year, told
 from portal.participant.leftovers import due_of, leftover_of, with_leftover
-from portal.participant.standing import compliance_standing, deadlines, offer_of, report_standing
+from portal.participant.report_standing import report_standing
+from portal.participant.standing import compliance_standing, deadlines, offer_of
 from portal.permissions import Permission, Role, may
 from portal.services import compliance_records, phases, positions, statements, timeline
 from portal.services.allowances import own_account
@@ -52,7 +53,7 @@ def _own_holder(holder_id: int) -> Holder:
         joinedload(Holder.phase),
         joinedload(Holder.representative),
         joinedload(Holder.account),
-        selectinload(Holder.reports),
+        selectinload(Holder.reports).selectinload(EmissionsReport.send_back_requests),
     )
     return db_session.get_one(Holder, holder_id, options=options, populate_existing=True)
 
@@ -86,6 +87,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
         figures=figures,
         movable=movable,
         stuck=why_not_words(own) if own is not None else "",
+        promised=own.promised if own is not None else 0,
         others=others,
         why_not_words=why_not_words,
         standing=with_leftover(standing, left, figures, state, today),
@@ -115,6 +117,7 @@ def _reports_home(user: User, holder: Holder) -> Any:
         holder=holder,
         standing=report_standing(holder, rule, today),
         reports=[r for p in Period if (r := _report(holder, p)) is not None],
+        year_of=lambda report: report_year(report, holder.phase),
         today=today,
         deadlines=deadlines(holder, rule, today),
         events=_latest(user, holder.phase),

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from portal.models import BankingApplication, Holder, PhaseRule
-from portal.participant.standing import Due, Standing, left_words
+from portal.participant.report_standing import Due, Standing, left_words
 from portal.services import banking
 from portal.services.compliance import Compliance, Figures
 from portal.services.positions import Position

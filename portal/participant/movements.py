@@ -25,6 +25,7 @@ from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.participant.retirement_days import deadline_over, last_day
+from portal.participant.told_later import tell_later, told
 from portal.permissions import Permission
 from portal.services import account_lookup, allowances, once, positions
 from portal.services.account_lookup import Answer, Named
@@ -288,7 +289,9 @@ def _ask(act: Act) -> Any:
     plan = _look(act, form)
     if plan.problems:
         return _refused(act, form, plan, asked)
-    return _show_confirm(act, form, plan, asked)
+    said = told(key)
+    form.password.errors = (*said,)
+    return _show_confirm(act, form, plan, asked, 422 if said else 200)
 
 
 def _confirm(act: Act) -> Any:
@@ -305,8 +308,9 @@ def _confirm(act: Act) -> Any:
         plan = _look(act, form)
         if plan.problems:
             return _refused(act, form, plan, asked)
-        _put(form, (problem,))
-        return _show_confirm(act, form, plan, asked, 422)
+        _wait(act, form, plan)
+        tell_later(str(form.key.data), texts((problem,)))
+        return redirect(url_for(act.confirm_endpoint, key=form.key.data), 303)
     try:
         code, amount = carry_out_recorded(lambda: _move(wanted, key), _attempt(act, form))
     except PortalError as error:

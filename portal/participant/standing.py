@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from flask import url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
-from portal.models import Account, EmissionsReport, Holder, Period, PhaseRule, ReportState, UnitType
-from portal.participant.event_words import report_year
+from portal.models import Account, Holder, PhaseRule, UnitType
+from portal.participant.report_standing import (
+    Due,
+    Standing,
+    left_words,
+    report_deadlines,
+    report_standing,
+    send_back_news,
+)
 from portal.services.compliance import Compliance, Figures, days_left
 from portal.services.positions import Position, Unusable, own_jaa
-from portal.web_text import day, days, fiscal, label, number, tone
+from portal.web_text import day, fiscal, label, number, tone
 
-FINAL = frozenset({ReportState.APPROVED, ReportState.RECEIVED})
-_ORDER = (Period.BASE, Period.TARGET, Period.ADJUSTMENT)
 _LOOKS = {
     Compliance.UNCONFIRMED: "",
     Compliance.SHORT: "short",
     Compliance.MET: "met",
     Compliance.MISSED: "missed",
 }
-
-
-@dataclass(frozen=True)
-class Standing:
-    """The head of a home page: tone, state badge, sentence, text, buttons (label, url), days left."""
-
-    look: str
-    about: str
-    state: str
-    state_tone: str
-    head: str
-    text: tuple[str, ...] = ()
-    buttons: tuple[tuple[str, str], ...] = ()
-    until: date | None = None
-    left: int | None = None
-
-
-@dataclass(frozen=True)
-class Due:
-    """One line of the procedures with a term."""
-
-    name: str
-    since: date | None
-    until: date
-    left: str
-    state: str
-    state_tone: str
-    url: str = ""
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,92 +64,6 @@ def _why(one: Position) -> str:
     return _("口座が利用中でないため、いまは償却できません。")
 
 
-def report_terms(rule: PhaseRule, period: Period) -> tuple[date, date]:
-    """(first day, last day) for handing in the report of a period."""
-    return {
-        Period.BASE: (rule.base_report_from, rule.base_report_due),
-        Period.TARGET: (rule.target_report_from, rule.target_report_due),
-        Period.ADJUSTMENT: (rule.adjustment_report_from, rule.adjustment_report_due),
-    }[period]
-
-
-def in_order(holder: Holder) -> list[EmissionsReport]:
-    return sorted(holder.reports, key=lambda report: _ORDER.index(report.period))
-
-
-def _first(opened: list[EmissionsReport], due: Callable[[EmissionsReport], date]) -> EmissionsReport | None:
-    """Of the reports whose time has come, what the holder must hand in, the first that is due; else any."""
-    own = [report for report in opened if report.state is ReportState.NOT_SUBMITTED]
-    return min(own, key=due) if own else next(iter(opened), None)
-
-
-def report_standing(holder: Holder, rule: PhaseRule, today: date) -> Standing:
-    """Where the holder stands with its reports; the same for logins A and B."""
-    waiting = [r for r in in_order(holder) if r.state not in FINAL]
-    now = _first(
-        [r for r in waiting if report_terms(rule, r.period)[0] <= today],
-        lambda r: report_terms(rule, r.period)[1],
-    )
-    buttons = ((_("報告書を見る"), url_for("participant.report_list")),)
-    if now is None:
-        text: tuple[str, ...] = ()
-        if waiting:
-            opens, until = report_terms(rule, waiting[0].period)
-            year = report_year(waiting[0], holder.phase)
-            text = (
-                _(
-                    "次は、%(year)sの算定報告書を、%(since)sから%(until)sまで受け付けます。",
-                    year=year,
-                    since=day(opens),
-                    until=day(until),
-                ),
-            )
-        return Standing(
-            "met", _("報告書"), _("手続きなし"), "good", _("いま必要な手続きはありません"), text, buttons
-        )
-    head, mine = _report_head(now, holder, report_terms(rule, now.period)[1], today)
-    due = report_terms(rule, now.period)[1]
-    calm = () if mine else (_("いま必要な手続きはありません。結果が出ると、メールでお知らせします。"),)
-    look = ("missed" if today > due else "short") if mine else ""
-    return Standing(
-        look,
-        _("報告書"),
-        label(now.state),
-        tone(now.state),
-        head,
-        calm,
-        buttons,
-        due if mine else None,
-        days_left(due, today) if mine and today <= due else None,
-    )
-
-
-def _report_head(report: EmissionsReport, holder: Holder, due: date, today: date) -> tuple[str, bool]:
-    """(the sentence, whether it is the holder's turn)."""
-    values = {"year": report_year(report, holder.phase), "day": day(due)}
-    adjustment = report.period is Period.ADJUSTMENT
-    if report.state is ReportState.NOT_SUBMITTED:
-        if report.returned_at is not None and adjustment:
-            return _(
-                "%(year)sの算定報告書が差し戻されました。直して、もう一度提出してください", **values
-            ), True
-        if report.returned_at is not None:
-            return (
-                _("%(year)sの算定報告書が差し戻されました。直して、もう一度検証を依頼してください", **values),
-                True,
-            )
-        if today > due:
-            return _("%(year)sの算定報告書の期限は、%(day)sでした。すぐに手続きしてください", **values), True
-        if adjustment:
-            return _("%(day)sまでに、%(year)sの算定報告書を提出してください", **values), True
-        return _("%(day)sまでに、%(year)sの算定報告書の検証を依頼してください", **values), True
-    if report.state is ReportState.VERIFICATION_REQUESTED:
-        return _("%(year)sの算定報告書を、検証機関が検証しています", **values), False
-    if report.state is ReportState.SUBMITTED:
-        return _("%(year)sの算定報告書は、事務局の受領を待っています", **values), False
-    return _("%(year)sの算定報告書は、事務局の承認を待っています", **values), False
-
-
 def compliance_standing(
     holder: Holder, figures: Figures, state: Compliance, rule: PhaseRule, today: date, offer: Offer
 ) -> Standing:
@@ -204,7 +93,7 @@ def compliance_standing(
         label(state),
         tone(state),
         _compliance_head(holder, figures, state),
-        _compliance_text(holder, figures, state, offer),
+        (*_compliance_text(holder, figures, state, offer), *send_back_news(holder)),
         tuple(buttons),
         figures.deadline if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
         left if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
@@ -304,30 +193,7 @@ def deadlines(
     offer: Offer | None = None,
 ) -> list[Due]:
     """What has a term and is not over; without ``state`` (login B): reports only."""
-    found = []
-    for report in in_order(holder):
-        since, until = report_terms(rule, report.period)
-        done = report.state in FINAL
-        if done and until < today:
-            continue
-        year = report_year(report, holder.phase)
-        name = _("%(year)s 算定報告書の検証依頼", year=year)
-        if report.period is Period.ADJUSTMENT:
-            name = _("%(year)s 算定報告書の提出", year=year)
-        early = today < since and not done
-        handed = done or report.state is not ReportState.NOT_SUBMITTED
-        found.append(
-            Due(
-                name,
-                since,
-                until,
-                "—" if handed else left_words(since, until, today),
-                _("受付前") if early else label(report.state),
-                "off" if early else tone(report.state),
-                "" if early else url_for("participant.report_list"),
-                "" if early else _("報告書を見る"),
-            )
-        )
+    found = report_deadlines(holder, rule, today)
     if state is not None and figures is not None and offer is not None:
         found += _allowance_deadlines(holder, rule, today, state, figures, offer)
     return sorted(found, key=lambda due: due.until)
@@ -348,12 +214,3 @@ def _allowance_deadlines(
         link = "" if done or not url else _("償却する")
         found.append(Due(name, None, until, left, label(state), tone(state), "" if done else url, link))
     return found
-
-
-def left_words(since: date | None, until: date, today: date) -> str:
-    if since is not None and today < since:
-        before = (since - today).days
-        return ngettext("受付開始まで%(n)s日", "受付開始まで%(n)s日", before, n=number(before))
-    if today > until:
-        return _("%(n)s日過ぎています", n=number((today - until).days))
-    return _("今日まで") if today == until else days((until - today).days)

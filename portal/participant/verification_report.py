@@ -18,6 +18,7 @@ from portal.participant.reports import figure_years, lines_of, steps_of, ways
 from portal.participant.verification_forms import AnswerForm, ResultForm, number_of, result_form
 from portal.permissions import Permission
 from portal.services import (
+    base_papers,
     report_comparison,
     report_notes,
     report_views,
@@ -56,6 +57,7 @@ def report_page(view: ReportView, **forms: RowForm) -> str:
         steps=steps_of(view, reader),
         lines=lines_of(view, reader),
         base=report_views.base_emissions(session, view.holder.id) if target else None,
+        base_papers=base_papers.base_papers(session, view.holder.id, reader) if target else None,
         **_charge(view, reader),
         **_result(view, draft, forms),
         **{**ways(), "file_endpoint": "participant.verification_file"},

@@ -26,15 +26,25 @@ _threads = threading.local()
 
 @dataclass(frozen=True)
 class Section:
-    """A numbered part of the file; its ``parts`` come from the functions below."""
+    """A numbered part of the file; its parts come from the functions below.
+
+    ``whole`` stands on the first page as long as that holds everything. A section with a number in ``gives``
+    gives way in that order (0 first): then the first page has ``brief`` and the annex has ``all``.
+    """
 
     heading: str
-    parts: tuple[Mapping[str, Any], ...]
+    whole: tuple[Mapping[str, Any], ...] = ()
+    gives: int | None = None
+    brief: tuple[Mapping[str, Any], ...] = ()
+    all: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
 class CaseFileText:
-    """All words of a case file. ``cover`` are (label, value) rows; ``short`` heads the pages that follow."""
+    """All words of a case file. ``cover`` are (label, value) rows; ``short`` heads the pages that follow.
+
+    ``behind`` are sections of the annex alone, which is headed ``annex``; ``see`` tells of it.
+    """
 
     title: str
     subtitle: str
@@ -42,6 +52,9 @@ class CaseFileText:
     made: str
     cover: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
+    behind: tuple[Section, ...]
+    annex: str
+    see: str
     lang: str = "ja"
 
 

@@ -41,14 +41,15 @@ SHARED = {"static", "security.login", "security.logout", "account_password.root"
 SHARED |= {"application_forms.index", "application_forms.blank"}
 #: what two persons of the office have released, before the door
 SHARED |= {f"public_tables.{page}" for page in ("index", "show", "table_file")}
+ABOUT = ("contents", "chapter", "picture", "contact", "privacy", "accessibility")
+SHARED |= {f"about.{page}" for page in ABOUT}
 SHARED |= {"account_password.first", "participant.home", "participant.events", "participant.registration"}
 REPORT_PAGES = {"list", "show", "form", "file", "upload", "marked", "attachments", "detach", "request"}
 REPORT_PAGES |= {"send_back", "submit"}
 VERIFIER_PAGES = {"desk", "report", "answer", "decline", "grant", "request", "result", "return", "charge"}
 ALLOWANCE_PAGES = {"balance", "history_file", "receipt", "directory", "registration_contact"}
-ALLOWANCE_PAGES.add("registration_contact_withdraw")
 ALLOWANCE_PAGES |= {"account_name", "account_statement", "account_statement_file", "receipt_pdf"}
-ALLOWANCE_PAGES |= {"registration_consent"}
+ALLOWANCE_PAGES |= {"registration_contact_withdraw", "registration_consent"}
 ALLOWANCE_PAGES |= {f"{act}{step}" for act in ("transfer", "cancel", "offset") for step in ("", "_confirm")}
 #: open to somebody, but this small world has no such row; logging out leads to the login page
 WITHOUT_ROWS = {"security.logout", "demo_clock.index", "target.propose_view", "application.change_view"}
@@ -57,17 +58,15 @@ WITHOUT_ROWS |= {"application_excel.new", "application_excel.marked"}
 WITHOUT_ROWS |= {"company_change.details_view", "company_change.scan_view", "book_check.details_view"}
 WITHOUT_ROWS |= {"mail.resend", "report.confirm_revocation", "report.withdraw_revocation"}
 WITHOUT_ROWS |= {f"import.{page}_view" for page in ("details", "start", "discard", "marked", "progress")}
-WITHOUT_ROWS |= {"import.upload_view", "import.blank_view"}
+WITHOUT_ROWS |= {"import.upload_view", "import.blank_view", "directory.details_view", "factor.year"}
 WITHOUT_ROWS |= {f"account_change.{page}" for page in ("confirm", "withdraw", "details_view")}
-WITHOUT_ROWS.add("directory.details_view")
 WITHOUT_ROWS |= {f"application.{page}" for page in ("scan", "detach_view", "compare_view")}
 WITHOUT_ROWS |= {f"letter_batch.{page}_view" for page in ("details", "destroy", "file")}
 WITHOUT_ROWS |= {f"list_file.{page}" for page in ("index", "progress", "fetch")}
 WITHOUT_ROWS |= {f"factor_proposal.{page}_view" for page in ("confirm", "withdraw", "details")}
-WITHOUT_ROWS.add("factor.year")
 WITHOUT_ROWS |= {f"publication.{page}_view" for page in ("details", "release", "withdraw", "end")}
 WITHOUT_ROWS |= {"report_grid.details_view", "late_report.details_view"}  # no page of their own
-WITHOUT_ROWS |= {"public_tables.show", "public_tables.table_file"}
+WITHOUT_ROWS |= {"about.picture", "public_tables.show", "public_tables.table_file"}
 WITHOUT_ROWS |= {f"participant.banking_{page}" for page in ("show", "withdraw")}
 WITHOUT_ROWS |= {f"banking.{page}" for page in ("details_view", "propose", "decline")}
 WITHOUT_ROWS |= {
@@ -178,6 +177,7 @@ def address(app: Flask, rule: Rule, rows: dict[str, Any]) -> str:
     """An address of the rule with rows of one's own or of somebody else."""
     special: dict[str, dict[str, Any]] = {
         "static": {"filename": "portal.css"},
+        "about.chapter": {"chapter": "holder"},
         "report.file": {"kind": "report"},
         "application_forms.blank": {"kind": "trader"},
         "compliance_board.export": {"kind": "csv"},

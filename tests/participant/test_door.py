@@ -108,3 +108,39 @@ def test_guessing_the_present_password_brings_a_pause(app: Flask, trader: str) -
     paused = visitor.send(form, "/password", current=make.PASSWORD, new=NEW, repeat=NEW)
     assert paused.status_code == 422
     assert "1分" in words(paused)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("ja", "ログインが必要です"), ("en", "If your login has ended, please log in again.")]
+)
+def test_who_lost_the_login_is_told_why_the_door_is_there_and_comes_back(
+    app: Flask, trader: str, lang: str, said: str
+) -> None:
+    reader = Visitor(app, trader)
+    reader.get(f"/home?lang={lang}")
+    reader.client.delete_cookie("portal")
+    for _ in range(2):
+        answer = reader.get(f"/allowances?lang={lang}")
+        assert answer.status_code == 302 and "next=" in answer.location
+    page = reader.get(answer.location)
+    assert words(page).count(said) == 1
+    # somebody who only wants to log in is told nothing
+    stranger = app.test_client()
+    assert said not in words(stranger.get(f"/login?lang={lang}"))
+    assert stranger.get("/").location == "/login"
+
+
+def test_what_is_sent_without_a_login_says_that_it_had_ended(app: Flask, trader: str) -> None:
+    reader = Visitor(app, trader)
+    form = reader.get("/allowances/transfer")
+    reader.client.delete_cookie("portal")
+    answer = reader.send(form, "/allowances/transfer", quantity="1")
+    assert answer.status_code == 302
+    text = words(reader.get(answer.location))
+    assert "ログインが終わっていました" in text and "実行されていません" in text
+
+
+def test_filters_of_the_history_fold_away_until_they_narrow_it(app: Flask, trader: str) -> None:
+    reader = Visitor(app, trader)
+    assert '<details class="as-fold">' in reader.get("/allowances").text
+    assert '<details class="as-fold" open>' in reader.get("/allowances?other=AST-1").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -272,3 +273,28 @@ def test_an_unqualified_opinion_beside_items_that_do_not_conform_is_taken_and_po
         assert ask(address).status_code == 200
         assert session.scalar(count) == reads
         session.rollback()
+
+
+def test_the_base_year_is_at_hand_while_it_is_assigned_and_no_longer(app: Flask, session: Session) -> None:
+    with one_transaction(session):
+        made = make.scheme(session)
+        base = make.bring(session, made, S.APPROVED, Period.BASE, 9_000)
+        target = make.bring(session, made, S.VERIFICATION_REQUESTED, Period.TARGET)
+        rival = registration.verifier(session)
+        base_id, target_id, login, other = base.id, target.id, made.v.login_id, rival.users[0].login_id
+        officer_id, rival_id = made.officer.id, rival.id
+    papers = f'href="/verification/{base_id}"'
+    reader = Visitor(app, login)
+    page = reader.get(f"/verification/{target_id}").text
+    assert "基準年度の報告書を開く" in page and papers in page
+    for address in re.findall(r'href="(/verification/[^"]*file[^"]*)"', page):
+        assert reader.get(address).status_code == 200
+    assert len(re.findall("基準年度の検証報告書（", page)) == 1
+    assert "基準年度の報告書を開く" not in reader.get(f"/verification/{base_id}").text
+    # whoever verifies the target year only has the confirmed figure, and nothing that leads further
+    with one_transaction(session):
+        officer = session.get_one(User, officer_id)
+        verifiers.assign(session, target_id, rival_id, actor=officer, reason="交代")
+    page = Visitor(app, other).get(f"/verification/{target_id}").text
+    assert "9,000" in page and "基準年度の報告書を開く" not in page and papers not in page
+    assert "基準年度の検証報告書（" not in page
