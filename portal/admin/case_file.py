@@ -323,7 +323,7 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
     words = {
         RevocationState.PROPOSED: _("確認を待っています"),
         RevocationState.CONFIRMED: _("承認を取り消しました"),
-        RevocationState.WITHDRAWN: _("起案を取り下げました"),
+        RevocationState.WITHDRAWN: _("確認されずに終わりました（取下げ・却下）"),
     }
     rows = [
         (moment(one.proposed_at), one.proposed_by.name, one.reason, words[one.state], moment(one.decided_at))

@@ -21,7 +21,6 @@ from portal.admin.acts import (
     ProvenForm,
     ProvenReasonForm,
     Question,
-    VersionForm,
     ask,
     status,
     submitted,
@@ -32,6 +31,7 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
 from portal.extensions import db_session
 from portal.models import Phase, Publication, PublicationState, PublicationSubject
@@ -56,12 +56,6 @@ class ProposeForm(KeyForm):
         description=_l("公表する人だけが読みます。公開ページには載りません。"),
     )
     seen = HiddenField()
-
-
-class WithdrawForm(VersionForm):
-    """Why a proposal is taken back, if there is something to say."""
-
-    reason = TextAreaField(_l("理由"))
 
 
 class EndForm(ProvenReasonForm):
@@ -188,8 +182,8 @@ class PublicationView(SecretariatView):
         if model.state is _S.PROPOSED:
             if self.allows(Permission.PUBLICATION_CONFIRM) and not self._judged(model)[1]:
                 steps.append(Step(_("公表する"), at("release_view")))
-            if self.allows(Permission.PUBLICATION_PROPOSE):
-                steps.append(Step(_("起案を取り下げる"), at("withdraw_view"), "danger-quiet"))
+            rights = Permission.PUBLICATION_PROPOSE, Permission.PUBLICATION_CONFIRM
+            steps += ending_step(self, model, at("withdraw_view"), rights)
         if model.state is _S.RELEASED:
             if self.allows(Permission.PUBLICATION_PROPOSE) and self._newer(model):
                 url = self.get_url(".propose_view", phase=model.phase.number, subject=model.subject.value)
@@ -340,8 +334,11 @@ class PublicationView(SecretariatView):
 
     @page("/withdraw/", Permission.PUBLICATION_PROPOSE, methods=_ASKS)
     def withdraw_view(self) -> Any:
-        """A proposal is taken back; nothing becomes public."""
-        form = WithdrawForm(data={"version": self._row().version})
+        """Its proposer takes a proposal back, or another declines it; nothing becomes public."""
+        row = self._row()
+        form, declining = ending_form(row), declines(row)
+        title, say, told, declined = decline_words()
+        verb = title if declining else _("起案を取り下げる")
         return self._act(
             form,
             lambda row_id: publications.withdraw(
@@ -351,13 +348,14 @@ class PublicationView(SecretariatView):
                 version=form["version"].data,
                 reason=form["reason"].data,
             ),
-            _("起案を取り下げました。公開ページは変わっていません。"),
+            declined if declining else _("起案を取り下げました。公開ページは変わっていません。"),
             lambda row: self._question(
                 row,
-                _("起案を取り下げる"),
-                _("この公表の起案を取り下げます。公開ページは変わりません。"),
-                _("取り下げる"),
+                verb,
+                say if declining else _("この公表の起案を取り下げます。公開ページは変わりません。"),
+                verb,
                 facts=self._facts(row),
+                makes=[told] if declining else [],
                 danger=True,
             ),
         )

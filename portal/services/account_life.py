@@ -37,7 +37,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, leftovers, once
+from portal.services import access, four_eyes, ledger, leftovers, once, proposal_ends
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.audit import EventTag, record
 from portal.services.mail import MailKind, notify
@@ -259,6 +259,7 @@ def propose(
     notify(
         session,
         MailKind.ACCOUNT_CHANGE_TO_CONFIRM,
+        row=change,
         holder=account.holder,
         trader=account.trader,
         actor=actor,
@@ -330,31 +331,28 @@ def confirm(session: Session, change_id: int, *, actor: User, version: int | Non
 def withdraw(
     session: Session, change_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> AccountChange:
-    """Whoever proposed (or a colleague who may propose) takes the proposal back; nothing changes."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     change = _locked(session, change_id)
+    action, why = proposal_ends.way_out(ACCOUNT_CHANGE, change, actor=actor, reason=reason, version=version)
     advance(
         session,
         ACCOUNT_CHANGE,
         change,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         holder_id=change.account.holder_id,
         account=change.account.code,
         kind=change.action.value,
     )
-    notify(
-        session,
-        MailKind.ACCOUNT_CHANGE_WITHDRAWN,
-        holder=change.account.holder,
-        trader=change.account.trader,
-        actor=actor,
-        account=change.account.code,
-        change=WORDS[change.action],
-        reason=reason,
-    )
+    ja, en = WORDS[change.action]
+    what = (f"口座{change.account.code}の{ja}", f"{en} of account {change.account.code}")
+    owner = {"holder": change.account.holder, "trader": change.account.trader}
+    proposal_ends.tell(session, change, what, actor=actor, reason=why, **owner)
     return change
 
 

@@ -149,6 +149,15 @@ class EventTag(StrEnum):
     COMPLIANCE_PUT_RIGHT = auto()
     NIGHT_WORK_FAILED = auto()
     BOOKS_NOT_COMPARED = auto()
+    TARGET_DECLINED = auto()
+    REVOCATION_DECLINED = auto()
+    MOVEMENT_DECLINED = auto()
+    PHASE_PROPOSAL_DECLINED = auto()
+    ACCOUNT_CHANGE_DECLINED = auto()
+    FACTORS_DECLINED = auto()
+    PUBLICATION_DECLINED = auto()
+    ISSUE_BATCH_DECLINED = auto()
+    PHASE_CLOSING_DECLINED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -191,6 +200,11 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.NIGHT_WORK_FAILED,
         EventTag.BOOKS_NOT_COMPARED,
         EventTag.BANKING_REMINDED,
+        EventTag.TARGET_DECLINED,
+        EventTag.MOVEMENT_DECLINED,
+        EventTag.ACCOUNT_CHANGE_DECLINED,
+        EventTag.ISSUE_BATCH_DECLINED,
+        EventTag.PHASE_CLOSING_DECLINED,
     }
 )
 

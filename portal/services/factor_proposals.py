@@ -25,7 +25,17 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, factor_rules, factors, four_eyes, once, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    factor_rules,
+    factors,
+    four_eyes,
+    once,
+    proposal_ends,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.factor_rules import FIRST_YEAR, LAST_YEAR, TypedRow
 from portal.services.mail import MailKind, known_logins, notify
@@ -103,7 +113,7 @@ def propose(
     session.add(row)
     session.flush()
     audit.record(session, EventTag.FACTORS_PROPOSED, row, actor=actor, reason=why, **_facts(row))
-    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, year=str(year))
+    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, row=row, year=str(year))
     once.remember(session, key, "propose_factors", content, row.id, actor=actor)
     return row
 
@@ -234,22 +244,27 @@ def _tell_holders(session: Session, year: int, actor: User) -> None:
 def withdraw(
     session: Session, proposal_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> FactorProposal:
-    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, FactorProposal, proposal_id, actor, lock=True)
+    action, why = proposal_ends.way_out(
+        transitions.FACTOR_PROPOSAL, row, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         transitions.FACTOR_PROPOSAL,
         row,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         **_facts(row),
     )
     what = (
         f"{row.fiscal_year}年度の排出係数の変更",
         f"change of the emission factors of FY{row.fiscal_year}",
     )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    proposal_ends.tell(session, row, what, actor=actor, reason=why)
     return row

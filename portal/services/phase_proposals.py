@@ -14,7 +14,18 @@ from portal import clock
 from portal.errors import PortalError, Problem, Refusal, Refused, Stale
 from portal.models import ISSUANCE_ACCOUNT, Holder, Phase, PhaseProposal, ProposalState, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, phase_words, phases, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    four_eyes,
+    ledger,
+    once,
+    phase_words,
+    phases,
+    proposal_ends,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.phases import PhaseYears, RuleDates
@@ -150,7 +161,7 @@ def _record(
         facts["before"] = {name: kept_old[name] for name in changed}
         facts["after"] = {name: kept_new[name] for name in changed}
     audit.record(session, EventTag.PHASE_PROPOSED, row, actor=actor, reason=why, **facts)
-    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, phase=phase_words.phase_fact(number))
+    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, row=row, phase=phase_words.phase_fact(number))
     return row
 
 
@@ -228,17 +239,22 @@ def _tell_holders(session: Session, phase: Phase, old: RuleDates, new: RuleDates
 def withdraw_proposal(
     session: Session, proposal_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> PhaseProposal:
-    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseProposal, proposal_id, actor, lock=True)
+    action, why = proposal_ends.way_out(
+        transitions.PHASE_PROPOSAL, row, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         transitions.PHASE_PROPOSAL,
         row,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         number=row.number,
     )
     ja, en = phase_words.phase_fact(row.number)
@@ -247,5 +263,5 @@ def withdraw_proposal(
         if is_opening(row)
         else (f"{ja}の期限の変更", f"change of the dates of {en}")
     )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    proposal_ends.tell(session, row, what, actor=actor, reason=why)
     return row
