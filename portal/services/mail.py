@@ -35,8 +35,8 @@ from portal.services.mail_headers import header, usable_address
 from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
 from portal.services.mail_texts import configure, letterhead, template
 
-__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "rows", "template"]
-__all__ += ["usable_address"]
+__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "letterhead", "notify", "rows"]
+__all__ += ["template", "usable_address"]
 
 LOCALES = ("ja", "en")
 
