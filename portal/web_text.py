@@ -288,9 +288,14 @@ def percent(share: Fraction | None) -> str:
     return f"{sign}{tenths // 10:,}.{tenths % 10}%"
 
 
-def signed_places(value: Fraction) -> str:
-    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
-    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
+def places_change(before: Decimal | Fraction | None, after: Decimal | Fraction | None) -> str:
+    """+3,686.144 or −12.000: from one tonnage to the other, as whoever reckons with the shown ones finds it.
+
+    Both sides are cut to three places, as they are shown; a missing side counts as nothing.
+    """
+    was, now = (floor(Fraction(side or 0) * 1000) for side in (before, after))
+    sign = "" if was == now else "+" if now > was else "−"
+    return sign + three_places(Fraction(abs(now - was), 1000))
 
 
 def filesize(value: int | None) -> str:
@@ -386,5 +391,5 @@ def install(app: Flask) -> None:
         unit_name=unit_name,
         account_name=account_name,
         percent=percent,
-        signed_places=signed_places,
+        places_change=places_change,
     )

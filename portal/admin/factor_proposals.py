@@ -17,7 +17,7 @@ from portal.admin.acts import ProvenForm, Question, ask, status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.factors import words
+from portal.admin.factors import consequences, words
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
 from portal.admin.second_person import decline_words, declines, ending_form, ending_step
@@ -165,20 +165,7 @@ class FactorProposalView(SecretariatView):
         return html, status()
 
     def _confirm_question(self, row: FactorProposal) -> Question:
-        told = len(factor_proposals.concerned(db_session(), row.fiscal_year)) if row.content["before"] else 0
-        makes = [_("確定したときから新しい値を使い、前の値は記録に残ります。")]
-        if told:
-            makes.append(
-                ngettext(
-                    "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
-                    "メールでお知らせします。",
-                    "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
-                    "メールでお知らせします。",
-                    told,
-                    n=number(told),
-                )
-            )
-        makes.append(_("検証機関や事務局に提出済みの報告書は、提出したときの値のまま扱います。"))
+        makes = consequences(row.fiscal_year, replaces=bool(row.content["before"]))
         return self._question(
             row,
             _("排出係数の変更を確定する"),

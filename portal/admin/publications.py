@@ -10,6 +10,7 @@ from flask import abort, flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
+from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
@@ -31,6 +32,7 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.admin.publication_changes import changes_of, in_words
 from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
 from portal.extensions import db_session
@@ -130,8 +132,7 @@ class PublicationView(SecretariatView):
 
     def get_query(self) -> Any:
         people = (Publication.proposed_by, Publication.confirmed_by, Publication.ended_by)
-        loaded = [joinedload(one) for one in (Publication.phase, *people)]
-        return super().get_query().options(*loaded)
+        return super().get_query().options(*(joinedload(one) for one in (Publication.phase, *people)))
 
     @page("/waiting/", Permission.RECORD_VIEW)
     def waiting(self) -> Any:
@@ -151,7 +152,8 @@ class PublicationView(SecretariatView):
         return name_of(model)
 
     def details_context(self, model: Publication) -> dict[str, Any]:
-        return {"shown": shown(model.content), "outdated": self._judged(model)[0]}
+        changes = changes_of(model)
+        return {"shown": shown(model.content), "outdated": self._judged(model)[0], "changes": changes}
 
     def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("publication", [model.id])])
@@ -276,9 +278,10 @@ class PublicationView(SecretariatView):
         return Question(title, parents, say, verb, back, **more)
 
     def _facts(self, row: Publication) -> list[tuple[Any, Any]]:
+        holders = len(row.content["rows"])
         facts = [
             (_("表"), name_of(row)),
-            (_("目標保有者"), number(len(row.content["rows"]))),
+            (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", holders, n=number(holders))),
             *([(_("数量の日"), day_words(as_of))] if (as_of := day_of(row.content)) is not None else []),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
@@ -314,9 +317,10 @@ class PublicationView(SecretariatView):
         return self._act(form, work, _("公表しました。どなたでも読めます。"), self._release_question)
 
     def _release_question(self, row: Publication) -> Question:
-        before = publications.of_phase(db_session(), row.phase_id, row.subject, _S.RELEASED)
+        changes = changes_of(row)
         makes = [_("ログインしていない人も含めて、どなたでも読めるようになります。")]
-        if before is not None:
+        if changes is not None:
+            makes.append(in_words(changes))
             makes.append(_("いま公表している表は、この表に置き換わります。前の表は事務局の記録に残ります。"))
         makes.append(_("この期の目標保有者に、メールでお知らせします。"))
         return self._question(

@@ -225,6 +225,7 @@ def propose(
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     account = _locked_account(session, account_id)
     content = {"account": account_id, "action": action.value, "reason": (reason or "").strip()}
+    waits = {"state": ProposalState.PROPOSED, "proposed_by_id": actor.id, "proposed_at": clock.now()}
     made = once.earlier(session, key, "account_change", content, actor=actor)
     if made is not None:
         return session.get_one(AccountChange, made)
@@ -236,14 +237,7 @@ def propose(
         found += refused.problems
     if found:
         raise Refused(*found)
-    change = AccountChange(
-        account_id=account.id,
-        action=action,
-        state=ProposalState.PROPOSED,
-        reason=why,
-        proposed_by_id=actor.id,
-        proposed_at=clock.now(),
-    )
+    change = AccountChange(account_id=account.id, action=action, reason=why, **waits)
     session.add(change)
     record(
         session,

@@ -284,10 +284,12 @@ _ROLES = {
 
 
 def _meant(audience: Audience, login: User, about: _Object, actor: User | None) -> bool:
+    own = actor is not None and actor.id == login.id
+    if own and audience.spares_actor:
+        return False
     if audience.reader is Reader.OFFICE:
         assert audience.permission is not None
         # four eyes: what waits for another person does not wait for the one who made it wait
-        own = actor is not None and actor.id == login.id
         return login.role in SECRETARIAT and may(login.role, audience.permission) and not own
     if audience.reader is Reader.SELF:
         # safety 17: address B gets report mail only; what concerns login B is A's to know

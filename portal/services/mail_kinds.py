@@ -136,6 +136,8 @@ class Audience:
     permission: P | None = None
     #: only if the sender is on this side (review documents go both ways); ``None``: always
     sent_by: str | None = None
+    #: not the one who did it
+    spares_actor: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,20 +170,8 @@ _REVIEWERS = Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW)
 
 #: what any report mail may be told besides; ``report`` or ``holder`` with ``period`` names the object
 REPORT_FACTS = frozenset(
-    {
-        "report",
-        "period",
-        "reason",
-        "until",
-        "side",
-        "emissions",
-        "opinion",
-        "filename",
-        "round",
-        "question",
-        "granted",
-    }
-)
+    {"report", "period", "reason", "until", "side", "emissions", "opinion", "filename", "round"}
+) | {"question", "granted"}
 MOVEMENT_FACTS = frozenset({"movement_kind", "quantity", "unit", "source", "target"})
 MOVEMENT_OPTIONAL = frozenset(
     {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until", "unit_class", "corrects"}
@@ -295,7 +285,7 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.REPORT_DUE: _report(_A_ACTS, _B_ACTS, facts=("due", "days")),
     MailKind.REPORT_OVERDUE: _report(_A_ACTS, _B_ACTS, facts=("due",)),
     MailKind.VERIFICATION_DUE: _report(_V_ACTS, facts=("due", "days")),
-    MailKind.VERIFICATION_HANDED_OVER: _report(_V, facts=("name",)),
+    MailKind.VERIFICATION_HANDED_OVER: _report(Audience(R.VERIFIER, spares_actor=True), facts=("name",)),
     MailKind.FACTORS_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("year",)),
     MailKind.FACTORS_CHANGED: _report(_A_ACTS, _B_ACTS, facts=("year",)),
     MailKind.PUBLICATION_TO_CONFIRM: _registration(
