@@ -1,4 +1,4 @@
-"""What a table for the public says otherwise than the one it would replace, line by line."""
+"""What a table for the public says otherwise than the one it would replace, cell by cell."""
 
 from __future__ import annotations
 
@@ -10,59 +10,62 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.extensions import db_session
-from portal.models import Publication, PublicationState
+from portal.models import Publication, PublicationState, PublicationSubject
 from portal.services import publications
-from portal.web_tables import sheet_of
-from portal.web_text import number
+from portal.web_tables import emissions_totals, sheet_of
+from portal.web_text import NOTHING, locale_name, number
 
 
 @dataclass(frozen=True)
-class Changed:
-    """A line in which two tables differ: its name, its cells in both; ``None`` if it is not there."""
+class Line:
+    """A line in which two tables differ: its name, and (what, before, after) of each cell that does."""
 
     name: str
-    before: list[Any] | None
-    after: list[Any] | None
+    cells: list[tuple[str, str, str]]
 
 
-@dataclass(frozen=True)
-class Changes:
-    """Everything that differs; ``titles`` and ``figures`` are of the cells behind a line's name."""
+def lines_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+    """Where ``after`` reads otherwise than ``before``, in its order; sums follow from it and are not told.
 
-    titles: list[str]
-    figures: tuple[int, ...]
-    lines: list[Changed]
-
-
-def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The lines of ``after`` and ``before`` that are not the same, in the order of ``after``."""
-    old, new = sheet_of(before), sheet_of(after)
-    # a company and its site, or an amount and its unit, name a line
-    was, now = ({tuple(row[:2]): row[2:] for row in sheet.rows} for sheet in (old, new))
-    keys = [key for key in dict.fromkeys([*now, *was]) if was.get(key) != now.get(key)]
-    lines = [
-        Changed("　".join(str(part) for part in key if part), was.get(key), now.get(key)) for key in keys
-    ]
-    return Changes(new.titles[2:], tuple(place - 2 for place in new.figures), lines)
+    A line that only one of them has stands against nothing in the other.
+    """
+    was, now = _rows(before), _rows(after)
+    titles = sheet_of(after).titles[2:]
+    found = []
+    for key in dict.fromkeys([*now, *was]):
+        cells = zip(
+            titles, was.get(key, [None] * len(titles)), now.get(key, [None] * len(titles)), strict=True
+        )
+        changed = [(title, _cell(old), _cell(new)) for title, old, new in cells if old != new]
+        if changed:
+            found.append(Line("　".join(str(part) for part in key if part), changed))
+    return found
 
 
-def public_before(row: Publication) -> Publication | None:
-    """What is public now and would be replaced by the proposal ``row``."""
+def _rows(content: Mapping[str, Any]) -> dict[tuple[Any, ...], list[Any]]:
+    """The cells of each line by what names it: a company and its site, or an amount and its units."""
+    rows = sheet_of(content).rows
+    if content["subject"] == PublicationSubject.EMISSIONS:
+        rows = rows[: -len(emissions_totals(content))]
+    return {tuple(row[:2]): row[2:] for row in rows}
+
+
+def _cell(value: Any) -> str:
+    return NOTHING if value is None else number(value) if isinstance(value, int) else str(value)
+
+
+def changes_of(row: Publication) -> list[Line] | None:
+    """How the proposal ``row`` differs from what is public now; ``None`` if it would replace nothing."""
     if row.state is not PublicationState.PROPOSED:
         return None
-    return publications.of_phase(db_session(), row.phase_id, row.subject, PublicationState.RELEASED)
+    before = publications.of_phase(db_session(), row.phase_id, row.subject, PublicationState.RELEASED)
+    return lines_between(before.content, row.content) if before is not None else None
 
 
-def changes_of(row: Publication) -> Changes | None:
-    """How the proposal ``row`` differs from what is public now; ``None`` if it replaces nothing."""
-    before = public_before(row)
-    return changes_between(before.content, row.content) if before is not None else None
-
-
-def in_words(changes: Changes) -> str:
+def in_words(changes: list[Line]) -> str:
     """How many lines differ, with the first of them by name."""
-    count = len(changes.lines)
-    names = "、".join(one.name for one in changes.lines[:3])
+    count = len(changes)
+    names = (", " if locale_name() == "en" else "、").join(one.name for one in changes[:3])
     return ngettext(
         "いま公表している表と違うのは、%(n)s行です：%(names)s",
         "いま公表している表と違うのは、%(n)s行です：%(names)s",

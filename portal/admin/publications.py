@@ -320,7 +320,7 @@ class PublicationView(SecretariatView):
         changes = changes_of(row)
         makes = [_("ログインしていない人も含めて、どなたでも読めるようになります。")]
         if changes is not None:
-            makes.append(in_words(changes))
+            makes += [in_words(changes)] if changes else []
             makes.append(_("いま公表している表は、この表に置き換わります。前の表は事務局の記録に残ります。"))
         makes.append(_("この期の目標保有者に、メールでお知らせします。"))
         return self._question(

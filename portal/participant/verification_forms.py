@@ -141,7 +141,7 @@ class GrantForm(RowForm):
     """Giving a report back that its holder asked for needs no reason: the holder gave it."""
 
     reason = TextAreaField(
-        _l("目標保有者に伝えること（任意）"),
+        _l("目標保有者に伝えること"),
         description=_l("書かなくても、依頼に応じたことは伝わります。2,000字まで"),
     )
 
