@@ -50,6 +50,22 @@ def states(session: Session) -> list[Any]:
     return [tuple(row) for row in session.execute(query.order_by(EmissionsReport.id))]
 
 
+@ONE_DATABASE
+def test_each_column_of_the_files_holds_what_its_head_says(
+    app: Flask, session: Session, scheme: reports.Scheme
+) -> None:
+    viewer = Clerk(app, session, "viewer")
+    holder = scheme.holder
+    own = {"口座番号": holder.account.code, "代表事業者": holder.representative.name}
+    own["事業所名"] = holder.site_name
+    for url in (GRID, LATE):
+        heads, *rows = rows_of(viewer, f"{url}export/csv/")
+        lines = [dict(zip(heads, row, strict=True)) for row in rows]
+        line = next(one for one in lines if one["口座番号"] == own["口座番号"])
+        assert own.items() <= line.items() and "目標保有者" not in heads
+        assert all("t-CO2" in head for head in heads if "排出量" in head)
+
+
 def test_a_line_shows_a_holder_with_its_three_periods(
     app: Flask, session: Session, scheme: reports.Scheme
 ) -> None:
