@@ -112,6 +112,7 @@ def test_who_releases_a_replacement_sees_what_changes_in_it(
     approver.send(at(session, "release"))
     with one_transaction(session):
         reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
+    allowances.at("2014-04-08 09:05")
     officer.send(PROPOSE)
     page = approver.get(at(session, "details")).text
     changes = page.split('id="changes"', 1)[1].split("</section>", 1)[0]

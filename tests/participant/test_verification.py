@@ -204,7 +204,7 @@ def test_a_word_with_a_granted_request_reaches_the_holder_as_such(
     reader, grant = Visitor(app, names.v), f"/verification/{names.report}/send-back"
     assert reader.send(reader.get(grant), grant, reason="単位も直してください").status_code == 302
     told = words(Visitor(app, names.a).get("/reports/base"))
-    assert "検証機関からの連絡 単位も直してください" in told
+    assert "検証機関からの連絡" in told and "単位も直してください" in told and "依頼の理由" not in told
 
 
 def test_the_secretariats_question_is_answered_with_text_and_file(
