@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response
 from werkzeug.http import parse_options_header
 
-from portal.services.file_names import disposition, in_english
+from portal.services.file_names import disposition
 
 
 def _named(response: Response) -> Response:
@@ -14,7 +14,7 @@ def _named(response: Response) -> Response:
     value, options = parse_options_header(given)
     name = options.get("filename")
     if value == "attachment" and name and given != disposition(name):
-        plain = disposition(in_english(name), kind="file").partition("; filename*")[0]
+        plain = disposition(name, kind="file").partition("; filename*")[0]
         response.headers["Content-Disposition"] = (
             plain + "; filename*" + disposition(name).partition("; filename*")[2]
         )

@@ -115,11 +115,11 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (MovementKind.CORRECTION, _l("訂正"), ""),
     (MovementState.PROPOSED, _l("確認待ち"), "go"),
     (MovementState.EXECUTED, _l("実行済"), "good"),
-    (MovementState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (MovementState.WITHDRAWN, _l("取下げ・却下"), "off"),
     (MovementState.EXPIRED, _l("起案の期限切れ"), "off"),
     (TargetState.PROPOSED, _l("確認待ち"), "go"),
     (TargetState.CONFIRMED, _l("確定"), "good"),
-    (TargetState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (TargetState.WITHDRAWN, _l("取下げ・却下"), "off"),
     (LearntBy.TELEPHONE, _l("電話で確かめた"), ""),
     (LearntBy.PAPER, _l("新しい書面が届いた"), ""),
     (LetterKind.COMPLETION, _l("登録完了通知書"), ""),
@@ -144,7 +144,7 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (DecisionState.WITHDRAWN, _l("取下げ"), "off"),
     (ProposalState.PROPOSED, _l("確認待ち"), "go"),
     (ProposalState.CONFIRMED, _l("確定"), "good"),
-    (ProposalState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (ProposalState.WITHDRAWN, _l("取下げ・却下"), "off"),
     (ProposalState.EXPIRED, _l("起案の期限切れ"), "off"),
     (AccountAction.SUSPEND, _l("口座の停止"), ""),
     (AccountAction.RESUME, _l("口座の再開"), ""),
@@ -180,13 +180,13 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (PublicationSubject.ALLOWANCES, _l("排出枠の総量と目標の遵守"), ""),
     (PublicationState.PROPOSED, _l("確認待ち"), "go"),
     (PublicationState.RELEASED, _l("公表中"), "good"),
-    (PublicationState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (PublicationState.WITHDRAWN, _l("取下げ・却下"), "off"),
     (PublicationState.REPLACED, _l("差替え済"), "off"),
     (PublicationState.ENDED, _l("公表終了"), "off"),
     (PublicationState.EXPIRED, _l("起案の期限切れ"), "off"),
     (IssueBatchState.PROPOSED, _l("確認待ち"), "go"),
     (IssueBatchState.EXECUTED, _l("実行済"), "good"),
-    (IssueBatchState.WITHDRAWN, _l("起案取下げ"), "off"),
+    (IssueBatchState.WITHDRAWN, _l("取下げ・却下"), "off"),
     (IssueBatchState.EXPIRED, _l("起案の期限切れ"), "off"),
     (Compliance.UNCONFIRMED, _l("未確定"), ""),
     (Compliance.SHORT, _l("不足"), "warn"),
@@ -290,9 +290,14 @@ def percent(share: Fraction | None) -> str:
     return f"{sign}{tenths // 10:,}.{tenths % 10}%"
 
 
-def signed_places(value: Fraction) -> str:
-    """+3,686.144 or −12.000: a difference of tonnages, cut to three places."""
-    return ("" if value == 0 else "+" if value > 0 else "−") + three_places(abs(value))
+def places_change(before: Decimal | Fraction | None, after: Decimal | Fraction | None) -> str:
+    """+3,686.144 or −12.000: from one tonnage to the other, as whoever reckons with the shown ones finds it.
+
+    Both sides are cut to three places, as they are shown; a missing side counts as nothing.
+    """
+    was, now = (floor(Fraction(side or 0) * 1000) for side in (before, after))
+    sign = "" if was == now else "+" if now > was else "−"
+    return sign + three_places(Fraction(abs(now - was), 1000))
 
 
 def filesize(value: int | None) -> str:
@@ -388,5 +393,5 @@ def install(app: Flask) -> None:
         unit_name=unit_name,
         account_name=account_name,
         percent=percent,
-        signed_places=signed_places,
+        places_change=places_change,
     )

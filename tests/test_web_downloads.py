@@ -19,6 +19,8 @@ from portal import web_downloads
         ("第2期_検証済排出量.csv", "Phase_2_verified_emissions.csv", None),
         ("Phase 2: Verified.csv", "Phase_2_Verified.csv", "Phase 2_ Verified.csv"),
         ("境界図.pdf", "file.pdf", None),
+        ("期限に遅れる報告書_20151015.csv", "late_reports_20151015.csv", None),
+        ("目標保有者ごとの報告の状況_20151015.xlsx", "reports_by_holder_20151015.xlsx", None),
         ("AST-1049_取引明細書_20150401-20160331.pdf", "AST-1049_statement_20150401-20160331.pdf", None),
     ],
 )

@@ -44,7 +44,9 @@ class ReasonForm(VersionForm):
     """An act that must say why."""
 
     reason = TextAreaField(
-        _l("理由"), validators=[Needed()], description=_l("通知書や記録に、このまま載ります。")
+        _l("理由"),
+        validators=[Needed()],
+        description=_l("記録と、相手に送る手紙やメールに、このまま載ります。"),
     )
 
 

@@ -302,7 +302,7 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
     words = {
         RevocationState.PROPOSED: _("確認を待っています"),
         RevocationState.CONFIRMED: _("承認を取り消しました"),
-        RevocationState.WITHDRAWN: _("起案を取り下げました"),
+        RevocationState.WITHDRAWN: _("確認されずに終わりました（取下げ・却下）"),
         RevocationState.EXPIRED: _("起案の期限が切れました"),
     }
     rows = [

@@ -11,16 +11,16 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
 from flask_babel import ngettext, pgettext
 from sqlalchemy.orm import joinedload
-from wtforms import TextAreaField
 
 from portal.admin import formats
-from portal.admin.acts import ProvenForm, Question, VersionForm, ask, status, submitted
+from portal.admin.acts import ProvenForm, Question, ask, status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
-from portal.admin.factors import words
+from portal.admin.factors import consequences, words
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.extensions import db_session
 from portal.models import FactorProposal, ProposalState
 from portal.permissions import Permission
@@ -31,12 +31,6 @@ from portal.web_text import fiscal, label, moment, number
 
 _ASKS = ("GET", "POST")
 _STATE = 0  # its place in ``column_filters``
-
-
-class WithdrawForm(VersionForm):
-    """Why a proposal is taken back, if there is something to say."""
-
-    reason = TextAreaField(_l("理由"))
 
 
 def name_of(proposal: FactorProposal) -> str:
@@ -112,10 +106,8 @@ class FactorProposalView(SecretariatView):
         steps = []
         if self.allows(Permission.TARGET_CONFIRM) and not self._against(model):
             steps.append(Step(_("起案の内容を確認する"), self.get_url(".confirm_view", id=model.id)))
-        if self.allows(Permission.TARGET_PROPOSE):
-            withdraw = self.get_url(".withdraw_view", id=model.id)
-            steps.append(Step(_("起案を取り下げる"), withdraw, "danger-quiet"))
-        return steps
+        rights = Permission.TARGET_PROPOSE, Permission.TARGET_CONFIRM
+        return steps + ending_step(self, model, self.get_url(".withdraw_view", id=model.id), rights)
 
     def later_for(self, model: FactorProposal) -> tuple[Any, Any] | None:
         if model.state is not ProposalState.PROPOSED:
@@ -173,20 +165,7 @@ class FactorProposalView(SecretariatView):
         return html, status()
 
     def _confirm_question(self, row: FactorProposal) -> Question:
-        told = len(factor_proposals.concerned(db_session(), row.fiscal_year)) if row.content["before"] else 0
-        makes = [_("確定したときから新しい値を使い、前の値は記録に残ります。")]
-        if told:
-            makes.append(
-                ngettext(
-                    "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
-                    "メールでお知らせします。",
-                    "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
-                    "メールでお知らせします。",
-                    told,
-                    n=number(told),
-                )
-            )
-        makes.append(_("検証機関や事務局に提出済みの報告書は、提出したときの値のまま扱います。"))
+        makes = consequences(row.fiscal_year, replaces=bool(row.content["before"]))
         return self._question(
             row,
             _("排出係数の変更を確定する"),
@@ -198,12 +177,13 @@ class FactorProposalView(SecretariatView):
 
     @page("/withdraw/", Permission.TARGET_PROPOSE, methods=_ASKS)
     def withdraw_view(self) -> Any:
-        """A proposal is taken back; nothing changes."""
+        """Its proposer takes a proposal back, or another declines it; nothing changes."""
         row = self._row()
         if (away := not_offered(self, row)) is not None:
             return away
         row_id = row.id
-        form = WithdrawForm(data={"version": row.version})
+        form, declining = ending_form(row), declines(row)
+        title, say, told, declined = decline_words()
         done = submitted(
             form,
             lambda: factor_proposals.withdraw(
@@ -215,15 +195,17 @@ class FactorProposalView(SecretariatView):
             ),
         )
         if done is not None:
-            flash(_("起案を取り下げました。排出係数は変わっていません。"), "good")
+            flash(declined if declining else _("起案を取り下げました。排出係数は変わっていません。"), "good")
             return redirect(self.get_url(".details_view", id=row_id))
         row = self._row()
+        verb = title if declining else _("起案を取り下げる")
         question = self._question(
             row,
-            _("起案を取り下げる"),
-            _("この起案を取り下げます。排出係数は変わりません。"),
-            _("取り下げる"),
+            verb,
+            say if declining else _("この起案を取り下げます。排出係数は変わりません。"),
+            verb,
             facts=[(_("内容"), name_of(row)), *self._facts(row)],
+            makes=[told] if declining else [],
             danger=True,
         )
         return ask(self, form, question)

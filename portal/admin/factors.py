@@ -8,6 +8,7 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_pgettext as _lp
+from flask_babel import ngettext
 
 from portal.admin.acts import status, submitted
 from portal.admin.door import SecretariatPage, page
@@ -20,7 +21,7 @@ from portal.services import factor_proposals, factor_rules, factors
 from portal.services.factor_rules import FIRST_YEAR, LAST_YEAR
 from portal.services.spreadsheets.form_types import Factor
 from portal.web import actor
-from portal.web_text import NOTHING, fiscal, locale_name
+from portal.web_text import NOTHING, fiscal, locale_name, number
 
 
 def factor_name(factor: Factor | EmissionFactor) -> str:
@@ -44,6 +45,25 @@ def words() -> dict[str, Any]:
         "number_words": NUMBER_WORDS,
         "english": locale_name() == "en",
     }
+
+
+def consequences(year: int, *, replaces: bool) -> list[str]:
+    """What confirming a table of ``year`` brings about: for who proposes it and for who confirms it alike."""
+    told = len(factor_proposals.concerned(db_session(), year)) if replaces else 0
+    found = [_("確定したときから新しい値を使い、前の値は記録に残ります。")]
+    if told:
+        found.append(
+            ngettext(
+                "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
+                "メールでお知らせします。",
+                "前の値が入った様式は使えなくなります。まだ提出していない報告書%(n)s件の目標保有者に、"
+                "メールでお知らせします。",
+                told,
+                n=number(told),
+            )
+        )
+    found.append(_("検証機関や事務局に提出済みの報告書は、提出したときの値のまま扱います。"))
+    return found
 
 
 def _year(name: str) -> int | None:
@@ -137,6 +157,7 @@ class FactorPage(SecretariatPage):
             "admin/factor/propose.html",
             form=form,
             year=year,
+            consequences=consequences(year, replaces=bool(now.get(year))),
             like=like if like in now and like != year else None,
             years=[(line.year, fiscal(line.year)) for line in lines if line.year != year],
             back=self.get_url(".year", id=year) if known else self.get_url(".index"),

@@ -188,7 +188,7 @@ class HolderView(RecordPages, KeySearch, SecretariatView):
                 self,
                 facts.proposed,
                 confirm=_("削減目標量の起案の内容を確認する"),
-                withdraw=_("削減目標量の起案を取り下げる"),
+                ending=(_("削減目標量の起案を取り下げる"), _("削減目標量の起案を却下する")),
             )
         elif self.allows(Permission.TARGET_PROPOSE) and not facts.issue:
             url = self.get_url("target.propose_view", holder=model.id)

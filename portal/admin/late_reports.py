@@ -97,10 +97,11 @@ class LateReportView(KeySearch, SecretariatView):
 
     permission_view = Permission.REPORT_ALL_VIEW
     can_view_details = False
-    column_list: Any = ("holder.account.code", "period", "state", "concern", "day", "verifier")
+    column_list: Any = ("holder", "period", "state", "concern", "day", "verifier")
     column_export_list: Any = (
         "holder.account.code",
-        "holder",
+        "company",
+        "site",
         "phase",
         "period",
         "state",
@@ -117,12 +118,14 @@ class LateReportView(KeySearch, SecretariatView):
     column_sortable_list: Any = ()
     column_figures = frozenset({"emissions", "left", "over"})
     column_labels: Any = {
-        "holder.account.code": _l("目標保有者"),
-        "holder": _l("代表事業者・事業所"),
+        "holder": _l("目標保有者"),
+        "holder.account.code": _l("口座番号"),
+        "company": _l("代表事業者"),
+        "site": _l("事業所名"),
         "phase": _l("期"),
         "period": _l("報告期間"),
         "state": _l("状態"),
-        "emissions": _l("報告された排出量"),
+        "emissions": _l("報告された排出量（t-CO2）"),
         "concern": _l("遅れ"),
         "day": _l("期限"),
         "left": _l("残りの日数"),
@@ -130,7 +133,7 @@ class LateReportView(KeySearch, SecretariatView):
         "verifier": _l("検証機関"),
     }
     column_formatters: Any = {
-        "holder.account.code": _holder,
+        "holder": _holder,
         "period": _period,
         "state": _state,
         "concern": _concern,
@@ -139,7 +142,8 @@ class LateReportView(KeySearch, SecretariatView):
     }
     column_formatters_export: Any = {
         "holder.account.code": lambda _v, _c, m, _n: m.holder.account.code,
-        "holder": lambda _v, _c, m, _n: m.holder.label,
+        "company": lambda _v, _c, m, _n: m.holder.representative.name,
+        "site": lambda _v, _c, m, _n: m.holder.site_name,
         "phase": lambda _v, _c, m, _n: phase_name(m.holder.phase.number),
         "period": lambda _v, _c, m, _n: label(m.period),
         "state": lambda _v, _c, m, _n: label(m.state),

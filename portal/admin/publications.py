@@ -10,6 +10,7 @@ from flask import abort, flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext as _lp
+from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
@@ -21,7 +22,6 @@ from portal.admin.acts import (
     ProvenForm,
     ProvenReasonForm,
     Question,
-    VersionForm,
     ask,
     status,
     submitted,
@@ -32,6 +32,8 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
+from portal.admin.publication_changes import changes_of, in_words
+from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
 from portal.extensions import db_session
 from portal.models import Phase, Publication, PublicationState, PublicationSubject
@@ -56,12 +58,6 @@ class ProposeForm(KeyForm):
         description=_l("公表する人だけが読みます。公開ページには載りません。"),
     )
     seen = HiddenField()
-
-
-class WithdrawForm(VersionForm):
-    """Why a proposal is taken back, if there is something to say."""
-
-    reason = TextAreaField(_l("理由"))
 
 
 class EndForm(ProvenReasonForm):
@@ -136,8 +132,7 @@ class PublicationView(SecretariatView):
 
     def get_query(self) -> Any:
         people = (Publication.proposed_by, Publication.confirmed_by, Publication.ended_by)
-        loaded = [joinedload(one) for one in (Publication.phase, *people)]
-        return super().get_query().options(*loaded)
+        return super().get_query().options(*(joinedload(one) for one in (Publication.phase, *people)))
 
     @page("/waiting/", Permission.RECORD_VIEW)
     def waiting(self) -> Any:
@@ -157,7 +152,8 @@ class PublicationView(SecretariatView):
         return name_of(model)
 
     def details_context(self, model: Publication) -> dict[str, Any]:
-        return {"shown": shown(model.content), "outdated": self._judged(model)[0]}
+        changes = changes_of(model)
+        return {"shown": shown(model.content), "outdated": self._judged(model)[0], "changes": changes}
 
     def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("publication", [model.id])])
@@ -188,8 +184,8 @@ class PublicationView(SecretariatView):
         if model.state is _S.PROPOSED:
             if self.allows(Permission.PUBLICATION_CONFIRM) and not self._judged(model)[1]:
                 steps.append(Step(_("公表する"), at("release_view")))
-            if self.allows(Permission.PUBLICATION_PROPOSE):
-                steps.append(Step(_("起案を取り下げる"), at("withdraw_view"), "danger-quiet"))
+            rights = Permission.PUBLICATION_PROPOSE, Permission.PUBLICATION_CONFIRM
+            steps += ending_step(self, model, at("withdraw_view"), rights)
         if model.state is _S.RELEASED:
             if self.allows(Permission.PUBLICATION_PROPOSE) and self._newer(model):
                 url = self.get_url(".propose_view", phase=model.phase.number, subject=model.subject.value)
@@ -282,9 +278,10 @@ class PublicationView(SecretariatView):
         return Question(title, parents, say, verb, back, **more)
 
     def _facts(self, row: Publication) -> list[tuple[Any, Any]]:
+        holders = len(row.content["rows"])
         facts = [
             (_("表"), name_of(row)),
-            (_("目標保有者"), number(len(row.content["rows"]))),
+            (_("目標保有者"), ngettext("%(n)s者", "%(n)s者", holders, n=number(holders))),
             *([(_("数量の日"), day_words(as_of))] if (as_of := day_of(row.content)) is not None else []),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
@@ -320,9 +317,10 @@ class PublicationView(SecretariatView):
         return self._act(form, work, _("公表しました。どなたでも読めます。"), self._release_question)
 
     def _release_question(self, row: Publication) -> Question:
-        before = publications.of_phase(db_session(), row.phase_id, row.subject, _S.RELEASED)
+        changes = changes_of(row)
         makes = [_("ログインしていない人も含めて、どなたでも読めるようになります。")]
-        if before is not None:
+        if changes is not None:
+            makes += [in_words(changes)] if changes else []
             makes.append(_("いま公表している表は、この表に置き換わります。前の表は事務局の記録に残ります。"))
         makes.append(_("この期の目標保有者に、メールでお知らせします。"))
         return self._question(
@@ -340,8 +338,11 @@ class PublicationView(SecretariatView):
 
     @page("/withdraw/", Permission.PUBLICATION_PROPOSE, methods=_ASKS)
     def withdraw_view(self) -> Any:
-        """A proposal is taken back; nothing becomes public."""
-        form = WithdrawForm(data={"version": self._row().version})
+        """Its proposer takes a proposal back, or another declines it; nothing becomes public."""
+        row = self._row()
+        form, declining = ending_form(row), declines(row)
+        title, say, told, declined = decline_words()
+        verb = title if declining else _("起案を取り下げる")
         return self._act(
             form,
             lambda row_id: publications.withdraw(
@@ -351,13 +352,14 @@ class PublicationView(SecretariatView):
                 version=form["version"].data,
                 reason=form["reason"].data,
             ),
-            _("起案を取り下げました。公開ページは変わっていません。"),
+            declined if declining else _("起案を取り下げました。公開ページは変わっていません。"),
             lambda row: self._question(
                 row,
-                _("起案を取り下げる"),
-                _("この公表の起案を取り下げます。公開ページは変わりません。"),
-                _("取り下げる"),
+                verb,
+                say if declining else _("この公表の起案を取り下げます。公開ページは変わりません。"),
+                verb,
                 facts=self._facts(row),
+                makes=[told] if declining else [],
                 danger=True,
             ),
         )

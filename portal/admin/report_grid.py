@@ -179,7 +179,7 @@ class ReportGridView(KeySearch, SecretariatView):
     permission_view = Permission.REPORT_ALL_VIEW
     can_view_details = False
     column_list: Any = ("representative.name", "phase.number", *(period.value for period in Period))
-    column_export_list: Any = ("account.id", "representative.name", "site_name", "phase.number", *_FILE)
+    column_export_list: Any = ("account.id", "company", "site_name", "phase.number", *_FILE)
     column_default_sort = ("id", False)
     column_sortable_list: Any = (
         ("representative.name", "representative.name_kana"),
@@ -193,12 +193,13 @@ class ReportGridView(KeySearch, SecretariatView):
     }
     column_formatters_export: Any = {
         "account.id": lambda _v, _c, m, _n: m.account.code,
-        "representative.name": lambda _v, _c, m, _n: m.representative.name,
+        "company": lambda _v, _c, m, _n: m.representative.name,
         **{name: _file_column(period, part) for name, (period, part) in _FILE.items()},
     }
     column_labels: Any = {
         "account.id": _l("口座番号"),
         "representative.name": _l("代表事業者・事業所"),
+        "company": _l("代表事業者"),
         "site_name": _l("事業所名"),
         "phase.number": _l("期"),
         **_PERIODS,

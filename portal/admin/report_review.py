@@ -18,7 +18,7 @@ from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.offered import not_offered
 from portal.admin.one_by_one import carried
-from portal.admin.second_person import WithdrawForm
+from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.extensions import db_session
 from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
@@ -47,6 +47,13 @@ class ReviewDocumentForm(VersionForm):
 class RevocationForm(ReasonForm):
     """Why an approval should be taken back."""
 
+    reason = TextAreaField(
+        _l("理由"),
+        validators=[Needed()],
+        description=_l(
+            "確認されると、目標保有者と検証機関へのメールと、報告書の「これまでの経過」に、このまま載ります。"
+        ),
+    )
     key = HiddenField(default=new_key)
 
 
@@ -93,10 +100,10 @@ class ReportActs(SecretariatView):
         if self.allows(Permission.REVOCATION_CONFIRM) and row.proposed_by_id != actor().id:
             confirm = self.get_url(".confirm_revocation", id=model.id)
             steps.append(Step(_("承認の取消しを確認する"), confirm, "danger-quiet"))
-        if self.allows(Permission.REVOCATION_PROPOSE):
-            withdraw = self.get_url(".withdraw_revocation", id=model.id)
-            steps.append(Step(_("取消しの起案を取り下げる"), withdraw))
-        return steps
+        url = self.get_url(".withdraw_revocation", id=model.id)
+        words = _("取消しの起案を取り下げる"), _("取消しの起案を却下する")
+        rights = Permission.REVOCATION_PROPOSE, Permission.REVOCATION_CONFIRM
+        return steps + ending_step(self, row, url, rights, words)
 
     # ---- what the pages share
 
@@ -336,7 +343,14 @@ class ReportActs(SecretariatView):
     @page("/revoke/withdraw/", Permission.REVOCATION_PROPOSE, methods=_ASKS)
     def withdraw_revocation(self) -> Any:
         found = self._revocation()
-        form, row_id = WithdrawForm(data={"version": found.version}), found.id
+        form, row_id, declining = ending_form(found), found.id, declines(found)
+        title, _say, told, declined = decline_words()
+        verb = title if declining else _("取消しの起案を取り下げる")
+        say = (
+            _("承認を取り消す起案を却下します。承認はそのまま残ります。")
+            if declining
+            else _("承認を取り消す起案を取り下げます。承認はそのまま残ります。")
+        )
         return self._act(
             form,
             lambda _n: reviews.withdraw_revocation(
@@ -346,13 +360,14 @@ class ReportActs(SecretariatView):
                 reason=form["reason"].data or None,
                 version=form["version"].data,
             ),
-            _("起案を取り下げました。承認はそのままです。"),
+            declined if declining else _("起案を取り下げました。承認はそのままです。"),
             lambda row: self._question(
                 row,
-                _("取消しの起案を取り下げる"),
-                _("承認を取り消す起案を取り下げます。承認はそのまま残ります。"),
-                verb=_("取り下げる"),
+                verb,
+                say,
                 facts=self._revocation_facts(),
+                makes=[told] if declining else [],
+                danger=True,
             ),
         )
 

@@ -16,24 +16,73 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 
-from portal.admin.acts import ProvenForm, Question, VersionForm, ask, submitted
+from portal.admin.acts import Needed, ProvenForm, Question, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.offered import not_offered
 from portal.admin.waiting import WaitingFirst
 from portal.errors import Problem
 from portal.permissions import Permission
+from portal.services import proposal_ends
 from portal.services.refused_movements import Attempt
-from portal.web import texts
+from portal.web import actor, texts
 from portal.web_text import moment
 
 _ASKS = ("GET", "POST")
 
 
 class WithdrawForm(VersionForm):
-    """Why a proposal is taken back, if there is something to say."""
+    """Why the proposer takes a proposal back, if there is something to say."""
 
-    reason = TextAreaField(_l("理由"))
+    reason = TextAreaField(_l("理由"), description=_l("書いたときは、記録と、承認者へのメールに載ります。"))
+
+
+class DeclineForm(VersionForm):
+    """Why a proposal is declined."""
+
+    reason = TextAreaField(
+        _l("却下の理由"),
+        validators=[Needed()],
+        description=_l("記録と、起案した人へのメールに、このまま載ります。"),
+    )
+
+
+def declines(row: Any) -> bool:
+    """Whether the reader, who did not propose ``row``, would decline it; its proposer withdraws."""
+    return proposal_ends.way_of(row, actor()) == proposal_ends.DECLINE
+
+
+def ending_form(row: Any) -> Any:
+    """The form by which the reader ends the proposal ``row`` without confirming it."""
+    return (DeclineForm if declines(row) else WithdrawForm)(data={"version": row.version})
+
+
+def ending_step(
+    view: SecretariatView,
+    row: Any,
+    url: str,
+    rights: tuple[Permission, Permission],
+    words: tuple[Any, Any] = ("", ""),
+) -> list[Step]:
+    """The reader's way to end ``row``: withdraw what is one's own, decline what one could confirm.
+
+    ``rights`` to propose and to confirm; ``words`` for the two acts where a page names several proposals.
+    """
+    if declines(row):
+        step = Step(words[1] or _("起案を却下する"), url, "danger-quiet")
+        return [step] if view.allows(rights[1]) else []
+    step = Step(words[0] or _("起案を取り下げる"), url, "danger-quiet")
+    return [step] if view.allows(rights[0]) else []
+
+
+def decline_words() -> tuple[Any, Any, Any, Any]:
+    """(title and button, the question, what it makes, what the page says afterwards) of declining."""
+    return (
+        _("起案を却下する"),
+        _("この起案を却下します。起案の内容は行われません。"),
+        _("起案した人に、理由をつけてメールでお知らせします。もう一度起案することもできます。"),
+        _("起案を却下しました。理由を、起案した人にメールで知らせました。"),
+    )
 
 
 @dataclass(frozen=True)
@@ -50,7 +99,9 @@ class Proposals:
         """Why the reader cannot confirm ``row``, in sentences."""
         return texts(self.problems(row))
 
-    def steps(self, view: SecretariatView, row: Any, *, confirm: Any = "", withdraw: Any = "") -> list[Step]:
+    def steps(
+        self, view: SecretariatView, row: Any, *, confirm: Any = "", ending: tuple[Any, Any] = ("", "")
+    ) -> list[Step]:
         """What the reader may do about ``row`` if it waits.
 
         Also on the page of what it is about; where that page knows other proposals too, it names the acts.
@@ -61,10 +112,8 @@ class Proposals:
         if view.allows(self.confirm) and not self.problems(row):
             url = view.get_url(f"{self.endpoint}.confirm", id=row.id)
             steps.append(Step(confirm or _("起案の内容を確認する"), url))
-        if view.allows(self.propose):
-            url = view.get_url(f"{self.endpoint}.withdraw", id=row.id)
-            steps.append(Step(withdraw or _("起案を取り下げる"), url, "danger-quiet"))
-        return steps
+        url = view.get_url(f"{self.endpoint}.withdraw", id=row.id)
+        return steps + ending_step(view, row, url, (self.propose, self.confirm), ending)
 
     def later(self, view: SecretariatView, row: Any) -> tuple[Any, Any] | None:
         """(head, sentence) of why the reader cannot confirm a ``row`` that waits."""
@@ -189,28 +238,21 @@ class ProposalView(WaitingFirst):
 
     @page("/withdraw/", Permission.RECORD_VIEW, methods=_ASKS)
     def withdraw(self) -> Any:
-        """A proposal is taken back; nothing else changes."""
+        """Its proposer takes a proposal back, or another declines it; nothing else changes."""
         row = self._proposal()
         if (away := not_offered(self, row)) is not None:
             return away
-        form, row_id = WithdrawForm(data={"version": row.version}), row.id
+        form, row_id, declining = ending_form(row), row.id, declines(row)
+        title, say, told, declined = decline_words()
         done = submitted(
             form,
             lambda: self.service_withdraw(row_id, form["version"].data, form["reason"].data or None),
         )
         row = self._proposal()
         if done is not None:
-            flash(str(self.withdrawal_told), "good")
+            flash(str(declined if declining else self.withdrawal_told), "good")
             return redirect(self.address_after(row))
+        if declining:
+            return self._ask(form, row, Confirmation(title, say, title, makes=[told], danger=True))
         verb = _("起案を取り下げる")
-        return self._ask(
-            form,
-            row,
-            Confirmation(
-                verb,
-                self.withdrawal_says,
-                verb,
-                makes=[_("起案した人のほか、起案のできる担当者と承認者も取り下げられます。")],
-                danger=True,
-            ),
-        )
+        return self._ask(form, row, Confirmation(verb, self.withdrawal_says, verb, danger=True))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ProposalState(StrEnum):
     PROPOSED = "proposed"  # 確認待ち
     CONFIRMED = "confirmed"  # 確定
-    WITHDRAWN = "withdrawn"  # 起案取下げ
+    WITHDRAWN = "withdrawn"  # 取下げ・却下
     EXPIRED = "expired"  # 起案の期限切れ
 
 

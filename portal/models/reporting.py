@@ -108,7 +108,7 @@ class PublicationSubject(StrEnum):
 class PublicationState(StrEnum):
     PROPOSED = "proposed"  # 確認待ち
     RELEASED = "released"  # 公表中
-    WITHDRAWN = "withdrawn"  # 起案取下げ
+    WITHDRAWN = "withdrawn"  # 取下げ・却下
     REPLACED = "replaced"  # 差替え済
     ENDED = "ended"  # 公表終了
     EXPIRED = "expired"  # 起案の期限切れ

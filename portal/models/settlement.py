@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class IssueBatchState(StrEnum):
     PROPOSED = "proposed"  # 確認待ち
     EXECUTED = "executed"  # 実行済
-    WITHDRAWN = "withdrawn"  # 起案取下げ
+    WITHDRAWN = "withdrawn"  # 取下げ・却下
     EXPIRED = "expired"  # 起案の期限切れ
 
 

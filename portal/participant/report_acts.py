@@ -137,7 +137,7 @@ def report_send_back(period: str) -> Any:
             version=form.shown,
             key=form.once,
         ),
-        lambda: _("検証機関に差戻しを依頼しました。"),
+        lambda: _("検証機関に差戻依頼をしました。"),
     )
 
 

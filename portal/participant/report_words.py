@@ -56,6 +56,8 @@ def _detached(event: TimeLineEntry, own: bool) -> str:
 
 
 def _returned(event: TimeLineEntry, own: bool) -> str:
+    if event.facts.get("granted"):
+        return _("差戻依頼に応じて差し戻しました") if own else _("検証機関が差戻依頼に応じて差し戻しました")
     if own:
         return _("算定報告書を差し戻しました")
     if event.actor_role in SECRETARIAT:
@@ -116,7 +118,7 @@ _SAY: dict[EventTag, Say] = {
         lambda: _("検証を依頼しました"), lambda: _("検証依頼を受けました")
     ),
     EventTag.SEND_BACK_REQUESTED: _both(
-        lambda: _("検証機関に差戻しを依頼しました"), lambda: _("目標保有者から差戻依頼が届きました")
+        lambda: _("検証機関に差戻依頼をしました"), lambda: _("目標保有者から差戻依頼が届きました")
     ),
     EventTag.SEND_BACK_GRANTED: _both(
         lambda: _("差戻依頼に応じました"), lambda: _("検証機関が差戻依頼に応じました")

@@ -15,7 +15,7 @@ from portal.models import Opinion
 from portal.participant import pages
 from portal.participant.files import RowForm, again, uploaded
 from portal.participant.reports import ways
-from portal.participant.verification_forms import AnswerForm, ReasonForm, ResultForm, result_form
+from portal.participant.verification_forms import AnswerForm, GrantForm, ReasonForm, ResultForm, result_form
 from portal.participant.verification_report import refused, to_report
 from portal.permissions import Permission
 from portal.services import report_views, verification, verification_draft
@@ -147,18 +147,21 @@ def verifier_return(report_id: int) -> Any:
     return _reason_page(report_id, form, "return_to_holder", "participant/verification/return.html")
 
 
-@pages.post("/verification/<int:report_id>/send-back")
+@pages.route("/verification/<int:report_id>/send-back", methods=["GET", "POST"])
 @requires(Permission.REPORT_VERIFY)
 def verifier_grant(report_id: int) -> Any:
-    """Grant the holder's send-back request: the report goes back with the holder's own reason."""
-    form = RowForm()
-    if not _carried(
-        form,
-        lambda: verification.grant_send_back(db_session(), report_id, actor=actor(), version=form.shown),
-    ):
-        return refused(report_id)
-    done(_("差戻依頼に応じて、目標保有者に差し戻しました。"))
-    return _to_desk()
+    """Grant the holder's send-back request, asked once more: the report goes back, with a word if wanted."""
+    form = GrantForm()
+
+    def work() -> object:
+        return verification.grant_send_back(
+            db_session(), report_id, form.reason.data, actor=actor(), version=form.shown
+        )
+
+    if _carried(form, work):
+        done(_("差戻依頼に応じて、目標保有者に差し戻しました。"))
+        return _to_desk()
+    return _reason_page(report_id, form, "grant_send_back", "participant/verification/grant.html")
 
 
 @pages.route("/verification/<int:report_id>/decline", methods=["GET", "POST"])
@@ -178,7 +181,7 @@ def verifier_decline(report_id: int) -> Any:
     return _reason_page(report_id, form, "decline_send_back", "participant/verification/decline.html")
 
 
-def _reason_page(report_id: int, form: ReasonForm, action: str, template: str) -> Any:
+def _reason_page(report_id: int, form: ReasonForm | GrantForm, action: str, template: str) -> Any:
     view = report_views.report_view(db_session(), report_id, actor())
     if action not in view.actions:
         if request.method == "GET":

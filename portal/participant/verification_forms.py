@@ -137,6 +137,15 @@ class ReasonForm(RowForm):
     )
 
 
+class GrantForm(RowForm):
+    """Giving a report back that its holder asked for needs no reason: the holder gave it."""
+
+    reason = TextAreaField(
+        _l("目標保有者に伝えること"),
+        description=_l("書かなくても、依頼に応じたことは伝わります。2,000字まで"),
+    )
+
+
 class AnswerForm(KeyForm):
     """An answer to the secretariat's question: a text, a file or both."""
 

@@ -27,7 +27,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "検証機関がまだ決まっていません。事務局が決めると、検証を依頼できます。",
         "No verifier is assigned yet. Once the secretariat assigns one, you can request verification.",
     ),
-    Refusal.TOO_MANY_FILES: ("添付ファイルは{limit}個までです。", "At most {limit} attachments."),
+    Refusal.TOO_MANY_FILES: (
+        "添付ファイルは{limit}個までです。登録済みのものを外すと、追加できます。",
+        "At most {limit} attachments. Remove one to add another.",
+    ),
     Refusal.PERIOD_NOT_OPEN: (
         "この期間の算定報告書は、{opens}から登録できます。",
         "Reports of this period can be registered from {opens}.",

@@ -38,7 +38,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, leftovers, once, proposal_days
+from portal.services import access, four_eyes, ledger, leftovers, once, proposal_days, proposal_ends
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.audit import EventTag, record
 from portal.services.mail import MailKind, notify
@@ -226,6 +226,7 @@ def propose(
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     account = _locked_account(session, account_id)
     content = {"account": account_id, "action": action.value, "reason": (reason or "").strip()}
+    waits = {"state": ProposalState.PROPOSED, "proposed_by_id": actor.id, "proposed_at": clock.now()}
     made = once.earlier(session, key, "account_change", content, actor=actor)
     if made is not None:
         return session.get_one(AccountChange, made)
@@ -237,14 +238,7 @@ def propose(
         found += refused.problems
     if found:
         raise Refused(*found)
-    change = AccountChange(
-        account_id=account.id,
-        action=action,
-        state=ProposalState.PROPOSED,
-        reason=why,
-        proposed_by_id=actor.id,
-        proposed_at=clock.now(),
-    )
+    change = AccountChange(account_id=account.id, action=action, reason=why, **waits)
     session.add(change)
     record(
         session,
@@ -260,6 +254,7 @@ def propose(
     notify(
         session,
         MailKind.ACCOUNT_CHANGE_TO_CONFIRM,
+        row=change,
         holder=account.holder,
         trader=account.trader,
         actor=actor,
@@ -332,29 +327,24 @@ def confirm(session: Session, change_id: int, *, actor: User, version: int | Non
 def withdraw(
     session: Session, change_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> AccountChange:
-    """Whoever proposed (or a colleague who may propose) takes the proposal back; nothing changes."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     change = _locked(session, change_id)
+    action, why = proposal_ends.way_out(ACCOUNT_CHANGE, change, actor=actor, reason=reason, version=version)
     advance(
         session,
         ACCOUNT_CHANGE,
         change,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         **facts_of(change),
     )
-    notify(
-        session,
-        MailKind.ACCOUNT_CHANGE_WITHDRAWN,
-        holder=change.account.holder,
-        trader=change.account.trader,
-        actor=actor,
-        account=change.account.code,
-        change=WORDS[change.action],
-        reason=reason,
-    )
+    owner = {"holder": change.account.holder, "trader": change.account.trader}
+    proposal_ends.tell(session, change, words_of(change), actor=actor, reason=why, **owner)
     return change
 
 
@@ -365,9 +355,9 @@ def facts_of(change: AccountChange) -> dict[str, Any]:
 
 
 def words_of(change: AccountChange) -> tuple[str, str]:
-    """What mails call the proposal: AST-1001の停止 / suspension of AST-1001."""
+    """What mails call the proposal: 口座AST-1001の停止 / suspension of account AST-1001."""
     ja, en = WORDS[change.action]
-    return f"{change.account.code}の{ja}", f"{en} of {change.account.code}"
+    return f"口座{change.account.code}の{ja}", f"{en} of account {change.account.code}"
 
 
 def _locked_account(session: Session, account_id: int) -> Account:

@@ -155,6 +155,15 @@ class EventTag(StrEnum):
     PHASE_CLOSING_EXPIRED = auto()
     PUBLICATION_EXPIRED = auto()
     FACTORS_EXPIRED = auto()
+    TARGET_DECLINED = auto()
+    REVOCATION_DECLINED = auto()
+    MOVEMENT_DECLINED = auto()
+    PHASE_PROPOSAL_DECLINED = auto()
+    ACCOUNT_CHANGE_DECLINED = auto()
+    FACTORS_DECLINED = auto()
+    PUBLICATION_DECLINED = auto()
+    ISSUE_BATCH_DECLINED = auto()
+    PHASE_CLOSING_DECLINED = auto()
 
 
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
@@ -199,6 +208,11 @@ ALLOWANCE_TAGS = frozenset(
         EventTag.BANKING_REMINDED,
         EventTag.ACCOUNT_CHANGE_EXPIRED,
         EventTag.PHASE_CLOSING_EXPIRED,
+        EventTag.TARGET_DECLINED,
+        EventTag.MOVEMENT_DECLINED,
+        EventTag.ACCOUNT_CHANGE_DECLINED,
+        EventTag.ISSUE_BATCH_DECLINED,
+        EventTag.PHASE_CLOSING_DECLINED,
     }
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
-from portal.errors import NotFound, Problem, Refusal, Refused, refuse
+from portal.errors import Amount, NotFound, Problem, Refusal, Refused, refuse
 from portal.models import (
     BankingApplication,
     DecisionState,
@@ -29,6 +29,7 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import access, issuance, ledger, once, workflow
+from portal.services.allowances import unit_name
 from portal.services.audit import EventTag, record
 from portal.services.banking_case import case_of, class_of
 from portal.services.banking_rules import (
@@ -177,7 +178,7 @@ def apply(session: Session, quantity: str, *, key: str, actor: User) -> BankingA
     )
     session.add(row)
     record(session, EventTag.BANKING_APPLIED, row, actor=actor, holder_id=holder.id, quantity=plan.quantity)
-    notify(session, MailKind.BANKING_APPLIED, holder=holder, actor=actor, quantity=plan.quantity)
+    _tell(session, MailKind.BANKING_APPLIED, row, actor)
     once.remember(session, key, "apply_banking", content, row.id, actor=actor)
     return row
 
@@ -191,7 +192,7 @@ def withdraw(session: Session, application_id: int, *, version: int, actor: User
     row = _locked(session, application_id, actor)
     _expect_free(row, version)
     workflow.advance(session, BANKING, row, "withdraw", actor=actor, holder_id=row.holder_id)
-    notify(session, MailKind.BANKING_WITHDRAWN, holder=row.holder, actor=actor, quantity=row.quantity)
+    _tell(session, MailKind.BANKING_WITHDRAWN, row, actor)
     return row
 
 
@@ -209,15 +210,15 @@ def decline(
     with session.no_autoflush:
         row.decided_by_id, row.decided_at, row.decision_reason = actor.id, clock.now(), why
         workflow.advance(session, BANKING, row, "decline", actor=actor, reason=why, holder_id=row.holder_id)
-    notify(
-        session,
-        MailKind.BANKING_DECLINED,
-        holder=row.holder,
-        actor=actor,
-        quantity=row.quantity,
-        reason=why,
-    )
+    _tell(session, MailKind.BANKING_DECLINED, row, actor, reason=why)
     return row
+
+
+def _tell(
+    session: Session, kind: MailKind, row: BankingApplication, actor: User, reason: str | None = None
+) -> None:
+    units = Amount(row.quantity, unit_name(row.unit_class))
+    notify(session, kind, holder=row.holder, actor=actor, row=row, quantity=units, reason=reason)
 
 
 def proposal_problems(session: Session, row: BankingApplication) -> list[Problem]:

@@ -6,8 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.errors import Amount
 from portal.models import BankingApplication, Movement, User
 from portal.services import workflow
+from portal.services.allowances import unit_name
 from portal.services.mail import MailKind, notify
 from portal.services.transitions import BANKING
 
@@ -25,7 +27,8 @@ def accepted(session: Session, movement: Movement, *, actor: User) -> None:
     with session.no_autoflush:
         row.decided_by_id, row.decided_at = actor.id, clock.now()
         workflow.advance(session, BANKING, row, "accept", actor=actor, holder_id=row.holder_id)
-    notify(session, MailKind.BANKING_ACCEPTED, holder=row.holder, actor=actor, quantity=row.quantity)
+    units = Amount(row.quantity, unit_name(row.unit_class))
+    notify(session, MailKind.BANKING_ACCEPTED, holder=row.holder, actor=actor, row=row, quantity=units)
 
 
 def freed(session: Session, movement: Movement) -> None:
@@ -33,4 +36,5 @@ def freed(session: Session, movement: Movement) -> None:
     row = _application(session, movement)
     if row is not None:
         row.movement_id = None
-        notify(session, MailKind.BANKING_WAITS_AGAIN, holder=row.holder, quantity=row.quantity)
+        units = Amount(row.quantity, unit_name(row.unit_class))
+        notify(session, MailKind.BANKING_WAITS_AGAIN, holder=row.holder, row=row, quantity=units)

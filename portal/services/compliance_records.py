@@ -227,6 +227,7 @@ def _tell_again(
         session,
         MailKind.COMPLIANCE_PUT_RIGHT,
         holder=holder,
+        row=holder,
         actor=actor,
         known=known,
         due=due.deadline,

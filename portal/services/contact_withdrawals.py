@@ -40,5 +40,6 @@ def withdraw_change(
         trader=whose if isinstance(whose, Trader) else None,
         verifier=whose if isinstance(whose, Verifier) else None,
         actor=actor,
+        row=change,
     )
     return change

@@ -226,7 +226,7 @@ def apply_for_change(
         items=changed_items(change),
     )
     once.remember(session, key, "contact_change", content, change.id, actor=actor)
-    _tell(session, MailKind.CONTACT_CHANGE_APPLIED, participant, actor)
+    _tell(session, MailKind.CONTACT_CHANGE_APPLIED, participant, actor, row=change)
     return change
 
 

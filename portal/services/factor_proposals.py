@@ -33,6 +33,7 @@ from portal.services import (
     four_eyes,
     once,
     proposal_days,
+    proposal_ends,
     transitions,
     workflow,
 )
@@ -113,7 +114,7 @@ def propose(
     session.add(row)
     session.flush()
     audit.record(session, EventTag.FACTORS_PROPOSED, row, actor=actor, reason=why, **facts_of(row))
-    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, year=str(year))
+    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, row=row, year=str(year))
     once.remember(session, key, "propose_factors", content, row.id, actor=actor)
     return row
 
@@ -245,20 +246,25 @@ def _tell_holders(session: Session, year: int, actor: User) -> None:
 def withdraw(
     session: Session, proposal_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> FactorProposal:
-    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, FactorProposal, proposal_id, actor, lock=True)
+    action, why = proposal_ends.way_out(
+        transitions.FACTOR_PROPOSAL, row, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         transitions.FACTOR_PROPOSAL,
         row,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         **facts_of(row),
     )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
+    proposal_ends.tell(session, row, words_of(row), actor=actor, reason=why)
     return row
 
 

@@ -8,8 +8,25 @@ from urllib.parse import quote
 
 from portal.services.documents import safe_name
 
-#: words of our file names, for the name that old programs read
+#: words of our file names, for the name that old programs read; what holds another comes before it
 _WORDS = {
+    "期限に遅れる報告書": "late_reports",
+    "目標保有者ごとの報告の状況": "reports_by_holder",
+    "担当者の変更申請": "contact_changes",
+    "口座の状態の変更": "account_changes",
+    "排出係数の起案": "factor_proposals",
+    "期と期限の起案": "phase_proposals",
+    "書面による変更": "paper_changes",
+    "担当者リスト": "directory",
+    "バンキング申請": "banking",
+    "操作の記録": "events",
+    "移動の確認": "movements",
+    "期と期限": "phases",
+    "期の締め": "phase_closings",
+    "一括取り込み": "imports",
+    "一括発行": "issues_to_phases",
+    "目標保有者": "holders",
+    "取引参加者": "traders",
     "算定報告書": "calculation_report",
     "検証報告書": "verification_report",
     "登録申請書": "application_form",
@@ -23,6 +40,12 @@ _WORDS = {
     "排出量": "emissions",
     "実績": "results",
     "目標遵守": "compliance",
+    "検証機関": "verifiers",
+    "報告書": "reports",
+    "利用者": "users",
+    "台帳": "ledger",
+    "口座": "accounts",
+    "公表": "publications",
     "排出枠": "allowances",
 }
 
@@ -32,7 +55,7 @@ def disposition(name: str, *, kind: str = "list") -> str:
 
     ``kind`` is put before an ASCII name of which no letter is left to begin with.
     """
-    stem, dot, ending = unicodedata.normalize("NFKC", name).rpartition(".")
+    stem, dot, ending = unicodedata.normalize("NFKC", in_english(name)).rpartition(".")
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", stem).strip("_.-")
     if not re.match(r"[A-Za-z]", plain):
         plain = f"{kind}_{plain}".rstrip("_")

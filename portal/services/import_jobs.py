@@ -170,7 +170,7 @@ def _stored(import_id: int, position: int, one: Judged) -> dict[str, Any]:
 def _tell(session: Session, row: Import, user: User, outcome: tuple[str, str]) -> None:
     # the file may have been thrown away meanwhile (retention): the mail then names its number
     file = row.document.name if row.document is not None else f"No. {row.id}"
-    notify(session, MailKind.IMPORT_ENDED, user=user, outcome=outcome, file=file)
+    notify(session, MailKind.IMPORT_ENDED, user=user, row=row, outcome=outcome, file=file)
 
 
 # ---- carrying out

@@ -12,6 +12,7 @@ from portal import clock
 from portal.errors import Problem, Refusal, Refused, refuse
 from portal.models import (
     ISSUANCE_ACCOUNT,
+    Account,
     Holder,
     LedgerTransaction,
     Movement,
@@ -34,6 +35,7 @@ from portal.services import (
     office_cases,
     once,
     proposal_days,
+    proposal_ends,
     proposal_words,
 )
 from portal.services.allowance_rules import problems
@@ -224,14 +226,18 @@ def confirm_problems(session: Session, movement: Movement, actor: User) -> list[
 def withdraw(
     session: Session, movement_id: int, *, version: int, actor: User, reason: str | None = None
 ) -> Movement:
-    """Whoever proposed (or a colleague who may propose) takes the proposal back."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds, or ``Refused(ISSUE_IN_BATCH)``.
+    """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     movement = _locked(session, movement_id, actor)
     if movement.batch_id is not None and movement.state is MovementState.PROPOSED:
         raise refuse(Refusal.ISSUE_IN_BATCH)
-    leave(session, movement, "withdraw", actor=actor, version=version, reason=reason)
+    action, why = proposal_ends.way_out(MOVEMENT, movement, actor=actor, reason=reason, version=version)
+    leave(session, movement, action, actor=actor, version=version, reason=why)
     what = proposal_words.movement_fact(movement)
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=what, reason=reason)
+    proposal_ends.tell(session, movement, what, actor=actor, reason=why)
     return movement
 
 
@@ -257,13 +263,13 @@ def expire_due(session: Session, *, limit: int | None = None) -> int:
             leave(session, movement, "expire", actor=None, version=None)
             assert movement.expires_at is not None
             days = (movement.expires_at - movement.proposed_at).days
-            tell_expired(session, proposal_words.movement_fact(movement), days)
+            tell_expired(session, movement, proposal_words.movement_fact(movement), days)
     return len(due)
 
 
-def tell_expired(session: Session, what: tuple[str, str], days: int) -> None:
+def tell_expired(session: Session, row: object, what: tuple[str, str], days: int) -> None:
     """Tell the office that a proposal waited its ``days`` in vain; whoever proposed it is among them."""
-    notify(session, MailKind.PROPOSAL_EXPIRED, proposal=what, days=days)
+    notify(session, MailKind.PROPOSAL_EXPIRED, row=row, proposal=what, days=days)
 
 
 def leave(
@@ -330,20 +336,36 @@ def propose_movement(
         kind=movement.kind.value,
         quantity=movement.quantity,
     )
+    _ask_second_person(session, movement, actor)
+    return movement
+
+
+def _ask_second_person(session: Session, movement: Movement, actor: User) -> None:
     units = session.get_one(UnitClass, movement.unit_class_id)
+    after = movement.target_class_id and session.get_one(UnitClass, movement.target_class_id)
+    source, target = (session.get_one(Account, one) for one in (movement.source_id, movement.target_id))
+    # whose affair it is: the scheme's own accounts have no owner
+    owned = target if target.holder is not None or target.trader is not None else source
+    corrects = f"T-{movement.reverses_id:06d}" if movement.reverses_id is not None else None
     notify(
         session,
         MailKind.MOVEMENT_TO_CONFIRM,
+        holder=owned.holder,
+        trader=owned.trader,
         actor=actor,
+        row=movement,
         movement_kind=movement.kind.value,
         quantity=movement.quantity,
         unit=units.unit_type.value,
-        unit_class=mail_words.units_of(units),
-        source=f"AST-{movement.source_id}",
-        target=f"AST-{movement.target_id}",
+        unit_class=mail_words.units_of(units, after or None),
+        source=source.code,
+        target=target.code,
+        source_name=source.name,
+        target_name=target.name,
+        corrects=corrects,
+        reason=movement.reason,
         expires_at=movement.expires_at,
     )
-    return movement
 
 
 def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Movement, User
-from portal.services import ledger, mail, posting
+from portal.services import ledger, mail, mail_words, posting
 from portal.services.mail import MailKind, known_logins
 from portal.services.transitions import MOVEMENT
 from portal.services.workflow import advance
@@ -67,6 +67,7 @@ def _mails(session: Session, movements: Sequence[Movement]) -> list[list[dict[st
             movement_kind=one.kind.value,
             quantity=one.quantity,
             unit=one.unit_class.unit_type.value,
+            unit_class=mail_words.units_of(one.unit_class),
             source=one.source.code,
             target=one.target.code,
             source_name=one.source.name,

@@ -38,6 +38,7 @@ from portal.services import (
     once,
     phase_words,
     proposal_days,
+    proposal_ends,
     workflow,
 )
 from portal.services.audit import EventTag, record, record_all
@@ -224,6 +225,7 @@ def _announce(session: Session, batch: IssueBatch, number: int, actor: User) -> 
         session,
         MailKind.ISSUE_BATCH_TO_CONFIRM,
         actor=actor,
+        row=batch,
         phase=phase_words.phase_fact(number),
         count=batch.count,
         quantity=batch.total,
@@ -345,12 +347,15 @@ def _executed(session: Session, batch: IssueBatch, actor: User) -> None:
 def withdraw(
     session: Session, batch_id: int, *, version: int | None, actor: User, reason: str | None = None
 ) -> IssueBatch:
-    """Take the whole proposal back: whoever proposed may, and every colleague who may propose."""
+    """End the whole proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     batch = locked(session, batch_id, actor)
-    workflow.expect_version(batch, version)
-    _leave(session, batch, "withdraw", actor=actor, reason=reason)
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=_fact(batch), reason=reason)
+    action, why = proposal_ends.way_out(ISSUE_BATCH, batch, actor=actor, reason=reason, version=version)
+    _leave(session, batch, action, actor=actor, reason=why)
+    proposal_ends.tell(session, batch, _fact(batch), actor=actor, reason=why)
     return batch
 
 
@@ -372,7 +377,7 @@ def expire_due(session: Session, *, limit: int | None = None) -> int:
         if batch.state is IssueBatchState.PROPOSED:
             _leave(session, batch, "expire", actor=None)
             days = (batch.expires_at - batch.proposed_at).days
-            issuance.tell_expired(session, _fact(batch), days)
+            issuance.tell_expired(session, batch, _fact(batch), days)
     return len(due)
 
 

@@ -126,7 +126,7 @@ def _lapse(session: Session, kind: Lapsing, row: Paper) -> None:
     with session.no_autoflush:
         kind.ended(row)
         workflow.advance(session, kind.workflow, row, "expire", actor=None, **kind.facts(row))
-    issuance.tell_expired(session, words, days)
+    issuance.tell_expired(session, row, words, days)
 
 
 #: what lets one proposal go for each call, and says whether there was one

@@ -10,9 +10,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -30,39 +30,15 @@ from portal.models import (
     VerifierAssignment,
 )
 from portal.permissions import SECRETARIAT, Role, may
-from portal.services import mail_texts, mail_words
+from portal.services import mail_links, mail_texts, mail_words
 from portal.services.mail_headers import header, usable_address
 from portal.services.mail_kinds import KINDS, Audience, Kind, MailKind, Reader, Topic, check_facts
-from portal.services.mail_texts import template
-from portal.settings import Settings
+from portal.services.mail_texts import configure, letterhead, template
 
-__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "notify", "rows", "template"]
-__all__ += ["usable_address"]
+__all__ = ["KnownLogins", "MailKind", "configure", "header", "known_logins", "letterhead", "notify", "rows"]
+__all__ += ["template", "usable_address"]
 
 LOCALES = ("ja", "en")
-
-
-@dataclass(frozen=True)
-class Letterhead:
-    """What every mail says of the office, and where the reader logs in."""
-
-    base_url: str = Settings.base_url
-    office_mail: str = Settings.office_mail
-    office_phone: str = Settings.office_phone
-
-    @property
-    def host(self) -> str:
-        """The host of the Message-IDs."""
-        return urlsplit(self.base_url).hostname or "localhost"
-
-
-_letterhead = Letterhead()
-
-
-def configure(settings: Settings) -> None:
-    """Take the addresses mails name from ``settings``; called once when the program starts."""
-    global _letterhead
-    _letterhead = Letterhead(settings.base_url, settings.office_mail, settings.office_phone)
 
 
 @dataclass(frozen=True)
@@ -89,6 +65,7 @@ def notify(
     address_name: str | None = None,
     actor: User | None = None,
     known: KnownLogins | None = None,
+    row: Any = None,
     **facts: Any,
 ) -> list[MailMessage]:
     """Queue the mails of ``kind`` for everybody whom ``mail_kinds.KINDS`` names; answers with them.
@@ -98,7 +75,8 @@ def notify(
     and its assigned verifier are found here. ``user`` is for mail to one login, ``address`` for
     mail to an address that is no login's
     (an applicant's, a former one), read by ``address_name``. ``known`` are logins that were read before for
-    many mails (:func:`known_logins`). Raises ``TypeError`` for facts that are missing
+    many mails (:func:`known_logins`). ``row`` is what the mail is about, if not a report: it leads to
+    that row's page (:mod:`portal.services.mail_links`). Raises ``TypeError`` for facts that are missing
     or unknown, which is the caller's mistake. Rule: domain §7.
     """
     kind = MailKind(kind)
@@ -122,7 +100,11 @@ def notify(
         actor=actor,
         side=facts.get("side"),
     )
-    made = [MailMessage(**_row(kind, line, to, {**values[to.locale], **_personal(to)})) for to in to_whom]
+    row = row if row is not None else report
+    made = [
+        MailMessage(**_row(kind, line, to, {**values[to.locale], **_personal(kind, to, row, facts)}))
+        for to in to_whom
+    ]
     session.add_all(made)
     return made
 
@@ -136,8 +118,11 @@ def rows(kind: MailKind, logins: Iterable[Any], label: str, **facts: Any) -> lis
     check_facts(kind, set(facts))
     to_whom = list(_readers(list(logins), line, about, address=(None, None), actor=None, side=None))
     values = _values(about, facts, {to.locale for to in to_whom})
-    gaps = frozenset({"name", "participant", *facts})
-    return [_row(kind, line, to, {**values[to.locale], **_personal(to)}, gaps) for to in to_whom]
+    gaps = frozenset({"name", "participant", "link", *facts})
+    return [
+        _row(kind, line, to, {**values[to.locale], **_personal(kind, to, None, facts)}, gaps)
+        for to in to_whom
+    ]
 
 
 @dataclass(frozen=True)
@@ -299,10 +284,12 @@ _ROLES = {
 
 
 def _meant(audience: Audience, login: User, about: _Object, actor: User | None) -> bool:
+    own = actor is not None and actor.id == login.id
+    if own and audience.spares_actor:
+        return False
     if audience.reader is Reader.OFFICE:
         assert audience.permission is not None
         # four eyes: what waits for another person does not wait for the one who made it wait
-        own = actor is not None and actor.id == login.id
         return login.role in SECRETARIAT and may(login.role, audience.permission) and not own
     if audience.reader is Reader.SELF:
         # safety 17: address B gets report mail only; what concerns login B is A's to know
@@ -344,13 +331,20 @@ def _values(
         if period is not None and about.holder is not None:
             values["report"] = mail_words.report_name(about.holder, Period(period), locale)
             values["period"] = mail_words.period_name(Period(period), locale)
+            values["period_years"] = mail_words.period_years(about.holder, Period(period), locale)
         values["is_verified"] = period is None or Period(period) is not Period.ADJUSTMENT
         values["login_id"] = about.user.login_id if about.user else None
         values["until"] = mail_words.fact("until", until, locale)
         values["holder_until"] = mail_words.fact("until", holder_until, locale)
-        values["office"] = _letterhead
+        values["late"] = _is_over(holder_until) or _is_over(facts.get("due"))
+        values["office"] = letterhead()
         result[locale] = values
     return result
+
+
+def _is_over(day: Any) -> bool:
+    """Whether a day of the phase is past; what is due then may come late, and the text says so."""
+    return isinstance(day, date) and not isinstance(day, datetime) and day < clock.today()
 
 
 @cache
@@ -359,8 +353,14 @@ def _nothing() -> dict[str, None]:
     return {name: None for line in KINDS.values() for name in line.facts | line.optional}
 
 
-def _personal(to: _To) -> dict[str, Any]:
-    return {"name": to.name, "reader": to.reader.value, "acts": to.acts}
+def _personal(kind: MailKind, to: _To, row: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    page = mail_links.page_of(kind, to.reader, row, receipt=facts.get("ledger_number"))
+    return {
+        "name": to.name,
+        "reader": to.reader.value,
+        "acts": to.acts,
+        "link": letterhead().base_url.rstrip("/") + page,
+    }
 
 
 def _row(
@@ -381,7 +381,7 @@ def _row(
         "about_allowances": line.topic is Topic.ALLOWANCES,
         "subject": header(subject),
         "body": body,
-        "message_id": f"<{secrets.token_hex(16)}@{_letterhead.host}>",
+        "message_id": f"<{secrets.token_hex(16)}@{letterhead().host}>",
         "state": MailState.QUEUED if usable else MailState.FAILED,
         "attempts": 0,
         "next_try_at": now,

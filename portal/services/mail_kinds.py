@@ -75,7 +75,6 @@ class MailKind(StrEnum):
     VERIFICATION_ENDED = auto()
     ROLE_CHANGED = auto()
     PROPOSAL_WITHDRAWN = auto()
-    ACCOUNT_CHANGE_WITHDRAWN = auto()
     REPORT_DUE = auto()
     REPORT_OVERDUE = auto()
     VERIFICATION_DUE = auto()
@@ -103,6 +102,7 @@ class MailKind(StrEnum):
     PUBLICATION_OUTDATED = auto()
     PUBLICATION_ENDED = auto()
     RETIREMENT_SETTLED = auto()
+    PROPOSAL_DECLINED = auto()
 
 
 class Topic(StrEnum):
@@ -120,9 +120,9 @@ class Reader(StrEnum):
     HOLDER_B = "holder_b"
     TRADER = "trader"
     VERIFIER = "verifier"
-    OFFICE = "office"
-    #: one login, whoever it is; login B's stands for A (B gets report mail only)
+    #: one login, whoever it is; login B's stands for A (B gets report mail only). Before its colleagues
     SELF = "self"
+    OFFICE = "office"
     #: the address a contact change replaces, or the one an application names
     ADDRESS = "address"
 
@@ -136,6 +136,8 @@ class Audience:
     permission: P | None = None
     #: only if the sender is on this side (review documents go both ways); ``None``: always
     sent_by: str | None = None
+    #: not the one who did it
+    spares_actor: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ _REVIEWERS = Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW)
 #: what any report mail may be told besides; ``report`` or ``holder`` with ``period`` names the object
 REPORT_FACTS = frozenset(
     {"report", "period", "reason", "until", "side", "emissions", "opinion", "filename", "round"}
-)
+) | {"question", "granted"}
 MOVEMENT_FACTS = frozenset({"movement_kind", "quantity", "unit", "source", "target"})
 MOVEMENT_OPTIONAL = frozenset(
     {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until", "unit_class", "corrects"}
@@ -277,14 +279,13 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.PROPOSAL_WITHDRAWN: Kind(
         Topic.ALLOWANCES,
         (Audience(R.OFFICE, permission=P.TARGET_PROPOSE),),
-        frozenset({"proposal"}),
+        frozenset({"proposal", "by"}),
         frozenset({"reason"}),
     ),
-    MailKind.ACCOUNT_CHANGE_WITHDRAWN: _account(Audience(R.OFFICE, permission=P.ACCOUNT_CONFIRM)),
     MailKind.REPORT_DUE: _report(_A_ACTS, _B_ACTS, facts=("due", "days")),
     MailKind.REPORT_OVERDUE: _report(_A_ACTS, _B_ACTS, facts=("due",)),
     MailKind.VERIFICATION_DUE: _report(_V_ACTS, facts=("due", "days")),
-    MailKind.VERIFICATION_HANDED_OVER: _report(_V, facts=("name",)),
+    MailKind.VERIFICATION_HANDED_OVER: _report(Audience(R.VERIFIER, spares_actor=True), facts=("name",)),
     MailKind.FACTORS_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("year",)),
     MailKind.FACTORS_CHANGED: _report(_A_ACTS, _B_ACTS, facts=("year",)),
     MailKind.PUBLICATION_TO_CONFIRM: _registration(
@@ -294,7 +295,10 @@ KINDS: dict[MailKind, Kind] = {
         Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces", "table"})
     ),
     MailKind.RETIREMENT_DUE: Kind(
-        Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "days"}), frozenset({"quantity", "until"})
+        Topic.ALLOWANCES,
+        (_A_ACTS,),
+        frozenset({"due", "days"}),
+        frozenset({"quantity", "until", "with_holder"}),
     ),
     MailKind.COMPLIANCE_FROZEN: Kind(
         Topic.ALLOWANCES,
@@ -339,6 +343,12 @@ KINDS: dict[MailKind, Kind] = {
     # what the approval of the target-year figure asks of A; that it was approved is report mail
     MailKind.RETIREMENT_SETTLED: Kind(
         Topic.ALLOWANCES, (_A_ACTS,), frozenset({"due", "quantity"}), frozenset({"until"})
+    ),
+    # who proposed it may mend it and propose again; the colleagues learn that it waits no longer
+    MailKind.PROPOSAL_DECLINED: Kind(
+        Topic.ALLOWANCES,
+        (Audience(R.SELF, acts=True), Audience(R.OFFICE, permission=P.TARGET_PROPOSE)),
+        frozenset({"proposal", "by", "reason"}),
     ),
 }
 

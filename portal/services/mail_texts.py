@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from portal.services.mail_kinds import MailKind
-from portal.settings import ROOT
+from portal.settings import ROOT, Settings
 
 TEMPLATES = ROOT / "templates" / "mail"
 _BLANKS = re.compile(r"\n{3,}")
 #: stand for words while a text is made once for many mails; no text has them
 _GAPS = re.compile("([\ue000-\ue0ff])")
 _FIRST_GAP = 0xE000
+#: what every subject begins with, by language
+_MARKS = {"ja": "【ASSET】", "en": "[ASSET] "}
+#: the longest name of a company with its site that a subject gives in full
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What every mail says of the office, and where the reader logs in."""
+
+    base_url: str = Settings.base_url
+    office_mail: str = Settings.office_mail
+    office_phone: str = Settings.office_phone
+
+    @property
+    def host(self) -> str:
+        """The host of the Message-IDs."""
+        return urlsplit(self.base_url).hostname or "localhost"
+
+
+_letterhead = Letterhead()
+
+
+def letterhead() -> Letterhead:
+    """The one in use."""
+    return _letterhead
+
+
+def configure(settings: Settings) -> None:
+    """Take the addresses mails name from ``settings``; called once when the program starts."""
+    global _letterhead
+    _letterhead = Letterhead(settings.base_url, settings.office_mail, settings.office_phone)
 
 
 @cache
@@ -46,12 +80,14 @@ def rendered(
     once for all mails that agree in the others.
     """
     words = {name: value for name, value in values.items() if name in gaps and value and type(value) is str}
+    whose = str(values.get("participant") or "")
     if not words:
-        return _subject(kind, locale, values), _body(kind, locale, values)
+        return _named(_subject(kind, locale, values), whose, locale), _body(kind, locale, values)
     names = tuple(words)
     rest = tuple((name, value) for name, value in values.items() if name not in words and value is not None)
     subject, body = _mould(kind, locale, names, rest, tuple(values))
-    return _filled(subject, words), _BLANKS.sub("\n\n", _filled(body, words)).strip() + "\n"
+    text = _BLANKS.sub("\n\n", _filled(body, words)).strip() + "\n"
+    return _named(_filled(subject, words), whose, locale), text
 
 
 @lru_cache(maxsize=500)
@@ -81,7 +117,21 @@ def _filled(pieces: Sequence[str], words: dict[str, str]) -> str:
 
 def _subject(kind: MailKind, locale: str, values: dict[str, Any]) -> str:
     text = template(kind, locale)
-    return "".join(text.blocks["subject"](text.new_context(values)))
+    # in a list of thirty reports the fiscal year tells them apart
+    told = {**values, "period": values.get("period_years") or values.get("period")}
+    return "".join(text.blocks["subject"](text.new_context(told)))
+
+
+def _named(subject: str, whose: str, locale: str) -> str:
+    """The subject with whose affair it is: the number first, where a list cuts nothing off, the name last."""
+    number, _gap, name = whose.partition("　")
+    if not number:
+        return subject
+    mark = _MARKS[locale]
+    rest, between = subject.removeprefix(mark), ("：", " – ")[locale == "en"]
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 1]}…"
+    return f"{mark}{number} {rest}{between + name if name else ''}"
 
 
 def _body(kind: MailKind, locale: str, values: dict[str, Any]) -> str:

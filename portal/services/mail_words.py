@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from portal import clock
-from portal.errors import UnitName
+from portal.errors import Amount, UnitName
 from portal.models import EmissionsReport, Holder, MovementKind, Opinion, Period, Phase, UnitClass
 
 _WEEKDAYS = "月火水木金土日"
@@ -80,17 +80,22 @@ def fiscal_years(phase: Phase, period: Period) -> tuple[int, ...]:
 
 def report_name(holder: Holder, period: Period, locale: str) -> str:
     """Which report it is, with its phase and fiscal years."""
-    years = fiscal_years(holder.phase, period)
-    name = _of(_PERIODS[period], locale)
+    name = period_years(holder, period, locale)
     if locale == "en":
-        span = f"FY{years[0]}" if len(years) == 1 else f"FY{years[0]}–FY{years[-1]}"
-        return f"calculation report, {name} ({span}), phase {holder.phase.number}"
-    span = f"{years[0]}年度" if len(years) == 1 else f"{years[0]}–{years[-1]}年度"
-    return f"第{holder.phase.number}期　{name}（{span}）の算定報告書"
+        return f"calculation report, {name}, phase {holder.phase.number}"
+    return f"第{holder.phase.number}期　{name}の算定報告書"
+
+
+def period_years(holder: Holder, period: Period, locale: str) -> str:
+    """The period with its fiscal years: 削減目標年度（2014年度） / target year, FY2014."""
+    years, name = fiscal_years(holder.phase, period), _of(_PERIODS[period], locale)
+    if locale == "en":
+        return f"{name}, " + (f"FY{years[0]}" if len(years) == 1 else f"FY{years[0]}–FY{years[-1]}")
+    return f"{name}（{years[0]}年度）" if len(years) == 1 else f"{name}（{years[0]}–{years[-1]}年度）"
 
 
 def period_name(period: Period, locale: str) -> str:
-    """The period's name for a subject line."""
+    """The period's name alone."""
     return _of(_PERIODS[period], locale)
 
 
@@ -104,6 +109,8 @@ def fact(name: str, value: Any, locale: str) -> Any:
         return _of(_OPINIONS[Opinion(value)], locale)
     if isinstance(value, tuple):  # words in both languages: (Japanese, English)
         return _of((str(value[0]), str(value[1])), locale)
+    if isinstance(value, Amount | UnitName):
+        return value.shown(locale)
     if isinstance(value, date):
         return day(value, locale)
     if isinstance(value, int) and not isinstance(value, bool):

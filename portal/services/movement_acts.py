@@ -144,5 +144,7 @@ def tell(session: Session, movement: Movement, code: str, actor: User) -> None:
         (MailKind.MOVEMENT_EXECUTED, movement.source),
         (MailKind.MOVEMENT_RECEIVED, movement.target),
     ):
+        if kind is MailKind.MOVEMENT_RECEIVED and movement.source_id == movement.target_id:
+            continue  # a carry-over stays in its account: told once
         if account.holder is not None or account.trader is not None:
             mail.notify(session, kind, holder=account.holder, trader=account.trader, actor=actor, **facts)

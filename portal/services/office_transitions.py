@@ -29,7 +29,23 @@ PHASE_PROPOSAL = Workflow(
     "phase_proposal",
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.PHASE_PROPOSAL_CONFIRMED),
-        Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.TARGET_PROPOSE, T.PHASE_PROPOSAL_WITHDRAWN),
+        Edge(
+            _P.PROPOSED,
+            "withdraw",
+            _P.WITHDRAWN,
+            P.TARGET_PROPOSE,
+            T.PHASE_PROPOSAL_WITHDRAWN,
+            mail="proposal_withdrawn",
+        ),
+        Edge(
+            _P.PROPOSED,
+            "decline",
+            _P.WITHDRAWN,
+            P.TARGET_CONFIRM,
+            T.PHASE_PROPOSAL_DECLINED,
+            mail="proposal_declined",
+            reason=True,
+        ),
         Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.TARGET_PROPOSE, T.PHASE_PROPOSAL_EXPIRED),
     ),
 )
@@ -39,7 +55,23 @@ ACCOUNT_CHANGE = Workflow(
     "account_change",
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.ACCOUNT_CONFIRM, T.ACCOUNT_CHANGE_CONFIRMED),
-        Edge(_P.PROPOSED, "withdraw", _P.WITHDRAWN, P.ACCOUNT_PROPOSE, T.ACCOUNT_CHANGE_WITHDRAWN),
+        Edge(
+            _P.PROPOSED,
+            "withdraw",
+            _P.WITHDRAWN,
+            P.ACCOUNT_PROPOSE,
+            T.ACCOUNT_CHANGE_WITHDRAWN,
+            mail="proposal_withdrawn",
+        ),
+        Edge(
+            _P.PROPOSED,
+            "decline",
+            _P.WITHDRAWN,
+            P.ACCOUNT_CONFIRM,
+            T.ACCOUNT_CHANGE_DECLINED,
+            mail="proposal_declined",
+            reason=True,
+        ),
         Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.ACCOUNT_PROPOSE, T.ACCOUNT_CHANGE_EXPIRED),
     ),
 )

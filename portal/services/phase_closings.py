@@ -47,6 +47,7 @@ from portal.services import (
     once,
     phase_words,
     proposal_days,
+    proposal_ends,
     unit_totals,
     workflow,
 )
@@ -226,6 +227,7 @@ def propose(
         session,
         MailKind.PHASE_CLOSING_TO_CONFIRM,
         actor=actor,
+        row=row,
         phase=phase_words.phase_fact(phase.number),
     )
     once.remember(session, key, "close_phase", content, row.id, actor=actor)
@@ -303,21 +305,24 @@ def _tell(session: Session, phase: Phase, unit_class: UnitClass, actor: User) ->
 def withdraw(
     session: Session, closing_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> PhaseClosing:
-    """Take the proposal back: whoever proposed may, and every colleague who may propose."""
+    """End the proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseClosing, closing_id, actor, lock=True)
     number = row.phase.number
+    action, why = proposal_ends.way_out(PHASE_CLOSING, row, actor=actor, reason=reason, version=version)
     workflow.advance(
         session,
         PHASE_CLOSING,
         row,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         phase=number,
     )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
+    proposal_ends.tell(session, row, words_of(row), actor=actor, reason=why)
     return row
 
 

@@ -23,6 +23,7 @@ from portal.services import (
     phase_words,
     phases,
     proposal_days,
+    proposal_ends,
     transitions,
     workflow,
 )
@@ -161,7 +162,7 @@ def _record(
         facts["before"] = {name: kept_old[name] for name in changed}
         facts["after"] = {name: kept_new[name] for name in changed}
     audit.record(session, EventTag.PHASE_PROPOSED, row, actor=actor, reason=why, **facts)
-    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, phase=phase_words.phase_fact(number))
+    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, row=row, phase=phase_words.phase_fact(number))
     return row
 
 
@@ -240,20 +241,25 @@ def _tell_holders(session: Session, phase: Phase, old: RuleDates, new: RuleDates
 def withdraw_proposal(
     session: Session, proposal_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> PhaseProposal:
-    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    """End a proposal: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseProposal, proposal_id, actor, lock=True)
+    action, why = proposal_ends.way_out(
+        transitions.PHASE_PROPOSAL, row, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         transitions.PHASE_PROPOSAL,
         row,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         number=row.number,
     )
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=reason)
+    proposal_ends.tell(session, row, words_of(row), actor=actor, reason=why)
     return row
 
 

@@ -14,7 +14,7 @@ def movement_fact(movement: Movement) -> tuple[str, str]:
     source, target = movement.source.code, movement.target.code
     if movement.kind is MovementKind.CORRECTION:
         wrong = f"T-{movement.reverses_id:06d}"
-        return f"台帳{wrong}の訂正（{ja}）", f"correction of {wrong}, {en}"
+        return f"取引{wrong}の訂正（{ja}）", f"correction of {wrong}, {en}"
     if movement.kind is MovementKind.CARRY_OVER:
         return f"{source}の{ja}のバンキング", f"carry-over of {en} in {source}"
     return f"{target}への{ja}の発行", f"issue of {en} to {target}"

@@ -54,6 +54,7 @@ def _compare(session: Session, row: Publication, actor: User | None) -> bool:
             session,
             MailKind.PUBLICATION_OUTDATED,
             actor=actor,
+            row=row,
             phase=row.phase.number,
             subject=SUBJECTS[row.subject],
         )

@@ -16,7 +16,16 @@ from portal import clock
 from portal.errors import NotFound, Problem, Refusal, Refused, Stale
 from portal.models import Holder, Phase, Publication, PublicationState, PublicationSubject, User
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, once, proposal_days, unit_totals, workflow
+from portal.services import (
+    access,
+    audit,
+    four_eyes,
+    once,
+    proposal_days,
+    proposal_ends,
+    unit_totals,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.once import content_hash
@@ -129,7 +138,7 @@ def propose(
     session.add(row)
     audit.record(session, EventTag.PUBLICATION_PROPOSED, row, actor=actor, reason=words, **facts_of(row))
     kind = MailKind.PUBLICATION_TO_CONFIRM
-    notify(session, kind, actor=actor, phase=phase.number, subject=SUBJECTS[subject])
+    notify(session, kind, actor=actor, row=row, phase=phase.number, subject=SUBJECTS[subject])
     once.remember(session, key, "propose_publication", asked, row.id, actor=actor)
     return row
 
@@ -221,14 +230,16 @@ def withdraw(
     version: int | None = None,
     reason: str | None = None,
 ) -> Publication:
-    """Take a proposal back: whoever proposed may, and every colleague who may propose."""
+    """End a proposal: its proposer withdraws it, who could release it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
     row = _locked(session, publication_id, actor, version)
-    why = workflow.clean_reason(reason, needed=False)
-    if row.state is PublicationState.PROPOSED:
-        _leave(row, actor, why)
-    workflow.advance(session, PUBLICATION, row, "withdraw", actor=actor, reason=why, **facts_of(row))
-    notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, proposal=words_of(row), reason=why)
+    action, why = proposal_ends.way_out(PUBLICATION, row, actor=actor, reason=reason, version=version)
+    _leave(row, actor, why)
+    workflow.advance(session, PUBLICATION, row, action, actor=actor, reason=why, **facts_of(row))
+    proposal_ends.tell(session, row, words_of(row), actor=actor, reason=why)
     return row
 
 

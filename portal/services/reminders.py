@@ -19,6 +19,7 @@ from sqlalchemy import String, Table, and_, case, cast, exists, literal, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from portal import clock
+from portal.errors import Amount, UnitName
 from portal.models import (
     Account,
     AccountState,
@@ -287,6 +288,7 @@ def _of_allowances(session: Session, deadline: Deadline, ids: Sequence[int], tod
         .order_by(Holder.id)
     ).all()
     known = known_logins(session, holders=ids)
+    unreported = set() if banking else _with_holder(session, ids)
     told = 0
     for holder in holders:
         own = figures[holder.id]
@@ -300,10 +302,26 @@ def _of_allowances(session: Session, deadline: Deadline, ids: Sequence[int], tod
                 known=known,
                 due=deadline.due,
                 days=days_left(deadline.due, today),
-                quantity=own.available if banking else own.missing,
+                **_of_holder(holder, own, banking, unreported),
             )
             told += 1
     return told
+
+
+def _of_holder(holder: Holder, own: Figures, banking: bool, unreported: set[int]) -> dict[str, Any]:
+    if banking:
+        return {"quantity": Amount(own.available, UnitName("JAA", holder.phase.number))}
+    return {"quantity": own.missing, "with_holder": holder.id in unreported or None}
+
+
+def _with_holder(session: Session, ids: Sequence[int]) -> set[int]:
+    """Those whose target-year report has not left them yet."""
+    query = select(EmissionsReport.holder_id).where(
+        EmissionsReport.holder_id.in_(ids),
+        EmissionsReport.period == Period.TARGET,
+        EmissionsReport.state == WITH_HOLDER,
+    )
+    return set(session.scalars(query))
 
 
 def _with_application(session: Session, ids: Sequence[int]) -> set[int]:

@@ -229,6 +229,12 @@ def open_request(report: EmissionsReport) -> SendBackRequest | None:
     return next((r for r in report.send_back_requests if r.answer is RequestAnswer.OPEN), None)
 
 
+def granted_request(report: EmissionsReport) -> SendBackRequest | None:
+    """The holder's own request by which the report came back to it, if it did."""
+    asked = (r for r in report.send_back_requests if r.answer is RequestAnswer.GRANTED)
+    return next((r for r in asked if r.answered_at == report.returned_at), None)
+
+
 def live_attachments(report: EmissionsReport) -> list[ReportFile]:
     """The attachments that were not removed, oldest first."""
     return [f for f in report.files if f.kind is FileKind.ATTACHMENT and f.removed_at is None]

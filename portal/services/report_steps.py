@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -62,10 +63,12 @@ def step(
     *,
     actor: User,
     reason: str | None = None,
+    told: Mapping[str, Any] | None = None,
     **facts: Any,
 ) -> None:
     """Take ``report``, which :func:`begin` gave, along the table's line, and tell whom it concerns.
 
+    ``facts`` go into the record, ``told`` into the mail.
     A line with a reason is a return: the report keeps why it came back until it goes on again.
     Raises ``Refused(REASON_NEEDED)``; then nothing changed.
     """
@@ -80,10 +83,10 @@ def step(
         session, REPORT, report, action, actor=actor, reason=why, holder_id=report.holder_id, **facts
     )
     if edge.mail is not None:
-        told: dict[str, Any] = {"reason": why} if why is not None else {}
+        words: dict[str, Any] = {**(told or {}), **({"reason": why} if why is not None else {})}
         if report.confirmed_emissions is not None:
-            told["emissions"] = report.confirmed_emissions
-        notify(session, MailKind(edge.mail), report=report, actor=actor, **told)
+            words["emissions"] = report.confirmed_emissions
+        notify(session, MailKind(edge.mail), report=report, actor=actor, **words)
 
 
 def touch(report: EmissionsReport) -> None:

@@ -69,7 +69,7 @@ _TO_A_VERIFIER = frozenset(
 #: why the office changed the verifier is the office's
 _OFFICE_REASONS = frozenset({EventTag.VERIFIER_ASSIGNED, EventTag.VERIFIER_UNASSIGNED})
 #: facts a page may put into words
-_FACTS = frozenset({"number", "filename", "opinion", "verified", "side", "round", "late", "count"})
+_FACTS = frozenset({"number", "filename", "opinion", "verified", "side", "round", "late", "count", "granted"})
 
 
 @dataclass(frozen=True)

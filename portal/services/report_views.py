@@ -93,6 +93,8 @@ class ReportView:
     due: date
     returned_reason: str | None
     returned_at: datetime | None
+    #: it came back because its holder asked for it
+    granted: SendBackRequest | None
     #: who returned it; a participant does not see who acts in the office
     returned_by: User | None
     versions: tuple[FileVersion, ...]
@@ -349,6 +351,7 @@ def _view(
         due=due,
         returned_reason=None if strange else report.returned_reason,
         returned_at=None if strange else report.returned_at,
+        granted=None if strange else report_rules.granted_request(report),
         returned_by=_returned_by(report, actor),
         versions=files_of(report, FileKind.CALCULATION),
         attachments=files_of(report, FileKind.ATTACHMENT),

@@ -89,6 +89,7 @@ def _tell(session: Session, row: ReviewDocument, actor: User) -> None:
         actor=actor,
         side=row.side.value,
         round=row.round,
+        question=row.body or None,
     )
 
 

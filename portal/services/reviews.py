@@ -26,6 +26,7 @@ from portal.services import (
     ledger,
     once,
     proposal_days,
+    proposal_ends,
     publication_watch,
     standing_issues,
     workflow,
@@ -238,32 +239,20 @@ def withdraw_revocation(
     reason: str | None = None,
     version: int | None = None,
 ) -> ApprovalRevocation:
-    """Withdraw a proposed revocation; the approval stands."""
+    """End a proposed revocation: withdrawn by its proposer or declined with a reason; the approval stands.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.REVOCATION_PROPOSE)
     found = access.get_visible(session, ApprovalRevocation, revocation_id, actor)
     report = access.get_visible(session, EmissionsReport, found.report_id, actor, lock=True)
     row = access.get_visible(session, ApprovalRevocation, revocation_id, actor, lock=True)
-    workflow.expect_version(row, version)
-    if row.state is not RevocationState.PROPOSED:
-        raise refuse(Refusal.WRONG_STATE)
+    action, why = proposal_ends.way_out(REVOCATION, row, actor=actor, reason=reason, version=version)
     row.decided_at = clock.now()
-    workflow.advance(
-        session, REVOCATION, row, "withdraw", actor=actor, reason=reason, holder_id=report.holder_id
-    )
+    workflow.advance(session, REVOCATION, row, action, actor=actor, reason=why, holder_id=report.holder_id)
     touch(report)
-    _tell_withdrawn(session, report, actor, reason)
+    proposal_ends.tell(session, row, words_of(report), actor=actor, reason=why)
     return row
-
-
-def _tell_withdrawn(session: Session, report: EmissionsReport, actor: User, reason: str | None) -> None:
-    """Who was asked to confirm a revocation is told that it waits no longer."""
-    notify(
-        session,
-        MailKind.PROPOSAL_WITHDRAWN,
-        actor=actor,
-        proposal=words_of(report),
-        reason=workflow.clean_reason(reason, needed=False),
-    )
 
 
 def words_of(report: EmissionsReport) -> tuple[str, str]:

@@ -24,7 +24,17 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, audit, four_eyes, ledger, once, standing_issues, transitions, workflow
+from portal.services import (
+    access,
+    audit,
+    four_eyes,
+    ledger,
+    once,
+    proposal_ends,
+    standing_issues,
+    transitions,
+    workflow,
+)
 from portal.services.audit import EventTag
 from portal.services.mail import KnownLogins, MailKind, known_logins, notify
 from portal.services.numbers import parse_quantity
@@ -144,7 +154,7 @@ def propose_target(
     )
     once.remember(session, key, "propose_target", content, target.id, actor=actor)
     if tell:
-        notify(session, MailKind.TARGET_TO_CONFIRM, holder=holder, actor=actor, quantity=amount)
+        notify(session, MailKind.TARGET_TO_CONFIRM, holder=holder, actor=actor, row=target, quantity=amount)
     return target
 
 
@@ -320,27 +330,25 @@ def _confirm(session: Session, line: TargetLine, actor: User, known: KnownLogins
 def withdraw_target(
     session: Session, target_id: int, *, actor: User, version: int | None = None, reason: str | None = None
 ) -> ReductionTarget:
-    """Withdraw a proposed target; whoever proposed it may, and every colleague who may propose."""
+    """End a proposed target: its proposer withdraws it, who could confirm it declines it with a reason.
+
+    Raises what :func:`proposal_ends.way_out` finds.
+    """
     access.check(actor, Permission.TARGET_PROPOSE)
     target = access.get_visible(session, ReductionTarget, target_id, actor, lock=True)
+    action, why = proposal_ends.way_out(
+        transitions.TARGET, target, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         transitions.TARGET,
         target,
-        "withdraw",
+        action,
         actor=actor,
-        version=version,
-        reason=reason,
+        reason=why,
         holder_id=target.holder_id,
         quantity=target.quantity,
     )
     what = (f"削減目標量 {target.quantity:,} t-CO2", f"reduction target of {target.quantity:,} t-CO2")
-    notify(
-        session,
-        MailKind.PROPOSAL_WITHDRAWN,
-        holder=target.holder,
-        actor=actor,
-        proposal=what,
-        reason=reason,
-    )
+    proposal_ends.tell(session, target, what, actor=actor, reason=why, holder=target.holder)
     return target

@@ -272,8 +272,9 @@ def return_to_holder(
 def grant_send_back(
     session: Session, report_id: int, reason: str | None = None, *, actor: User, version: int | None = None
 ) -> EmissionsReport:
-    """Grant the holder's send-back request: the report goes back, by default with the holder's own reason.
+    """Grant the holder's send-back request: the report goes back.
 
+    ``reason`` is what the verifier has to say besides; without it the holder's own words stay on the report.
     Raises ``Refused`` with WRONG_STATE or NO_REQUEST.
     """
     report = begin(session, report_id, "grant_send_back", actor=actor, version=version)
@@ -286,10 +287,15 @@ def grant_send_back(
 def _return(session: Session, report: EmissionsReport, reason: str | None, actor: User) -> None:
     why = workflow.clean_reason(reason, needed=True)
     request = open_request(report)
-    if request is not None:
-        _answer(request, RequestAnswer.GRANTED, None, actor)
-        audit.record(session, EventTag.SEND_BACK_GRANTED, report, actor=actor, holder_id=report.holder_id)
-    step(session, report, "return_to_holder", actor=actor, reason=why)
+    if request is None:
+        step(session, report, "return_to_holder", actor=actor, reason=why)
+        return
+    _answer(request, RequestAnswer.GRANTED, None, actor)
+    audit.record(session, EventTag.SEND_BACK_GRANTED, report, actor=actor, holder_id=report.holder_id)
+    told = {"granted": "asked" if why == request.reason else "said"}
+    step(session, report, "return_to_holder", actor=actor, reason=why, told=told, granted=True)
+    # by this the return is known as the answer to the request
+    request.answered_at = report.returned_at
 
 
 def decline_send_back(

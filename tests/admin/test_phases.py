@@ -123,7 +123,7 @@ def test_a_proposal_is_taken_back_and_a_viewer_only_reads(
     done = officer.send(f"/admin/phase_proposal/withdraw/?id={row}", {"reason": "不要になった"})
     assert "起案を取り下げました" in done.text and "不要になった" in done.text
     assert "まだ何もありません" not in (listed := viewer.get("/admin/phase_proposal/?page=0").text)
-    assert "起案取下げ" in listed and "期限の変更" in listed
+    assert "取下げ・却下" in listed and "期限の変更" in listed
     assert viewer.get("/admin/phase_proposal/export/csv/").status_code == 200
 
 

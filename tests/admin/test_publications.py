@@ -103,6 +103,26 @@ def test_what_changed_while_the_preview_was_open_is_shown_before_it_is_proposed(
     assert "公表を起案しました" in officer.send(PROPOSE).text
 
 
+def test_who_releases_a_replacement_sees_what_changes_in_it(
+    app: Flask, session: Session, market: allowances.Market
+) -> None:
+    officer, approver = Clerk(app, session, "officer"), Clerk(app, session, "approver")
+    officer.send(PROPOSE)
+    assert "いま公表している表との違い" not in approver.get(at(session, "details")).text
+    approver.send(at(session, "release"))
+    with one_transaction(session):
+        reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
+    allowances.at("2014-04-08 09:05")
+    officer.send(PROPOSE)
+    page = approver.get(at(session, "details")).text
+    changes = page.split('id="changes"', 1)[1].split("</section>", 1)[0]
+    assert market.holder.representative.name in changes
+    cells = re.findall(r"<td[^>]*>(?:<span>)?([^<]*)", changes)
+    assert cells == ["2014年度排出量（t-CO2）", "未確定", "7,400", "削減量（t-CO2）", "未確定", "2,600"]
+    asked = approver.get(at(session, "release")).text
+    assert "いま公表している表と違うのは、1行です" in asked
+
+
 def test_two_presses_make_one_proposal(app: Flask, session: Session, market: allowances.Market) -> None:
     officer = Clerk(app, session, "officer")
     form = officer.form(PROPOSE)

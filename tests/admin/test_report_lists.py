@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.admin.listing import RowList
 from portal.extensions import make_session, session_factory
-from portal.models import EmissionsReport, Event, Job, Period, ReportState
+from portal.models import EmissionsReport, Event, Holder, Job, Period, ReportState
 from portal.permissions import Role
 from portal.services import jobs, list_files
 from portal.services.transaction import one_transaction
@@ -48,6 +48,21 @@ def states(session: Session) -> list[Any]:
     session.rollback()
     query = select(EmissionsReport.id, EmissionsReport.state, EmissionsReport.version)
     return [tuple(row) for row in session.execute(query.order_by(EmissionsReport.id))]
+
+
+@ONE_DATABASE
+def test_each_column_of_the_files_holds_what_its_head_says(
+    app: Flask, session: Session, scheme: reports.Scheme
+) -> None:
+    viewer = Clerk(app, session, "viewer")
+    late = session.scalars(select(Holder).where(Holder.id != scheme.holder.id)).one()
+    own = {"口座番号": late.account.code, "代表事業者": "みほん遅延株式会社", "事業所名": late.site_name}
+    for url in (GRID, LATE):
+        heads, *rows = rows_of(viewer, f"{url}export/csv/")
+        lines = [dict(zip(heads, row, strict=True)) for row in rows]
+        line = next(one for one in lines if one["口座番号"] == own["口座番号"])
+        assert own.items() <= line.items() and "目標保有者" not in heads
+        assert all("t-CO2" in head for head in heads if "排出量" in head)
 
 
 def test_a_line_shows_a_holder_with_its_three_periods(

@@ -95,7 +95,7 @@ def test_the_page_compares_figures_and_shows_rounds_and_downloads(
     assert "by more than 10%" in english and "(−17.1%)" in english
     page = viewer.get(at(report, "details") + "&lang=ja").text
     assert "7,460" in page and "9,000" in page and "−1,540" in page
-    assert "10％を超えて変わっています（−17.1%）" in page
+    assert "10%を超えて変わっています（−17.1%）" in page
     assert page.index("第1回") < page.index("末日までです。") < page.index("第2回") < page.index("単位は？")
     assert "検証機関の回答を待っています。" in page
     assert "&lt;b&gt;" in page and "<b>&amp;" not in page

@@ -135,6 +135,30 @@ def test_the_second_person_is_asked_proves_who_he_is_and_confirms_once(
 
 @ONE_DATABASE
 @each_kind
+def test_what_another_proposed_is_declined_with_a_reason_and_withdrawn_by_nobody(
+    app: Flask, session: Session, proposed: Callable[[str, str], str], screen: str
+) -> None:
+    url = proposed(screen, "approver")
+    officer, second = Clerk(app, session, "officer"), Clerk(app, session, "second")
+    page = officer.get(url.format("details")).text
+    assert "起案を取り下げる" not in page and "起案を却下する" not in page
+    assert "いまはできません" in officer.get(url.format("withdraw")).text
+    page = second.get(url.format("details")).text
+    assert "起案を却下する" in page and "起案を取り下げる" not in page
+    asked = second.get(url.format("withdraw")).text
+    assert "この起案を却下します。" in asked and "起案した人への" in asked
+    bare = second.send(url.format("withdraw"))
+    assert (
+        bare.status_code == 422 and 'id="reason-error"' in bare.text and state(session, screen) == "proposed"
+    )
+    done = second.send(url.format("withdraw"), {"reason": "数量の誤り"}).text
+    assert "起案を却下しました。" in done and state(session, screen) == "withdrawn"
+    line = second.get(url.format("details")).text
+    assert "の起案を却下しました" in line and "数量の誤り" in line and "取下げ・却下" in line
+
+
+@ONE_DATABASE
+@each_kind
 def test_a_proposal_is_taken_back_with_a_word_about_why(
     app: Flask, session: Session, proposed: Callable[[str, str], str], screen: str
 ) -> None:

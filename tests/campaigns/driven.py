@@ -294,6 +294,10 @@ class Driven(RuleBasedStateMachine):
         """A colleague who confirms: mostly one who may."""
         return choose(by, [one for one in self.cast.approvers if one != maker], self.cast.proposers)
 
+    def may_end(self, maker: int, who: int) -> bool:
+        """Whether ``who`` ends what ``maker`` proposed without confirming it: withdraws it, or declines."""
+        return who == maker or who in self.cast.approvers
+
     @invariant()
     def all_that_must_hold_holds(self) -> None:
         self.watch.look(self.model)

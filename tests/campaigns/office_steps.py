@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -12,6 +14,8 @@ from portal.services import banking, issuance, issue_batches, lapses
 from tests.campaigns.driven import BY, FAULTS, PICK, STALE, Driven, choose, often
 from tests.factories.ledger_cast import ISSUANCE, JVER, MOST, NOWHERE, RETIREMENT
 from tests.factories.ledger_model import Paper, Posting, Proposal
+
+WHY = "届出のため"
 
 WAITS = timedelta(days=14)
 
@@ -128,8 +132,10 @@ class OfficeSteps(Driven):
         one, maker = self.model.proposals[number], self.maker(by)
         version = self.version(Movement, number, stale)
         done = self.done(
-            lambda: issuance.withdraw(self.session, number, version=version, actor=self.user(maker)),
-            legal=one.state == "proposed" and not one.batch and not stale,
+            lambda: issuance.withdraw(
+                self.session, number, version=version, actor=self.user(maker), reason=WHY
+            ),
+            legal=one.state == "proposed" and not one.batch and not stale and self.may_end(one.by, maker),
             fault=fault,
             keyed=False,
         )
@@ -323,12 +329,12 @@ class OfficeSteps(Driven):
         one = self.model.batches[number]
         who = self.checker(by, one.by)
         version = self.version(IssueBatch, number, stale)
-        act = issue_batches.execute_all if confirmed else issue_batches.withdraw
+        act: Any = issue_batches.execute_all if confirmed else partial(issue_batches.withdraw, reason=WHY)
         done = self.done(
             lambda: act(self.session, number, version=version, actor=self.user(who)),
             legal=not stale
             and one.state == "proposed"
-            and (not confirmed or self.model.may_confirm_batch(one, who)),
+            and (self.model.may_confirm_batch(one, who) if confirmed else self.may_end(one.by, who)),
             fault=fault,
             keyed=False,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,11 +20,10 @@ from portal.models import (
 from portal.services import account_life, book_checks, deadline, figures, phase_closings, reviews
 from portal.services.jobs import Work, WorkFailed
 from tests.campaigns.driven import BY, FAULTS, PICK, STALE, choose, often
-from tests.campaigns.office_steps import OfficeSteps
+from tests.campaigns.office_steps import WHY, OfficeSteps
 from tests.factories.ledger_cast import JVER, RETIREMENT, STEPS
 from tests.factories.ledger_model import Paper
 
-WHY = "届出のため"
 DECIDE = st.sampled_from(["confirm"] * 4 + ["withdraw"])
 #: a closing of an account is the last thing that happens to it: seldom
 ACTIONS = st.sampled_from([AccountAction.SUSPEND, *[AccountAction.RESUME] * 4, AccountAction.CLOSE])
@@ -90,8 +90,9 @@ class PhaseSteps(OfficeSteps):
         one = papers[number]
         who = self.checker(by, one.by)
         version = self.version(model, number, stale)
-        carry_out = getattr(service, names[0] if act == "confirm" else names[1])
-        may = not stale and one.state == "proposed"
+        ends = partial(getattr(service, names[1]), reason=WHY)
+        carry_out = getattr(service, names[0]) if act == "confirm" else ends
+        may = not stale and one.state == "proposed" and (act == "confirm" or self.may_end(one.by, who))
         if act == "confirm":
             may = may and self.model.second_person(one.by, who) and not self.lapsed(one) and legal(one)
         done = self.done(

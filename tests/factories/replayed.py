@@ -154,7 +154,7 @@ def _state(session: Session) -> tuple[Any, ...]:
 
 def _addresses() -> tuple[Any, ...]:
     """What mails and letters name of the settings."""
-    return mail._letterhead, letter_words._office
+    return mail.letterhead(), letter_words._office
 
 
 class _Same:

@@ -141,7 +141,7 @@ DO: dict[str, Do] = {
         s, _revocation(s, r), actor=who, **_row_version(s, r, more)
     ),
     "withdraw_revocation": lambda s, r, who, _, more: reviews.withdraw_revocation(
-        s, _revocation(s, r), actor=who, **_row_version(s, r, more)
+        s, _revocation(s, r), actor=who, reason="起案の誤り", **_row_version(s, r, more)
     ),
     "take": lambda s, r, who, _, more: review_desk.take(s, r.id, actor=who, **more),
 }

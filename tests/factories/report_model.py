@@ -167,7 +167,8 @@ ACTS: dict[str, Act] = {
         OFFICE,
         ("approved",),
         lambda m, who, _: {"proposer": None},
-        lambda m, who: m.proposer is not None,
+        # its proposer withdraws, an approver declines
+        lambda m, who: m.proposer is not None and (m.proposer == who or who in APPROVERS),
         lambda m: 0,
     ),
     "take": Act(

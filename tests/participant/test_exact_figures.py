@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import ReportState
 from portal.services.transaction import one_transaction
-from portal.web_text import as_entered, three_places
+from portal.web_text import as_entered, places_change, three_places
 from tests.admin.desk import Clerk, office
 from tests.factories import reports as make
 from tests.participant.visitor import Visitor, words
@@ -31,6 +31,15 @@ def test_a_figure_is_cut_at_three_places_and_an_activity_is_whole() -> None:
     assert three_places(Fraction(0)) == "0.000"
     assert as_entered("12000000") == "12,000,000"
     assert as_entered(Decimal("1234.50")) == "1,234.50"
+
+
+def test_a_change_is_what_a_reader_reckons_from_the_two_figures_beside_it() -> None:
+    # 115.0603… cut by itself would say .060
+    before, after = Fraction("1083.4995"), Fraction("1198.5602")
+    assert (three_places(before), three_places(after)) == ("1,083.499", "1,198.560")
+    assert places_change(before, after) == "+115.061"
+    assert places_change(after, before) == "−115.061"
+    assert (places_change(before, before), places_change(None, before)) == ("0.000", "+1,083.499")
 
 
 @given(st.fractions(min_value=0, max_value=10**9, max_denominator=10**6))

@@ -187,7 +187,7 @@ def test_handing_in_locks_the_files_until_they_come_back(app: Flask, session: Se
         verifier = report.assignments[-1].verifier.users[0]
         verification.return_to_holder(session, report.id, "7月分を確かめてください", actor=verifier)
     text = words(reader.get("/reports"))
-    assert "差し戻されています。直したファイルを登録してください。" in text
+    assert "差し戻されました。直したファイルを登録してください。" in text and "差戻依頼に応じて" in text
     assert "7月分を確かめてください" in text
 
 

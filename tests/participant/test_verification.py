@@ -183,9 +183,28 @@ def test_a_send_back_request_is_declined_with_a_reason_or_granted(
     assert state(session, names) is S.VERIFICATION_REQUESTED
     assert "検証が終わるため" in words(Visitor(app, names.a).get("/reports/base"))
     ask()
-    page = reader.get(f"/verification/{names.report}")
-    assert reader.send(page, f"/verification/{names.report}/send-back").status_code == 302
+    grant = f"/verification/{names.report}/send-back"
+    assert f'action="{grant}"' not in reader.get(f"/verification/{names.report}").text
+    page = reader.get(grant)
+    assert "差し替えたい" in words(page) and state(session, names) is S.VERIFICATION_REQUESTED
+    assert reader.send(page, grant).status_code == 302
     assert state(session, names) is S.NOT_SUBMITTED
+    # the holder's own words are no reason of the verifier
+    told = words(Visitor(app, names.a).get("/reports/base"))
+    assert "差戻依頼に応じて" in told and "依頼の理由" in told and "差戻しの理由" not in told
+    assert "検証機関が差戻依頼に応じて差し戻しました" in told
+
+
+def test_a_word_with_a_granted_request_reaches_the_holder_as_such(
+    app: Flask, session: Session, names: Names
+) -> None:
+    with one_transaction(session):
+        report = session.get_one(EmissionsReport, names.report)
+        reports.request_send_back(session, report.id, "差し替えたい", actor=report.holder.users[0])
+    reader, grant = Visitor(app, names.v), f"/verification/{names.report}/send-back"
+    assert reader.send(reader.get(grant), grant, reason="単位も直してください").status_code == 302
+    told = words(Visitor(app, names.a).get("/reports/base"))
+    assert "検証機関からの連絡" in told and "単位も直してください" in told and "依頼の理由" not in told
 
 
 def test_the_secretariats_question_is_answered_with_text_and_file(

@@ -89,8 +89,16 @@ def test_leftover_units_become_units_of_the_next_phase(session: Session, market:
     assert ledger_proof.verify(session).ok
     sides = session.execute(select(LedgerEntry.quantity).order_by(LedgerEntry.id.desc()).limit(4)).scalars()
     assert sum(sides) == 0
-    kinds = set(session.scalars(select(MailMessage.kind)))
-    assert {"banking_applied", "banking_accepted", "movement_to_confirm"} <= kinds
+    told = {mail.kind: mail for mail in session.scalars(select(MailMessage))}
+    assert {"banking_applied", "banking_accepted", "movement_to_confirm"} <= set(told)
+    # the carry-over is told once, and as what it is: nothing left the account
+    assert "バンキング" not in told["movement_received"].body
+    carried = told["movement_executed"]
+    assert "第2期 JAA → 第3期 JAA 2,500" in carried.subject and "移転元" not in carried.body
+    assert "口座の排出枠が次の期のものになりました" in carried.body
+    for kind in ("banking_applied", "banking_accepted"):
+        assert "第2期 JAA 2,500" in told[kind].body
+    assert f"/allowances/banking/{row.id}\n" in told["banking_accepted"].body
 
 
 def test_whoever_proposed_does_not_confirm(session: Session, market: trade.Market) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -229,6 +230,7 @@ def test_each_state_action_and_role_as_the_table_says(
 ) -> None:
     """The whole square, through the services."""
     acts = {"confirm": factor_proposals.confirm, "withdraw": factor_proposals.withdraw}
+    acts["decline"] = partial(factor_proposals.withdraw, reason="誤り")
     outsiders = make.holder(session).users
     session.commit()
     for who in [*outsiders, office.viewer]:
@@ -238,6 +240,8 @@ def test_each_state_action_and_role_as_the_table_says(
         edge = transitions.FACTOR_PROPOSAL.edge(state, action)
         permission = next(e.permission for e in transitions.FACTOR_PROPOSAL.edges if e.action == action)
         for who in [*outsiders, office.viewer, office.officer, office.second]:
+            if action == "decline" and who is office.officer:
+                continue  # whoever proposed withdraws
             row = make_factors.proposed(session, 2014, office.officer, electricity=POWER)
             if state is S.CONFIRMED:
                 factor_proposals.confirm(session, row.id, actor=office.approver)
@@ -249,6 +253,10 @@ def test_each_state_action_and_role_as_the_table_says(
                 with pytest.raises((NotAllowed, NotFound)):
                     act(session, row.id, actor=who)
                 assert row.state is state
+            elif edge is not None and action == "withdraw" and who is not office.officer:
+                # what is another's is declined, and that needs a reason
+                refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))  # type: ignore[misc]
+                assert refused == [("reason", Refusal.REASON_NEEDED)]
             elif edge is None:
                 refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))  # type: ignore[misc]
                 assert refused == [(None, Refusal.WRONG_STATE)]

@@ -178,6 +178,7 @@ def test_every_holder_of_a_batch_is_told_with_its_own_ledger_number(session: Ses
     for code, number in codes.items():
         (mail,) = [one for one in told if code in one.body]
         assert number in mail.body and "AST-1" in mail.body
+        assert f"/allowances/receipt/{number}\n" in mail.body and "第2期 JAA" in mail.subject
     accounts = session.scalars(select(Account).where(Account.holder_id.is_not(None))).all()
     assert {one.code for one in accounts} >= set(codes)
     kinds = set(session.scalars(select(Movement.kind)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -170,6 +171,7 @@ def test_each_state_action_and_role_as_the_table_says(
     acts = {
         "confirm": phase_proposals.confirm_proposal,
         "withdraw": phase_proposals.withdraw_proposal,
+        "decline": partial(phase_proposals.withdraw_proposal, reason="誤り"),
     }
     outsiders = make.holder(session).users
     session.commit()
@@ -177,6 +179,8 @@ def test_each_state_action_and_role_as_the_table_says(
         edge = transitions.PHASE_PROPOSAL.edge(state, action)
         permission = next(e.permission for e in transitions.PHASE_PROPOSAL.edges if e.action == action)
         for who in [*outsiders, office.viewer, office.officer, office.second]:
+            if action == "decline" and who is office.officer:
+                continue  # whoever proposed withdraws
             row = proposed(session, office)
             if state is S.CONFIRMED:
                 phase_proposals.confirm_proposal(session, row.id, actor=office.approver)
@@ -188,6 +192,11 @@ def test_each_state_action_and_role_as_the_table_says(
                 with pytest.raises((NotAllowed, NotFound)):
                     act(session, row.id, actor=who)
                 assert row.state is state
+            elif edge is not None and action == "withdraw" and who is not office.officer:
+                # what is another's is declined, and that needs a reason
+                assert refused(lambda act=act, row=row, who=who: act(session, row.id, actor=who)) == [
+                    Refusal.REASON_NEEDED
+                ]
             elif edge is None:
                 assert refused(lambda act=act, row=row, who=who: act(session, row.id, actor=who)) == [
                     Refusal.WRONG_STATE

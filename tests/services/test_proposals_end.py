@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from portal.errors import NotAllowed, Refusal, Refused
 from portal.extensions import make_session
-from portal.models import IssueBatchState, Job, MailMessage, Movement, MovementState
+from portal.models import Event, IssueBatchState, Job, MailMessage, Movement, MovementState
 from portal.permissions import Role
 from portal.services import banking, issuance, issue_batches, jobs
 from portal.services.transaction import one_transaction
@@ -38,19 +39,44 @@ def jver(session: Session, cohort: make.Cohort, quantity: int = 30) -> Movement:
         )
 
 
-def test_a_colleague_who_withdraws_tells_the_proposer_and_who_would_confirm(
+def test_who_would_confirm_declines_with_a_reason_and_the_proposer_must_see_to_it(
     session: Session, cohort: make.Cohort
 ) -> None:
     with one_transaction(session):
         colleague = registration.office(session, Role.OFFICER)
     made = jver(session, cohort)
+    version, approver = made.version, cohort.approver
+    with pytest.raises(NotAllowed), one_transaction(session):
+        issuance.withdraw(session, made.id, version=version, actor=colleague, reason="二重のため")
+    for nothing in (None, "　 "):
+        with pytest.raises(Refused) as caught, one_transaction(session):
+            issuance.withdraw(session, made.id, version=version, actor=approver, reason=nothing)
+        assert [one.refusal for one in caught.value.problems] == [Refusal.REASON_NEEDED]
+    assert made.state is MovementState.PROPOSED
     with one_transaction(session):
-        issuance.withdraw(session, made.id, version=made.version, actor=colleague, reason="二重のため")
+        issuance.withdraw(session, made.id, version=version, actor=approver, reason=" 二重のため ")
+    assert (made.state, made.decided_by_id) == (MovementState.WITHDRAWN, approver.id)
+    event = session.scalars(select(Event).order_by(Event.id.desc())).first()
+    assert event is not None and (event.tag, event.reason) == ("movement_declined", "二重のため")
+    assert (event.actor_id, told(session, "proposal_withdrawn")) == (approver.id, {})
+    bodies = told(session, "proposal_declined")
+    assert {cohort.officer.email, colleague.email} <= set(bodies) and approver.email not in bodies
+    for reader, body in bodies.items():
+        assert f"{cohort.market.trader.account.code}へのjVER 30の発行" in body and "二重のため" in body
+        assert f"{approver.name}さんが却下しました" in body
+        assert f"/admin/movement/details/?id={made.id}" in body
+        assert ("もう一度起案してください" in body) == (reader == cohort.officer.email)
+
+
+def test_who_proposed_withdraws_without_a_word_and_the_colleagues_hear_it(
+    session: Session, cohort: make.Cohort
+) -> None:
+    made = jver(session, cohort)
+    with one_transaction(session):
+        issuance.withdraw(session, made.id, version=made.version, actor=cohort.officer)
     bodies = told(session, "proposal_withdrawn")
-    assert {cohort.officer.email, cohort.approver.email} <= set(bodies)
-    assert colleague.email not in bodies
-    body = bodies[str(cohort.officer.email)]
-    assert f"{cohort.market.trader.account.code}へのjVER 30の発行" in body and "二重のため" in body
+    assert cohort.approver.email in bodies and cohort.officer.email not in bodies
+    assert f"起案者の{cohort.officer.name}さんが取り下げました" in bodies[str(cohort.approver.email)]
 
 
 def test_whatever_lapses_is_told_and_each_has_a_transaction_of_its_own(
@@ -86,4 +112,4 @@ def test_a_hears_that_its_banking_application_waits_again(session: Session, coho
         issuance.withdraw(session, made.id, version=made.version, actor=cohort.officer)
     ((reader, body),) = told(session, "banking_waits_again").items()
     assert reader == cohort.market.a.email
-    assert "100 JAA" in body and "必要ありません" in body
+    assert "第2期 JAA 100" in body and "必要ありません" in body

@@ -133,7 +133,7 @@ def test_what_has_changed_since_the_proposal_is_not_released(
     assert row.state is S.PROPOSED and not publications.anything_released(session)
     publications.withdraw(session, row.id, actor=market.approver, reason="数値が変わったため")
     assert (row.state, row.ended_reason) == (S.WITHDRAWN, "数値が変わったため")
-    told = mails(session, "proposal_withdrawn")
+    told = mails(session, "proposal_declined")
     assert any("第2期の公表（検証済排出量）" in one.body for one in told)
     publications.release(session, propose(session, market).id, actor=market.approver)
 
@@ -237,7 +237,11 @@ def test_one_key_pressed_three_times_at_once_proposes_once(
 
 #: state → act → who may; every other combination changes nothing (domain §2: another person, an approver)
 MAY: dict[PublicationState, dict[str, set[Role]]] = {
-    S.PROPOSED: {"release": {Role.APPROVER}, "withdraw": {Role.OFFICER, Role.APPROVER}},
+    S.PROPOSED: {
+        "release": {Role.APPROVER},
+        "withdraw": {Role.OFFICER},
+        "decline": {Role.OFFICER, Role.APPROVER},
+    },
     S.RELEASED: {"end": {Role.APPROVER}},
 }
 
@@ -268,7 +272,9 @@ def test_every_act_in_every_state_by_every_role(
     people.append(market.scheme.viewer)
     acts: dict[str, Act] = {
         "release": lambda n, who: publications.release(session, n, actor=who),
+        # without a reason only its proposer, the officer, ends it
         "withdraw": lambda n, who: publications.withdraw(session, n, actor=who),
+        "decline": lambda n, who: publications.withdraw(session, n, actor=who, reason="理由"),
         "end": lambda n, who: publications.end(session, n, "理由", actor=who),
     }
     assert {who.role for who in people} == set(Role)

@@ -323,4 +323,4 @@ def test_login_a_is_reminded_of_units_that_lapse_with_the_banking_window(session
     night(session, before(until, 1))
     night(session, before(until, 1))
     (mail,) = session.scalars(select(MailMessage).where(MailMessage.kind == "banking_due")).all()
-    assert mail.recipient == market.a.email and "8,500 JAA" in mail.body and mail.about_allowances
+    assert mail.recipient == market.a.email and "第2期 JAA 8,500" in mail.body and mail.about_allowances

@@ -130,7 +130,9 @@ ACTS: dict[str, Act] = {
         s, r.id, "検証.pdf", PDF, "qualified", r.emissions, made.work("qualified"), actor=who
     ),
     "revoke": lambda s, r, who: reviews.confirm_revocation(s, proposed(s, r), actor=who),
-    "withdraw_revocation": lambda s, r, who: reviews.withdraw_revocation(s, proposed(s, r), actor=who),
+    "withdraw_revocation": lambda s, r, who: reviews.withdraw_revocation(
+        s, proposed(s, r), actor=who, reason="誤りではない"
+    ),
     "take": lambda s, r, who: review_desk.take(s, r.id, actor=who),
     "return_submitted": lambda s, r, who: reviews.return_submitted(s, r.id, "年度が違う", actor=who),
 }

@@ -304,7 +304,9 @@ def test_taking_an_approval_back_needs_two_people(session: Session) -> None:
         scheme.approver.active = False
         assert refused(lambda: confirm(second)) == [(None, Refusal.PERSON_INACTIVE)]
         scheme.approver.active = True
-        reviews.withdraw_revocation(session, row.id, actor=scheme.officer)
+        with pytest.raises(NotAllowed):  # what another proposed is not the officer's to take back
+            reviews.withdraw_revocation(session, row.id, actor=scheme.officer, reason="誤りではない")
+        reviews.withdraw_revocation(session, row.id, actor=scheme.approver)
         assert refused(lambda: confirm(second)) == [(None, Refusal.WRONG_STATE)]
         row = reviews.propose_revocation(session, report.id, "計算の誤り", actor=scheme.officer)
         reviews.confirm_revocation(session, row.id, actor=second)

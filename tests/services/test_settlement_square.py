@@ -110,6 +110,20 @@ def nothing_kept(world: World) -> Iterator[None]:
     world.session.expire_all()
 
 
+def ended(act: str, role: Role, waits: bool) -> str:
+    """What comes of confirming a colleague's proposal, of taking it back, of declining it with a reason."""
+    if role not in DESK or (act == "confirm" and role is not Role.APPROVER):
+        return "NOT_ALLOWED"
+    if not waits:
+        return "WRONG_STATE"
+    if act == "confirm":
+        return "done"
+    # nobody withdraws what is not his; who could confirm declines, and says why
+    if role is not Role.APPROVER:
+        return "NOT_ALLOWED"
+    return "done" if act == "decline" else "REASON_NEEDED"
+
+
 #: applied without and with a proposal, then each end
 BANKING_WAYS = ("applied", "proposed", "accepted", "declined", "withdrawn")
 
@@ -185,13 +199,13 @@ def test_batches_in_every_state_by_every_role(world: World, state: IssueBatchSta
                 IssueBatchState.EXECUTED: "STALE_PAGE",
             }
             return taken.get(state, "done")
-        allowed = role is Role.APPROVER if act == "confirm" else role in DESK
-        return ("done" if waits else "WRONG_STATE") if allowed else "NOT_ALLOWED"
+        return ended(act, role, waits)
 
     acts: dict[str, Act] = {
         "propose": lambda a: issue_batches.propose(session, cohort.phase.id, second, key="again", actor=a),
         "confirm": lambda a: issue_batch_jobs.confirm(session, row_id, version=version, actor=a),
         "withdraw": lambda a: issue_batches.withdraw(session, row_id, version=version, actor=a),
+        "decline": lambda a: issue_batches.withdraw(session, row_id, version=version, actor=a, reason="誤り"),
     }
     assert sum(world.square(acts, expected).values()) == len(acts) * len(Role)
 
@@ -218,12 +232,14 @@ def test_closings_in_every_state_by_every_role(world: World, state: ProposalStat
     def expected(act: str, role: Role) -> str:
         if act == "propose":
             return another.get(state, "done") if role in DESK else "NOT_ALLOWED"
-        allowed = role is Role.APPROVER if act == "confirm" else role in DESK
-        return ("done" if waits else "WRONG_STATE") if allowed else "NOT_ALLOWED"
+        return ended(act, role, waits)
 
     acts: dict[str, Act] = {
         "propose": lambda a: phase_closings.propose(session, phase_id, reason="また", actor=a),
         "confirm": lambda a: phase_closings.confirm(session, row_id, version=version, actor=a),
         "withdraw": lambda a: phase_closings.withdraw(session, row_id, version=version, actor=a),
+        "decline": lambda a: phase_closings.withdraw(
+            session, row_id, version=version, actor=a, reason="誤り"
+        ),
     }
     assert sum(world.square(acts, expected).values()) == len(acts) * len(Role)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -166,6 +167,7 @@ def test_judging_more_targets_costs_no_more_queries(session: Session, office: Of
 
 def test_each_state_action_and_role_as_the_table_says(session: Session, office: Office) -> None:
     acts = {"confirm": targets.confirm_target, "withdraw": targets.withdraw_target}
+    acts["decline"] = partial(targets.withdraw_target, reason="誤り")
     people = [*office.holder.users, office.viewer, office.officer, office.second]
     session.commit()
     for state in S:
@@ -173,6 +175,8 @@ def test_each_state_action_and_role_as_the_table_says(session: Session, office: 
             edge = transitions.TARGET.edge(state, action)
             permission = next(e.permission for e in transitions.TARGET.edges if e.action == action)
             for who in people:
+                if action == "decline" and who is office.officer:
+                    continue  # whoever proposed withdraws
                 row = targets.propose_target(session, office.holder.id, 5, actor=office.officer)
                 if state is S.CONFIRMED:
                     targets.confirm_target(session, row.id, actor=office.approver)
@@ -182,6 +186,11 @@ def test_each_state_action_and_role_as_the_table_says(session: Session, office: 
                     with pytest.raises((NotAllowed, NotFound)):
                         act(session, row.id, actor=who)
                     assert row.state is state
+                elif edge is not None and action == "withdraw" and who is not office.officer:
+                    # what is another's is declined, and that needs a reason
+                    assert refused(lambda act=act, row=row, who=who: act(session, row.id, actor=who)) == [
+                        Refusal.REASON_NEEDED
+                    ]
                 elif edge is None:
                     assert refused(lambda act=act, row=row, who=who: act(session, row.id, actor=who)) == [
                         Refusal.WRONG_STATE
@@ -245,8 +254,8 @@ def test_whatever_is_done_there_is_one_target_in_force_by_two_persons(
                 assert actor.role is Role.APPROVER and done.proposed_by_id != actor.id
                 open_row, in_force = None, done.quantity
             else:
-                targets.withdraw_target(session, row_id, actor=actor)
-                assert actor.role is not Role.VIEWER
+                ended = targets.withdraw_target(session, row_id, actor=actor, reason="誤り")
+                assert ended.proposed_by_id == actor.id or actor.role is Role.APPROVER
                 open_row = None
         except PortalError:
             pass

@@ -1,0 +1,52 @@
+"""How a proposal ends without a second person's yes: the one rule of every paper of two persons (domain §2).
+
+Whoever proposed may withdraw, and gives a reason if there is one to give. Nobody else withdraws what is not
+theirs: who could confirm and will not, declines, and must say why. Either way the state is the same, for
+nothing came about; the time line and the mail say who ended it, how and why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal.models import User
+from portal.services import workflow
+from portal.services.mail import MailKind, notify
+from portal.services.workflow import Workflow
+
+WITHDRAW, DECLINE = "withdraw", "decline"
+
+
+def way_of(row: Any, actor: User) -> str:
+    """The act by which ``actor`` would end the proposal ``row``: WITHDRAW for its proposer, else DECLINE."""
+    return WITHDRAW if row.proposed_by_id == actor.id else DECLINE
+
+
+def way_out(
+    flow: Workflow, row: Any, *, actor: User, reason: str | None, version: int | None
+) -> tuple[str, str | None]:
+    """(the act, the reason without blanks) by which ``actor`` ends the locked proposal ``row`` now.
+
+    Raises ``Stale``, ``NotAllowed`` (somebody else's proposal, and no right to decide about it) or
+    ``Refused`` with WRONG_STATE, REASON_NEEDED, TOO_LONG: before anything is written.
+    """
+    workflow.expect_version(row, version)
+    action = way_of(row, actor)
+    edge = workflow.allowed(flow, row.state, action, actor.role)
+    return action, workflow.clean_reason(reason, needed=edge.reason)
+
+
+def tell(
+    session: Session, row: Any, proposal: tuple[str, str], *, actor: User, reason: str | None, **about: Any
+) -> None:
+    """Tell the office how ``proposal`` (its name in Japanese and English) ended, and by whom.
+
+    Whoever's proposal was declined is told that it is theirs to mend. ``about``: ``holder`` or ``trader``.
+    """
+    facts: dict[str, Any] = {"proposal": proposal, "by": actor.name, "reason": reason, "row": row, **about}
+    if way_of(row, actor) == WITHDRAW:
+        notify(session, MailKind.PROPOSAL_WITHDRAWN, actor=actor, **facts)
+    else:
+        notify(session, MailKind.PROPOSAL_DECLINED, actor=actor, user=row.proposed_by, **facts)
