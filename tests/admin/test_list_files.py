@@ -105,7 +105,7 @@ def test_a_long_list_goes_from_the_button_to_the_download(clerk: Clerk) -> None:
     assert clerk.get(far).json == {"state": "ready", "done": ROWS, "total": ROWS}
     assert "ファイルをダウンロードする" in clerk.get(page).text
     answer = fetched(clerk, page)
-    assert re.search(r'filename="list_\d{8}\.xlsx"', answer.headers["Content-Disposition"])
+    assert re.search(r'filename="directory_\d{8}\.xlsx"', answer.headers["Content-Disposition"])
     assert len(sheet(answer.data)) == 1 + ROWS
 
 
