@@ -33,7 +33,7 @@ _kept: WeakKeyDictionary[RootTransaction, _Kept] = WeakKeyDictionary()
 def prepare(engine: Engine) -> None:
     """Let the commits of ``engine``, a PostgreSQL one, send what was kept for them."""
 
-    @event.listens_for(engine, "before_execute")
+    @event.listens_for(engine, "before_cursor_execute")
     def _on_execute(connection: Connection, *_given: Any) -> None:
         send(connection)
 
@@ -73,8 +73,7 @@ def _taken(connection: Connection) -> _Kept | None:
 
 
 def _run(connection: Connection, kept: _Kept, *, commit: bool) -> None:
-    dialect, driver = connection.dialect, connection.connection.driver_connection
-    assert driver is not None
+    driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor:
             if not commit:
@@ -82,16 +81,20 @@ def _run(connection: Connection, kept: _Kept, *, commit: bool) -> None:
                 return
             with driver.pipeline():
                 cursor.execute(kept.statement, kept.values)
-                driver.commit()
-    except dialect.loaded_dbapi.Error as error:
+                cursor.execute("COMMIT")
+    except connection.dialect.loaded_dbapi.Error as error:
         raise told(connection, kept.statement, error) from error
+    except BaseException:
+        # the server may be answering still, and nobody knows what: the connection goes to nobody else
+        connection.invalidate()
+        raise
 
 
 def told(connection: Connection, statement: str, error: Any) -> DBAPIError:
     """What SQLAlchemy would raise for an error of the driver; a connection that broke is given up."""
     dialect = connection.dialect
     driver: Any = connection.connection.driver_connection
-    broken = dialect.is_disconnect(error, driver, None)
+    broken = dialect.is_disconnect(error, driver, None) or _is_amid_answers(driver)
     if broken:
         connection.invalidate(error)
     # values stay out of the words: what people typed does not belong into logs
@@ -106,3 +109,9 @@ def told(connection: Connection, statement: str, error: Any) -> DBAPIError:
     )
     assert isinstance(made, DBAPIError)
     return made
+
+
+def _is_amid_answers(driver: Any) -> bool:
+    """Whether a psycopg connection could not leave its pipeline: what it reads next is somebody else's."""
+    status = getattr(getattr(driver, "pgconn", None), "pipeline_status", None)
+    return bool(status)

@@ -333,7 +333,9 @@ def withdraw(
     """
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     change = _locked(session, change_id)
-    action, why = proposal_ends.way_out(ACCOUNT_CHANGE, change, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(
+        session, ACCOUNT_CHANGE, change, actor=actor, reason=reason, version=version
+    )
     advance(
         session,
         ACCOUNT_CHANGE,

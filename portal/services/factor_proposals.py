@@ -253,7 +253,7 @@ def withdraw(
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, FactorProposal, proposal_id, actor, lock=True)
     action, why = proposal_ends.way_out(
-        transitions.FACTOR_PROPOSAL, row, actor=actor, reason=reason, version=version
+        session, transitions.FACTOR_PROPOSAL, row, actor=actor, reason=reason, version=version
     )
     workflow.advance(
         session,

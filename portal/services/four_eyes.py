@@ -31,12 +31,12 @@ def problems(
     Raises ``NotAllowed`` if the confirmer's was.
     """
     found: list[Problem] = []
-    stopped = _stopped(session, proposer.id, confirmer.id) if issued is None else set()
-    if confirmer.id in stopped:
+    now_stopped = stopped(session, proposer.id, confirmer.id) if issued is None else set()
+    if confirmer.id in now_stopped:
         raise NotAllowed
     if proposer.id == confirmer.id:
         found.append(Problem(Refusal.SAME_PERSON))
-    if not proposer.active or proposer.id in stopped:
+    if not proposer.active or proposer.id in now_stopped:
         found.append(Problem(Refusal.PERSON_INACTIVE))
     if proposer.id != confirmer.id:
         known = issued if issued is not None else issued_to(session, [proposer.id])
@@ -45,8 +45,8 @@ def problems(
     return found
 
 
-def _stopped(session: Session, *user_ids: int) -> set[int]:
-    """Those of the logins that the database knows as disabled or locked at this moment."""
+def stopped(session: Session, *user_ids: int) -> set[int]:
+    """Those of the logins that the database knows as disabled or locked now, after what was waited for."""
     query = select(User.id).where(User.id.in_(user_ids), ~User.active | User.locked_at.is_not(None))
     return set(session.scalars(query))
 

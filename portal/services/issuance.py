@@ -234,7 +234,9 @@ def withdraw(
     movement = _locked(session, movement_id, actor)
     if movement.batch_id is not None and movement.state is MovementState.PROPOSED:
         raise refuse(Refusal.ISSUE_IN_BATCH)
-    action, why = proposal_ends.way_out(MOVEMENT, movement, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(
+        session, MOVEMENT, movement, actor=actor, reason=reason, version=version
+    )
     leave(session, movement, action, actor=actor, version=version, reason=why)
     what = proposal_words.movement_fact(movement)
     proposal_ends.tell(session, movement, what, actor=actor, reason=why)

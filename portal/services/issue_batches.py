@@ -353,7 +353,9 @@ def withdraw(
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     batch = locked(session, batch_id, actor)
-    action, why = proposal_ends.way_out(ISSUE_BATCH, batch, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(
+        session, ISSUE_BATCH, batch, actor=actor, reason=reason, version=version
+    )
     _leave(session, batch, action, actor=actor, reason=why)
     proposal_ends.tell(session, batch, _fact(batch), actor=actor, reason=why)
     return batch

@@ -312,7 +312,9 @@ def withdraw(
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseClosing, closing_id, actor, lock=True)
     number = row.phase.number
-    action, why = proposal_ends.way_out(PHASE_CLOSING, row, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(
+        session, PHASE_CLOSING, row, actor=actor, reason=reason, version=version
+    )
     workflow.advance(
         session,
         PHASE_CLOSING,

@@ -248,7 +248,7 @@ def withdraw_proposal(
     access.check(actor, Permission.TARGET_PROPOSE)
     row = access.get_visible(session, PhaseProposal, proposal_id, actor, lock=True)
     action, why = proposal_ends.way_out(
-        transitions.PHASE_PROPOSAL, row, actor=actor, reason=reason, version=version
+        session, transitions.PHASE_PROPOSAL, row, actor=actor, reason=reason, version=version
     )
     workflow.advance(
         session,

@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from portal.errors import NotAllowed
 from portal.models import User
-from portal.services import workflow
+from portal.services import four_eyes, workflow
 from portal.services.mail import MailKind, notify
 from portal.services.workflow import Workflow
 
@@ -25,14 +26,17 @@ def way_of(row: Any, actor: User) -> str:
 
 
 def way_out(
-    flow: Workflow, row: Any, *, actor: User, reason: str | None, version: int | None
+    session: Session, flow: Workflow, row: Any, *, actor: User, reason: str | None, version: int | None
 ) -> tuple[str, str | None]:
     """(the act, the reason without blanks) by which ``actor`` ends the locked proposal ``row`` now.
 
-    Raises ``Stale``, ``NotAllowed`` (somebody else's proposal, and no right to decide about it) or
-    ``Refused`` with WRONG_STATE, REASON_NEEDED, TOO_LONG: before anything is written.
+    Raises ``Stale``, ``NotAllowed`` (somebody else's proposal, and no right to decide about it, or a login
+    that was locked while the lock was waited for) or ``Refused`` with WRONG_STATE, REASON_NEEDED, TOO_LONG:
+    before anything is written.
     """
     workflow.expect_version(row, version)
+    if four_eyes.stopped(session, actor.id):
+        raise NotAllowed
     action = way_of(row, actor)
     edge = workflow.allowed(flow, row.state, action, actor.role)
     return action, workflow.clean_reason(reason, needed=edge.reason)

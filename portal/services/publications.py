@@ -236,7 +236,9 @@ def withdraw(
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
     row = _locked(session, publication_id, actor, version)
-    action, why = proposal_ends.way_out(PUBLICATION, row, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(
+        session, PUBLICATION, row, actor=actor, reason=reason, version=version
+    )
     _leave(row, actor, why)
     workflow.advance(session, PUBLICATION, row, action, actor=actor, reason=why, **facts_of(row))
     proposal_ends.tell(session, row, words_of(row), actor=actor, reason=why)

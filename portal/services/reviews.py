@@ -247,7 +247,7 @@ def withdraw_revocation(
     found = access.get_visible(session, ApprovalRevocation, revocation_id, actor)
     report = access.get_visible(session, EmissionsReport, found.report_id, actor, lock=True)
     row = access.get_visible(session, ApprovalRevocation, revocation_id, actor, lock=True)
-    action, why = proposal_ends.way_out(REVOCATION, row, actor=actor, reason=reason, version=version)
+    action, why = proposal_ends.way_out(session, REVOCATION, row, actor=actor, reason=reason, version=version)
     row.decided_at = clock.now()
     workflow.advance(session, REVOCATION, row, action, actor=actor, reason=why, holder_id=report.holder_id)
     touch(report)

@@ -337,7 +337,7 @@ def withdraw_target(
     access.check(actor, Permission.TARGET_PROPOSE)
     target = access.get_visible(session, ReductionTarget, target_id, actor, lock=True)
     action, why = proposal_ends.way_out(
-        transitions.TARGET, target, actor=actor, reason=reason, version=version
+        session, transitions.TARGET, target, actor=actor, reason=reason, version=version
     )
     workflow.advance(
         session,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 from portal.errors import PortalError
@@ -39,6 +39,8 @@ TURNS = (
     ("transfer", "commit"),
     ("transfer", "commit"),
 )
+#: what the connections of those who are killed are called
+VICTIM = "victim"
 #: how many holders a batch issues to
 IN_A_BATCH = 2
 Told = tuple[str, str, int, int]
@@ -88,13 +90,13 @@ def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Pipe,
     ``torn``: a planted fault, see :func:`_tear`.
     """
     reports.at(IN_THE_WINDOW)
-    engine = make_engine(url, pool_size=1)
+    engine = make_engine(_named(url), pool_size=1)
     now = [f"{prefix}-0", 0]
     if torn:
         _tear()
 
-    # before the listener that sends the last statement with the COMMIT
-    @event.listens_for(engine, "commit", insert=True)
+    # of the class: it hears of a COMMIT before the engine's own listener sends it with the last statement
+    @event.listens_for(Engine, "commit")
     def _commits(_connection: Any) -> None:
         pipe.send(("commit", *now, 0))
 
@@ -115,6 +117,14 @@ def victim(url: str, cast: Cast, what: str, prefix: str, begin: int, pipe: Pipe,
                 answers.append(run(session, lambda: step(session, cast, one, answers)))  # noqa: B023
                 pipe.send(("done", one.key, place, answers[-1]))
             number += 1
+
+
+def _named(url: str) -> str:
+    """The address by which PostgreSQL tells a victim's connection from others."""
+    if not url.startswith("postgresql"):
+        return url
+    named = make_url(url).update_query_dict({"application_name": VICTIM})
+    return named.render_as_string(hide_password=False)
 
 
 def _tear() -> None:
@@ -204,6 +214,7 @@ class _Watch:
         ``wait``: unless it was killed inside a batch; the next victim has that before it once more.
         """
         self.toll.kills += 1
+        self._laid()
         self.wishes |= {key: wish_of(self.cast, what, key) for _kind, key, *_rest in told}
         for kind, key, place, answer in told:
             if kind == "done":
@@ -230,6 +241,19 @@ class _Watch:
                     self.toll.before += not lasted
             if place == len(STEPS[one.what]):
                 self.toll.after += 1
+
+    def _laid(self) -> None:
+        """Wait until the server has ended what the dead one sent: a COMMIT is carried out all the same."""
+        if self.engine.dialect.name != "postgresql":
+            return
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name")
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with self.engine.connect() as connection:
+                if not connection.scalar(query, {"name": VICTIM}):
+                    return
+            time.sleep(0.002)
+        raise RuntimeError("a dead process's connection does not end")
 
     @property
     def batches(self) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine, func, select, text
+from psycopg.types.string import StrDumper
+from sqlalchemy import Connection, Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -104,6 +108,73 @@ def test_a_connection_that_breaks_before_the_commit_is_replaced(
     keep(trial, "b")
     trial.commit()
     assert words(trial) == ["b"]
+
+
+class _Unspeakable(str):
+    """A value at which whoever sends it is interrupted."""
+
+
+class _Interrupts(StrDumper):
+    def dump(self, obj: object) -> bytes:
+        raise KeyboardInterrupt
+
+
+def test_a_connection_whose_commit_was_interrupted_goes_to_nobody_else(trial: Session) -> None:
+    driver: Any = trial.connection().connection.driver_connection
+    driver.adapters.register_dumper(_Unspeakable, _Interrupts)
+    keep(trial, _Unspeakable("a"))
+    with pytest.raises(KeyboardInterrupt), one_transaction(trial):
+        pass
+    assert words(trial) == []
+    assert trial.connection().connection.driver_connection is not driver
+
+
+def test_it_is_sent_before_what_goes_past_sqlalchemys_compiler(trial: Session) -> None:
+    keep(trial, "a")
+    assert trial.connection().exec_driver_sql("SELECT word FROM trial").scalars().all() == ["a"]
+
+
+def test_what_was_kept_before_a_savepoint_stays_when_that_is_given_up(trial: Session) -> None:
+    keep(trial, "a")
+    with suppress(IntegrityError), trial.begin_nested():
+        trial.execute(text("INSERT INTO trial VALUES ('b'), ('a')"))
+    trial.commit()
+    assert words(trial) == ["a"]
+
+
+def test_what_is_judged_at_the_commit_is_told_as_the_databases_refusal(trial: Session) -> None:
+    trial.execute(
+        text("CREATE TABLE about (word text REFERENCES trial DEFERRABLE INITIALLY DEFERRED NOT NULL)")
+    )
+    trial.commit()
+    with pytest.raises(IntegrityError, match="about_word_fkey"), one_transaction(trial):
+        trial.execute(text("INSERT INTO about VALUES ('x')"))
+        keep(trial, "a")
+    assert words(trial) == []
+
+
+def test_whoever_listens_for_commits_of_all_engines_hears_of_it_before_it_is_sent(
+    trial: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The campaign that kills processes in mid-commit rests on it."""
+    order: list[str] = []
+    run_it = with_commit._run
+
+    def sent(*given: Any, **more: Any) -> None:
+        order.append("sent")
+        run_it(*given, **more)
+
+    def heard(_connection: Connection) -> None:
+        order.append("heard")
+
+    monkeypatch.setattr(with_commit, "_run", sent)
+    event.listen(Engine, "commit", heard)
+    try:
+        keep(trial, "a")
+        trial.commit()
+    finally:
+        event.remove(Engine, "commit", heard)
+    assert order == ["heard", "sent"]
 
 
 def test_inside_a_savepoint_nothing_is_kept(trial: Session) -> None:
