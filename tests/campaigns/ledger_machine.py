@@ -316,6 +316,7 @@ def drive(
             max_examples=max(3, min(12, (total - tally["steps"]) // steps)),
             stateful_step_count=steps,
             database=None,
+            derandomize=False,  # where CI is set Hypothesis would drive the same portion again and again
             deadline=None,
             suppress_health_check=[
                 HealthCheck.too_slow,

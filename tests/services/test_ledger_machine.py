@@ -15,7 +15,9 @@ from tests.factories.ledger_cast import Cast
 from tests.factories.small_scheme import small_scheme
 
 #: 20,000 steps together: most where a step costs less
-STEPS = {"sqlite": 15_500, "postgresql": 4_500}
+STEPS = {"sqlite": 17_000, "postgresql": 3_000}
+#: each portion of a campaign draws anew from it; other seeds are ``bench.ledger_campaign``'s
+SEED = 20151130
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_no_order_of_steps_and_faults_breaks_the_ledger(
     (template, cast), total = scheme, STEPS[database_kind]
     start = ledger_machine.opened(template, cast)
     with ledger_machine.seasons(template, cast, start, tmp_path) as starts:
-        tally = ledger_machine.drive(starts, cast, tmp_path, total=total, wanted=ALL_THAT_HAPPENS)
+        tally = ledger_machine.drive(starts, cast, tmp_path, total=total, seed=SEED, wanted=ALL_THAT_HAPPENS)
     print(told(tally))
     assert tally["steps"] >= total
     assert tally["faults"] >= 0.3 * tally["steps"]
