@@ -47,7 +47,11 @@ WORDS = """async url => {
   return [shown.documentElement.lang,
     ...[...shown.querySelectorAll('[aria-label]')].map(one => one.getAttribute('aria-label')),
     ...[...shown.querySelectorAll(words)].filter(one => !one.closest('[lang]:not(html)'))
-      .map(one => one.tagName + ': ' + one.textContent)]; }"""
+      .map(one => {
+        // what a template says is Japanese; what the layout marks by its look is judged all the same
+        const own = one.cloneNode(true);
+        own.querySelectorAll('[lang]:not(span)').forEach(part => part.remove());
+        return one.tagName + ': ' + own.textContent; })]; }"""
 FOCUSED = """() => { const one = document.activeElement;
   const inside = one.closest('main form[method=post]');
   return inside ? [one.name || one.type, one.type, one.checked || false] : ['', '', false]; }"""

@@ -319,8 +319,8 @@ def test_an_approval_stands_once_something_was_issued_or_closed_on_it(session: S
     with one_transaction(session):
         scheme = made.scheme(session)
         base = made.bring(session, scheme, S.APPROVED, tonnes=10_000)
-        row = reviews.propose_revocation(session, base.id, "計算の誤り", actor=scheme.officer)
         made.at("2014-04-02 10:00")
+        row = reviews.propose_revocation(session, base.id, "計算の誤り", actor=scheme.officer)
         target = targets.propose_target(session, scheme.holder.id, 1_500, actor=scheme.officer)
         session.flush()
         targets.confirm_target(session, target.id, actor=scheme.approver)
