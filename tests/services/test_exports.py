@@ -69,7 +69,7 @@ def test_figures_days_and_moments_are_what_they_are() -> None:
 @pytest.mark.parametrize(
     ("name", "plain"),
     [
-        ("目標保有者_20151015.csv", "list_20151015.csv"),
+        ("目標保有者_20151015.csv", "holders_20151015.csv"),
         ("Target holders_20151015.xlsx", "Target_holders_20151015.xlsx"),
         ('a"b;\r\nc.csv', "a_b_c.csv"),
         ("..csv", "list.csv"),
