@@ -67,9 +67,9 @@ def lang(app: Flask, request: pytest.FixtureRequest) -> Iterator[str]:
         ("<p>「」、。・</p>", "<p>「」、。・</p>", "<p>「」、。・</p>"),
         ("<option>水島</option>", '<option lang="ja">水島</option>', "<option>水島</option>"),
         (
-            "<p title=\"a > 水島\" data-x='水 > \"'>水島</p>",
-            "<p title=\"a > 水島\" data-x='水 > \"'><span lang=\"ja\">水島</span></p>",
-            "<p title=\"a > 水島\" data-x='水 > \"'>水島</p>",
+            '<p title="a > 水島" data-x=\'水 > "\'>水島</p>',
+            '<p title="a > 水島" data-x=\'水 > "\'><span lang="ja">水島</span></p>',
+            '<p title="a > 水島" data-x=\'水 > "\'>水島</p>',
         ),
         ("<!-- <p>みほん株式会社</p> --><p>a</p>",) * 3,
     ],
@@ -80,7 +80,9 @@ def test_words_are_marked_where_an_element_may_stand(
     assert spoken(html) == (english if lang == "en" else japanese)
 
 
-@pytest.mark.parametrize("text", ["水 " + "a" * 2_000, "a水" * 1_000, "水 a" * 700, "a" * 1_990 + "みほん株式会社"])
+@pytest.mark.parametrize(
+    "text", ["水 " + "a" * 2_000, "a水" * 1_000, "水 a" * 700, "a" * 1_990 + "みほん株式会社"]
+)
 @pytest.mark.parametrize("tag", ["td", "option"])
 def test_long_words_cost_their_length_only(lang: str, tag: str, text: str) -> None:
     """Twenty texts as long as a reason may be; at the square of its length each took a third of a second."""
