@@ -168,6 +168,10 @@ def _waiting(session: Session) -> Publication:
     return session.scalars(select(Publication).where(Publication.state == "proposed")).one()
 
 
+def waiting(model: Any) -> Any:
+    return select(model).where(model.state == "proposed").options(*proposal_days.known_phase(model))
+
+
 def test_many_papers_are_reckoned_with_one_query(session: Session, desk: Desk) -> None:
     proposed(session, desk)
     session.expire_all()
@@ -175,10 +179,7 @@ def test_many_papers_are_reckoned_with_one_query(session: Session, desk: Desk) -
         with counted(session) as queries:
             assert lapses.due(session, kind) == []
         assert len(queries) <= 2, kind.model
-    rows = [
-        session.scalars(select(one.model).options(*proposal_days.known_phase(one.model))).one()
-        for one in lapses.PAPERS
-    ]
+    rows = [session.scalars(waiting(one.model)).one() for one in lapses.PAPERS]
     with counted(session) as queries:
         proposal_days.ends_of(session, rows)
     assert len(queries) == 1
