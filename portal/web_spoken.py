@@ -30,13 +30,11 @@ _FORM = re.compile(
     r"|(?:\u682a\u5f0f|\u6709\u9650|\u5408\u540c)\u4f1a\u793e"
 )
 #: what each of them holds: whether a page has any is asked by far quicker so
-_FORMS = (
-    "\u682a\u5f0f\u4f1a\u793e",
-    "\u6709\u9650\u4f1a\u793e",
-    "\u5408\u540c\u4f1a\u793e",
-    "\u793e\u56e3\u6cd5\u4eba",
-    "\u8ca1\u56e3\u6cd5\u4eba",
+_ESCAPED = (
+    rb"\u682a\u5f0f\u4f1a\u793e \u6709\u9650\u4f1a\u793e \u5408\u540c\u4f1a\u793e"
+    rb" \u793e\u56e3\u6cd5\u4eba \u8ca1\u56e3\u6cd5\u4eba"
 )
+_FORMS = tuple(_ESCAPED.decode("unicode_escape").split())
 #: on a Japanese page, where all columns are as narrow, a name as short as this keeps its line
 _ONE_LINE, _NAME = 11, re.compile(r"[^\s\u3000]+")
 #: longer than this, or with a sentence's signs, a text is no name
