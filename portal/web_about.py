@@ -1,6 +1,7 @@
 """What every page's foot leads to: manual, contact, personal data, accessibility. None needs a login.
 
-The manual's chapters for the office are shown to the office only; all else is the same for all readers.
+The manual's chapters for the office are shown to the office only, and B and verifiers read their own; all
+else is the same for all readers.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def _role() -> Role | None:
 def contents() -> str:
     """What holds for all roles, and the chapters, the reader's own first."""
     chapters = [(name, TITLES[name]) for name in manual.chapters_of(_role())]
-    return render_template("about/manual.html", chapters=chapters, chapter=manual.chapter(manual.COMMON))
+    return render_template(
+        "about/manual.html", chapters=chapters, chapter=manual.chapter(manual.COMMON, _role())
+    )
 
 
 @pages.get("/manual/<chapter>")
@@ -46,7 +49,8 @@ def chapter(chapter: str) -> str:
     """One chapter."""
     if chapter not in manual.chapters_of(_role()):
         abort(404)
-    return render_template("about/chapter.html", name=TITLES[chapter], chapter=manual.chapter(chapter))
+    found = manual.chapter(chapter, _role())
+    return render_template("about/chapter.html", name=TITLES[chapter], chapter=found)
 
 
 @pages.get("/manual/pictures/<file>")

@@ -36,21 +36,39 @@ def test_the_office_is_reached_as_this_installation_says(client: FlaskClient, se
     assert settings.office_address.split(" ")[-1] in text
 
 
-def test_the_chapters_of_the_office_are_the_offices(app: Flask, session: Session) -> None:
+def test_each_reader_is_shown_the_chapters_of_its_role(app: Flask, session: Session) -> None:
+    roles = (Role.HOLDER_A, Role.HOLDER_B, Role.VERIFIER, Role.OFFICER)
     with one_transaction(session):
         made = make.scheme(session)
-        logins = {role: made.login(role).login_id for role in (Role.HOLDER_B, Role.VERIFIER, Role.OFFICER)}
+        logins = {role: made.login(role).login_id for role in roles}
+    participants = {"holder", "trader", "verifier"}
+    shown = {
+        Role.HOLDER_A: participants,
+        Role.HOLDER_B: {"holder"},
+        Role.VERIFIER: {"verifier"},
+        Role.OFFICER: set(manual.CHAPTERS),
+    }
     for role, login in logins.items():
         reader = Visitor(app, login)
-        found = {name: reader.get(f"/manual/{name}").status_code for name in manual.CHAPTERS}
-        office = 200 if role is Role.OFFICER else 404
-        own = dict.fromkeys(("holder", "trader", "verifier"), 200)
-        assert found == own | dict.fromkeys(("officer", "approver"), office)
-        contents = reader.get("/manual").text
-        assert ("/manual/officer" in contents) == (role is Role.OFFICER)
-        assert reader.get("/manual/pictures/01-secretariat-home.png").status_code == office
+        assert {
+            name for name in manual.CHAPTERS if reader.get(f"/manual/{name}").status_code == 200
+        } == shown[role]
+        listed = re.findall(r'href="/manual/(\w+)"', reader.get("/manual").text)
         # the reader's own chapter is the first
-        assert re.findall(r'href="/manual/(\w+)"', contents)[0] == manual.chapters_of(role)[0]
+        assert set(listed) == shown[role] and listed[0] == manual.chapters_of(role)[0]
+        office = 200 if role is Role.OFFICER else 404
+        assert reader.get("/manual/pictures/01-secretariat-home.png").status_code == office
+        sees_allowances = 404 if role in (Role.HOLDER_B, Role.VERIFIER) else 200
+        for file in ("25-balance-issued.png", "29-transfer-receipt.png", "40-home-met.png"):
+            assert reader.get(f"/manual/pictures/{file}").status_code == sees_allowances, (role, file)
+
+
+def test_b_reads_its_chapter_without_what_is_as_alone() -> None:
+    whole, own = manual.chapter("holder"), manual.chapter("holder", Role.HOLDER_B)
+    heads = [[one.lines[0][0].text for one in each.blocks if one.kind == "head"] for each in (whole, own)]
+    assert heads[1] == [head for head in heads[0] if not head.endswith("（A）")] != heads[0]
+    files = manual.pictures_of(Role.HOLDER_B)
+    assert "42-home-b.png" in files and not any(f"{n}-" in file for n in range(25, 41) for file in files)
 
 
 def test_a_login_that_must_still_set_its_password_may_read_them(app: Flask, session: Session) -> None:

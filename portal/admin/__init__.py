@@ -64,5 +64,6 @@ def install(app: Flask) -> None:
             admin.add_view(view)
     app.extensions["portal_admin_blueprints"] = frozenset(view.endpoint for view in views)
     navigation = import_module(f"{__name__}.navigation")
+    import_module(f"{__name__}.promised").install(app)
     register_navigation("admin", navigation.build)
     provide(import_module(f"{__name__}.list_files").writer(app))

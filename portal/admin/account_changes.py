@@ -55,7 +55,7 @@ class AccountChangeView(KeySearch, ProposalView):
     column_formatters = {
         "account.id": formats.unbroken(lambda m: m.account.code),
         "action": formats.word,
-        "state": formats.state,
+        "state": formats.state_until,
         "proposed_at": formats.moment_and("proposed_by.name"),
     }
     column_formatters_export = {

@@ -12,7 +12,7 @@ from flask_babel import lazy_pgettext as _lp
 from flask_babel import ngettext, pgettext
 from sqlalchemy.orm import joinedload
 
-from portal.admin import formats
+from portal.admin import formats, promised
 from portal.admin.acts import ProvenForm, Question, ask, status, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -68,7 +68,7 @@ class FactorProposalView(SecretariatView):
     column_formatters: Any = {
         "fiscal_year": lambda _v, _c, m, _n: fiscal(m.fiscal_year),
         "content": _changed,
-        "state": formats.state,
+        "state": formats.state_until,
     }
     column_formatters_export: Any = {"content": _changed}
     column_filters: Any = (
@@ -134,6 +134,7 @@ class FactorProposalView(SecretariatView):
             (_("理由"), row.reason),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
+            *promised.fact(row),
         ]
 
     @page("/confirm/", Permission.TARGET_CONFIRM, methods=_ASKS)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal import web_text
+from portal.admin import promised
 
 
 def dash(_view: Any, _value: Any, _name: str = "") -> str:
@@ -51,6 +52,18 @@ def figure(_view: Any, _context: Any, model: Any, name: str) -> Any:
 def state(_view: Any, _context: Any, model: Any, name: str) -> Any:
     """A state as a badge with its word."""
     return web_text.badge(value_of(model, name))
+
+
+def state_until(view: Any, context: Any, model: Any, name: str) -> Any:
+    """A state as its badge; under it until when the row can be confirmed, if it waits for that.
+
+    In a file, which has no context, the state alone.
+    """
+    until = promised.until(model) if context is not None else None
+    if until is None:
+        return state(view, context, model, name)
+    more = Markup('<span class="as-table__more as-nb">{}</span>')
+    return state(view, context, model, name) + more.format(_("%(when)sまで", when=web_text.day(until)))
 
 
 def word(_view: Any, _context: Any, model: Any, name: str) -> Any:

@@ -193,7 +193,7 @@ class MovementView(LedgerSearch, ProposalView):
         "source": _account,
         "target": _account,
         "proposed_at": formats.moment_and("proposed_by.name"),
-        "state": formats.state,
+        "state": formats.state_until,
     }
     column_formatters_export = {
         "source": lambda _v, _c, m, _n: f"{m.source.code}　{account_name(m.source)}",

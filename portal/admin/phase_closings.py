@@ -120,7 +120,7 @@ class PhaseClosingView(ProposalView):
     }
     column_formatters: Any = {
         "phase_id": lambda _v, _c, m, _n: phase_name(m.phase.number),
-        "state": formats.state,
+        "state": formats.state_until,
         "proposed_at": formats.moment_and("proposed_by.name"),
         "confirmed_at": formats.moment_and("confirmed_by.name"),
     }

@@ -115,7 +115,7 @@ class PhaseProposalView(ProposalView):
     column_formatters: Any = {
         "number": formats.phase,
         "dates": lambda _v, _c, m, _n: kind_of(m),
-        "state": formats.state,
+        "state": formats.state_until,
         "proposed_at": formats.moment_and("proposed_by.name"),
         "confirmed_at": formats.moment_and("confirmed_by.name"),
     }

@@ -35,7 +35,7 @@ RULE_WORDS: dict[str, Any] = {
     "reserve_released_by_compliance": _l("目標を達成すると、コミットメントリザーブ量を0にする"),
     "jver_counts_for_reserve": _l("jVERの償却をコミットメントリザーブ量に数える"),
     "jver_counts_for_compliance": _l("jVERの償却を目標遵守に数える"),
-    "proposal_days": _l("移動の起案の有効日数"),
+    "proposal_days": _l("起案を確認できる日数"),
     "issue_cap": _l("この期に発行できる排出枠の上限"),
 }
 YEAR_WORDS: dict[str, Any] = {

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import joinedload
 from wtforms import HiddenField, TextAreaField
 
-from portal.admin import formats
+from portal.admin import formats, promised
 from portal.admin.acts import (
     KeyForm,
     Needed,
@@ -84,7 +84,7 @@ class DiffersFilter(ChoiceFilter):
 
 
 def _state(view: Any, context: Any, model: Publication, name: str) -> Any:
-    badge = formats.state(view, context, model, name)
+    badge = formats.state_until(view, context, model, name)
     if model.state is not _S.RELEASED or model.differs_since is None:
         return badge
     more = Markup('<span class="as-table__more as-table__more--bad">{}</span>')
@@ -285,6 +285,7 @@ class PublicationView(SecretariatView):
             *([(_("数量の日"), day_words(as_of))] if (as_of := day_of(row.content)) is not None else []),
             (_("起案した人"), row.proposed_by.name),
             (_("起案した日時"), moment(row.proposed_at)),
+            *promised.fact(row),
         ]
         return facts + ([(_("申し送り"), row.note)] if row.note else [])
 

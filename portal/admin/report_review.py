@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
 from wtforms import HiddenField, TextAreaField
 
-from portal.admin import approval_words
+from portal.admin import approval_words, promised
 from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -338,7 +338,7 @@ class ReportActs(SecretariatView):
 
     def _revocation_facts(self) -> list[tuple[Any, Any]]:
         row = self._revocation()
-        return [(_("起案した人"), row.proposed_by.name), (_("理由"), row.reason)]
+        return [(_("起案した人"), row.proposed_by.name), (_("理由"), row.reason), *promised.fact(row)]
 
     @page("/revoke/withdraw/", Permission.REVOCATION_PROPOSE, methods=_ASKS)
     def withdraw_revocation(self) -> Any:

@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 
+from portal.admin import promised
 from portal.admin.acts import Needed, ProvenForm, Question, VersionForm, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
@@ -198,6 +199,7 @@ class ProposalView(WaitingFirst):
         if getattr(row, "reason", None):
             facts.append((_("理由"), row.reason))
         facts += [(_("起案した人"), row.proposed_by.name), (_("起案した日時"), moment(row.proposed_at))]
+        facts += promised.fact(row)
         parents = [(self.name, self.get_url(".index_view")), (self.title_of(row), back)]
         question = Question(
             words.title,

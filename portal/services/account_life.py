@@ -261,6 +261,7 @@ def propose(
         account=account.code,
         change=WORDS[action],
         reason=why,
+        until=proposal_days.ends_at(session, change),
     )
     return change
 

@@ -114,7 +114,8 @@ def propose(
     session.add(row)
     session.flush()
     audit.record(session, EventTag.FACTORS_PROPOSED, row, actor=actor, reason=why, **facts_of(row))
-    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, row=row, year=str(year))
+    until = proposal_days.ends_at(session, row)
+    notify(session, MailKind.FACTORS_TO_CONFIRM, actor=actor, row=row, year=str(year), until=until)
     once.remember(session, key, "propose_factors", content, row.id, actor=actor)
     return row
 

@@ -243,30 +243,34 @@ def withdraw(
     return movement
 
 
-def expire_due(session: Session, *, limit: int | None = None) -> int:
-    """Let proposals past their day go, ``limit`` of them; returns how many. Batches go as a whole.
+def due(session: Session) -> list[int]:
+    """The proposals past their day that wait still, by their ids. Batches go as a whole."""
+    query = select(Movement.id).where(
+        Movement.state == MovementState.PROPOSED,
+        Movement.expires_at <= clock.now(),
+        Movement.batch_id.is_(None),
+    )
+    return list(session.scalars(query.order_by(Movement.id)))
 
-    The worker takes one for each transaction: accounts are locked in the order of their numbers only
-    within one movement.
+
+def expire(session: Session, movement_id: int) -> bool:
+    """Let a proposal past its day go; whether it still waited.
+
+    In a transaction of its own: accounts are locked in the order of their numbers only within one movement.
     """
-    due = session.scalars(
-        select(Movement.id)
-        .where(
-            Movement.state == MovementState.PROPOSED,
-            Movement.expires_at <= clock.now(),
-            Movement.batch_id.is_(None),
-        )
-        .order_by(Movement.id)
-        .limit(limit)
-    ).all()
-    for movement_id in due:
-        movement = _locked(session, movement_id, None)
-        if movement.state is MovementState.PROPOSED:
-            leave(session, movement, "expire", actor=None, version=None)
-            assert movement.expires_at is not None
-            days = (movement.expires_at - movement.proposed_at).days
-            tell_expired(session, movement, proposal_words.movement_fact(movement), days)
-    return len(due)
+    movement = _locked(session, movement_id, None)
+    if movement.state is not MovementState.PROPOSED:
+        return False
+    leave(session, movement, "expire", actor=None, version=None)
+    assert movement.expires_at is not None
+    days = (movement.expires_at - movement.proposed_at).days
+    tell_expired(session, movement, proposal_words.movement_fact(movement), days)
+    return True
+
+
+def expire_due(session: Session) -> int:
+    """Let all proposals past their day go in one transaction; returns how many."""
+    return sum(expire(session, one) for one in due(session))
 
 
 def tell_expired(session: Session, row: object, what: tuple[str, str], days: int) -> None:

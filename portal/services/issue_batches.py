@@ -229,6 +229,7 @@ def _announce(session: Session, batch: IssueBatch, number: int, actor: User) -> 
         phase=phase_words.phase_fact(number),
         count=batch.count,
         quantity=batch.total,
+        until=batch.expires_at,
     )
 
 
@@ -366,21 +367,23 @@ def _fact(batch: IssueBatch) -> tuple[str, str]:
     return f"{ja}の一括発行", f"issue to {en}"
 
 
-def expire_due(session: Session, *, limit: int | None = None) -> int:
-    """Let batches past their day go, ``limit`` of them; returns how many. The worker takes one at a time."""
-    due = session.scalars(
-        select(IssueBatch.id)
-        .where(IssueBatch.state == IssueBatchState.PROPOSED, IssueBatch.expires_at <= clock.now())
-        .order_by(IssueBatch.id)
-        .limit(limit)
-    ).all()
-    for batch_id in due:
-        batch = locked(session, batch_id, None)
-        if batch.state is IssueBatchState.PROPOSED:
-            _leave(session, batch, "expire", actor=None)
-            days = (batch.expires_at - batch.proposed_at).days
-            issuance.tell_expired(session, batch, _fact(batch), days)
-    return len(due)
+def due(session: Session) -> list[int]:
+    """The batches past their day that wait still, by their ids."""
+    query = select(IssueBatch.id).where(
+        IssueBatch.state == IssueBatchState.PROPOSED, IssueBatch.expires_at <= clock.now()
+    )
+    return list(session.scalars(query.order_by(IssueBatch.id)))
+
+
+def expire(session: Session, batch_id: int) -> bool:
+    """Let a batch past its day go, in a transaction of its own; whether it still waited."""
+    batch = locked(session, batch_id, None)
+    if batch.state is not IssueBatchState.PROPOSED:
+        return False
+    _leave(session, batch, "expire", actor=None)
+    days = (batch.expires_at - batch.proposed_at).days
+    issuance.tell_expired(session, batch, _fact(batch), days)
+    return True
 
 
 def _leave(

@@ -1,19 +1,24 @@
 """Proposals that nobody confirmed in time lapse in the night: one work for every kind of paper.
 
 What lapses, and when: :mod:`portal.services.proposal_days`. Each has a transaction of its own, so that
-nobody waits for two locks in the wrong order; its event is written and the office told.
+nobody waits for two locks in the wrong order; its event is written and the office told. One that cannot
+lapse stands in no other's way: the work goes on, and fails at its end with the names of all such.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from portal import clock
+from portal.errors import InUse
 from portal.models import (
     AccountChange,
     ApprovalRevocation,
@@ -36,7 +41,7 @@ from portal.services import (
     reviews,
     workflow,
 )
-from portal.services.jobs import Work
+from portal.services.jobs import Work, WorkFailed
 from portal.services.proposal_days import Paper
 from portal.services.transaction import run
 from portal.services.transitions import (
@@ -48,6 +53,8 @@ from portal.services.transitions import (
     REVOCATION,
 )
 from portal.services.workflow import Workflow
+
+log = logging.getLogger(__name__)
 
 #: what the work was called while issues to a whole phase had one of their own
 OF_BATCHES = "expire_issue_batches"
@@ -94,19 +101,25 @@ PAPERS = (
 )
 
 
-def expire_papers(session: Session, kind: Lapsing, *, limit: int | None = None) -> int:
-    """Let the papers of ``kind`` go whose days are over, ``limit`` of them; returns how many.
+def due(session: Session, kind: Lapsing) -> list[int]:
+    """The papers of ``kind`` whose days are over, by their ids: two queries.
 
     All that wait are looked at: they are few, two persons' work of two weeks.
     """
-    model = kind.model
-    waiting = session.scalars(select(model).where(model.state == "proposed").order_by(model.id)).all()
-    due = [row.id for row in waiting if proposal_days.problems(session, row)][:limit]
-    for row_id in due:
-        row = _locked(session, kind, row_id)
-        if row.state == "proposed" and proposal_days.problems(session, row):
-            _lapse(session, kind, row)
-    return len(due)
+    model, now = kind.model, clock.now()
+    query = select(model).where(model.state == "proposed").options(*proposal_days.known_phase(model))
+    waiting = session.scalars(query.order_by(model.id)).all()
+    ends = proposal_days.ends_of(session, waiting)
+    return [row.id for row, end in zip(waiting, ends, strict=True) if end <= now]
+
+
+def expire(session: Session, row_id: int, *, kind: Lapsing) -> bool:
+    """Let a paper of ``kind`` go if it still waits, in a transaction of its own; whether it did."""
+    row = _locked(session, kind, row_id)
+    if row.state != "proposed" or not proposal_days.problems(session, row):
+        return False
+    _lapse(session, kind, row)
+    return True
 
 
 def _locked(session: Session, kind: Lapsing, row_id: int) -> Any:
@@ -129,23 +142,47 @@ def _lapse(session: Session, kind: Lapsing, row: Paper) -> None:
     issuance.tell_expired(session, row, words, days)
 
 
-#: what lets one proposal go for each call, and says whether there was one
-STEPS: tuple[Callable[..., int], ...] = (
-    issuance.expire_due,
-    issue_batches.expire_due,
-    *(partial(expire_papers, kind=kind) for kind in PAPERS),
+@dataclass(frozen=True)
+class Step:
+    """What is due of one kind of proposal, and how one of it goes."""
+
+    name: str
+    due: Callable[[Session], list[int]]
+    expire: Callable[[Session, int], bool]
+
+    def __call__(self, session: Session) -> int:
+        """Let all that is due go in one transaction; returns how many."""
+        return sum(self.expire(session, one) for one in self.due(session))
+
+
+STEPS: tuple[Step, ...] = (
+    Step("movement", issuance.due, issuance.expire),
+    Step("issue_batch", issue_batches.due, issue_batches.expire),
+    *(Step(one.model.__tablename__, partial(due, kind=one), partial(expire, kind=one)) for one in PAPERS),
 )
 
 
 @jobs.handler("expire_proposals", nightly=True)
 def expire_proposals(work: Work) -> dict[str, Any]:
-    """Let proposals lapse that nobody confirmed in time (domain §5)."""
+    """Let proposals lapse that nobody confirmed in time (domain §5).
+
+    Raises ``WorkFailed`` at the end with the kind and id of each that could not. A database that is out
+    of reach stands in every paper's way, and is tried again later.
+    """
+    expired, failed = 0, []
     with work.open_session() as session:
-        expired = 0
         for step in STEPS:
-            while run(session, partial(step, session, limit=1)):
-                expired += 1
-        return {"expired": expired}
+            for row_id in run(session, partial(step.due, session)):
+                try:
+                    expired += run(session, partial(step.expire, session, row_id))
+                except (InUse, OperationalError, InterfaceError):
+                    raise
+                except Exception as error:
+                    log.exception("the %s %s could not lapse", step.name, row_id)
+                    failed.append(f"{step.name} {row_id} ({type(error).__name__})")
+    if failed:
+        raise WorkFailed(f"{expired} lapsed, these could not: {', '.join(failed)}")
+    return {"expired": expired}
 
 
 #: what waits in a queue under the old name is done all the same

@@ -199,8 +199,8 @@ def _registration(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
     return Kind(Topic.REGISTRATION, audiences, frozenset(facts), CONTACT_FACTS - {*facts})
 
 
-def _account(*audiences: Audience) -> Kind:
-    return Kind(Topic.ALLOWANCES, audiences, frozenset({"account"}), frozenset({"reason", "change"}))
+def _account(*audiences: Audience, facts: tuple[str, ...] = ()) -> Kind:
+    return Kind(Topic.ALLOWANCES, audiences, frozenset({"account", *facts}), frozenset({"reason", "change"}))
 
 
 def _office(permission: P) -> Audience:
@@ -225,7 +225,7 @@ KINDS: dict[MailKind, Kind] = {
     ),
     MailKind.REPORT_RETURNED_TO_VERIFIER: _report(_A, _B, _V_ACTS, facts=("reason",)),
     MailKind.REPORT_APPROVED: _report(_A, _B, _V),
-    MailKind.REVOCATION_TO_CONFIRM: _report(_office(P.REVOCATION_CONFIRM), facts=("reason",)),
+    MailKind.REVOCATION_TO_CONFIRM: _report(_office(P.REVOCATION_CONFIRM), facts=("reason", "until")),
     MailKind.APPROVAL_REVOKED: _report(_A, _B, _V, _REVIEWERS, facts=("reason",)),
     MailKind.REPORT_SUBMITTED: _report(_A, _B, _REVIEWERS),
     MailKind.REPORT_RECEIVED: _report(_A, _B),
@@ -259,11 +259,11 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.LOGIN_ENABLED: _registration(Audience(R.SELF)),
     MailKind.PASSWORD_LETTER: _registration(Audience(R.SELF, acts=True), facts=("logins",)),
     MailKind.IMPORT_ENDED: _registration(Audience(R.SELF), facts=("outcome", "file")),
-    MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase",)),
+    MailKind.PHASE_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("phase", "until")),
     MailKind.PHASE_DATES_CHANGED: _registration(_A, facts=("phase", "changes")),
     MailKind.VERIFIER_UNASSIGNED: _report(_V, facts=("until_now",)),
     MailKind.TARGET_CONFIRMED: _allowance(_A, facts=("quantity",)),
-    MailKind.ACCOUNT_CHANGE_TO_CONFIRM: _account(_office(P.ACCOUNT_CONFIRM)),
+    MailKind.ACCOUNT_CHANGE_TO_CONFIRM: _account(_office(P.ACCOUNT_CONFIRM), facts=("until",)),
     MailKind.ACCOUNT_SUSPENDED: _account(_A, _T),
     MailKind.ACCOUNT_RESUMED: _account(_A, _T),
     MailKind.ACCOUNT_CLOSED: _account(_A, _T),
@@ -286,10 +286,10 @@ KINDS: dict[MailKind, Kind] = {
     MailKind.REPORT_OVERDUE: _report(_A_ACTS, _B_ACTS, facts=("due",)),
     MailKind.VERIFICATION_DUE: _report(_V_ACTS, facts=("due", "days")),
     MailKind.VERIFICATION_HANDED_OVER: _report(Audience(R.VERIFIER, spares_actor=True), facts=("name",)),
-    MailKind.FACTORS_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("year",)),
+    MailKind.FACTORS_TO_CONFIRM: _registration(_office(P.TARGET_CONFIRM), facts=("year", "until")),
     MailKind.FACTORS_CHANGED: _report(_A_ACTS, _B_ACTS, facts=("year",)),
     MailKind.PUBLICATION_TO_CONFIRM: _registration(
-        _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject")
+        _office(P.PUBLICATION_CONFIRM), facts=("phase", "subject", "until")
     ),
     MailKind.PUBLICATION_RELEASED: Kind(
         Topic.REGISTRATION, (_A,), frozenset({"phase", "subject"}), frozenset({"replaces", "table"})
@@ -307,9 +307,9 @@ KINDS: dict[MailKind, Kind] = {
         frozenset({"quantity", "missed", "report_open"}),
     ),
     MailKind.ISSUE_BATCH_TO_CONFIRM: _allowance(
-        _office(P.MOVEMENT_CONFIRM), facts=("phase", "count", "quantity")
+        _office(P.MOVEMENT_CONFIRM), facts=("phase", "count", "quantity", "until")
     ),
-    MailKind.PHASE_CLOSING_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("phase",)),
+    MailKind.PHASE_CLOSING_TO_CONFIRM: _allowance(_office(P.TARGET_CONFIRM), facts=("phase", "until")),
     MailKind.PHASE_CLOSED: _allowance(_A, _T, facts=("phase",)),
     MailKind.BOOKS_DISAGREED: _allowance(_office(P.MOVEMENT_CONFIRM), facts=("problem",)),
     MailKind.BANKING_WITHDRAWN: _allowance(

@@ -18,7 +18,7 @@ FOLDER = ROOT / "docs" / "manual"
 ENGLISH = "In English"
 #: what everybody reads first
 COMMON = "README"
-#: chapter → who it is for; those of the office are shown to the office only
+#: chapter → who it is for; those of the office are shown to the office only, B and verifiers see their own
 CHAPTERS: dict[str, tuple[Role, ...]] = {
     "holder": (Role.HOLDER_A, Role.HOLDER_B),
     "trader": (Role.TRADER,),
@@ -26,6 +26,10 @@ CHAPTERS: dict[str, tuple[Role, ...]] = {
     "officer": (Role.OFFICER, Role.VIEWER),
     "approver": (Role.APPROVER,),
 }
+#: who sees no allowance figure on any page, be it a picture of an invented company (safety 14)
+_OWN_ONLY = frozenset({Role.HOLDER_B, Role.VERIFIER})
+#: how the head of a section ends that is A's alone
+_OF_A = "（A）"
 _PICTURE = re.compile(r"!\[(?P<text>[^\]]*)\]\(pictures/(?P<file>[a-z0-9-]+\.png)\)")
 _INLINE = re.compile(r"\*\*(?P<strong>.+?)\*\*|`(?P<code>[^`]+)`|\[(?P<text>[^\]]+)\]\((?P<to>[^)]+)\)")
 #: between two lines of a paragraph a space is needed in Latin script only
@@ -63,13 +67,15 @@ class Chapter:
 def chapters_of(role: Role | None) -> list[str]:
     """The chapters a reader of this role is shown, their own first; without a login: the participants'."""
     office = role in SECRETARIAT
+    if role in _OWN_ONLY:
+        return [name for name, roles in CHAPTERS.items() if role in roles]
     shown = [name for name, roles in CHAPTERS.items() if office or not SECRETARIAT & frozenset(roles)]
     return sorted(shown, key=lambda name: role not in CHAPTERS[name])
 
 
 @cache
-def chapter(name: str) -> Chapter:
-    """A chapter by its name. Raises ``NotFound``."""
+def chapter(name: str, role: Role | None = None) -> Chapter:
+    """A chapter by its name as this role reads it: B without what is A's alone. Raises ``NotFound``."""
     if name not in (*CHAPTERS, COMMON):
         raise NotFound
     blocks = _blocks((FOLDER / f"{name}.md").read_text(encoding="utf-8"))
@@ -79,12 +85,23 @@ def chapter(name: str) -> Chapter:
         # what stands before the first heading is for whoever reads the files
         rest = rest[next(n for n, one in enumerate(rest) if one.kind == "head") :]
     at = next(n for n, one in enumerate(rest) if one.kind == "head" and one.lines[0][0].text == ENGLISH)
-    return Chapter(name, title, rest[:at], rest[at + 1 :])
+    own = _without_a(rest[:at]) if role is Role.HOLDER_B else rest[:at]
+    return Chapter(name, title, own, rest[at + 1 :])
+
+
+def _without_a(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    found, of_a = [], False
+    for one in blocks:
+        if one.kind == "head":
+            of_a = one.lines[0][0].text.endswith(_OF_A)
+        if not of_a:
+            found.append(one)
+    return tuple(found)
 
 
 def pictures_of(role: Role | None) -> frozenset[str]:
     """The file names of the pictures in the chapters that a reader of this role is shown."""
-    shown = [chapter(name) for name in (COMMON, *chapters_of(role))]
+    shown = [chapter(name, role) for name in (COMMON, *chapters_of(role))]
     return frozenset(one.file for each in shown for one in (*each.blocks, *each.english) if one.file)
 
 

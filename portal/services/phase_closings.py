@@ -229,6 +229,7 @@ def propose(
         actor=actor,
         row=row,
         phase=phase_words.phase_fact(phase.number),
+        until=proposal_days.ends_at(session, row),
     )
     once.remember(session, key, "close_phase", content, row.id, actor=actor)
     return row

@@ -162,7 +162,8 @@ def _record(
         facts["before"] = {name: kept_old[name] for name in changed}
         facts["after"] = {name: kept_new[name] for name in changed}
     audit.record(session, EventTag.PHASE_PROPOSED, row, actor=actor, reason=why, **facts)
-    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, row=row, phase=phase_words.phase_fact(number))
+    until, about = proposal_days.ends_at(session, row), phase_words.phase_fact(number)
+    notify(session, MailKind.PHASE_TO_CONFIRM, actor=actor, row=row, phase=about, until=until)
     return row
 
 

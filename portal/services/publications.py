@@ -137,8 +137,15 @@ def propose(
     )
     session.add(row)
     audit.record(session, EventTag.PUBLICATION_PROPOSED, row, actor=actor, reason=words, **facts_of(row))
-    kind = MailKind.PUBLICATION_TO_CONFIRM
-    notify(session, kind, actor=actor, row=row, phase=phase.number, subject=SUBJECTS[subject])
+    notify(
+        session,
+        MailKind.PUBLICATION_TO_CONFIRM,
+        actor=actor,
+        row=row,
+        phase=phase.number,
+        subject=SUBJECTS[subject],
+        until=proposal_days.ends_at(session, row),
+    )
     once.remember(session, key, "propose_publication", asked, row.id, actor=actor)
     return row
 

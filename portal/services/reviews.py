@@ -193,7 +193,8 @@ def propose_revocation(
     audit.record(
         session, EventTag.REVOCATION_PROPOSED, row, actor=actor, holder_id=report.holder_id, reason=why
     )
-    notify(session, MailKind.REVOCATION_TO_CONFIRM, report=report, actor=actor, reason=why)
+    until = proposal_days.ends_at(session, row)
+    notify(session, MailKind.REVOCATION_TO_CONFIRM, report=report, actor=actor, reason=why, until=until)
     once.remember(session, key, "propose_revocation", content, row.id, actor=actor)
     return row
 

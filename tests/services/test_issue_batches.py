@@ -180,7 +180,7 @@ def test_a_batch_lapses_as_a_whole(session: Session, cohort: make.Cohort) -> Non
     assert refused(lambda: confirm(session, row, cohort.approver), session) == [Refusal.PROPOSAL_EXPIRED]
     with one_transaction(session):
         assert issuance.expire_due(session) == 0
-        assert issue_batches.expire_due(session) == 1
+        assert sum(issue_batches.expire(session, one) for one in issue_batches.due(session)) == 1
     assert row.state is IssueBatchState.EXPIRED
     assert states(session) == [MovementState.EXPIRED] * 2
     proposed(session, cohort)

@@ -3,113 +3,42 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_session
 from portal.models import (
-    AccountAction,
     Event,
     Job,
     MailMessage,
-    Period,
-    PublicationSubject,
-    ReportState,
-    User,
+    Publication,
 )
 from portal.services import (
-    account_life,
-    factor_proposals,
     jobs,
     lapses,
-    phase_closings,
-    phase_proposals,
+    mail_words,
+    phases,
     proposal_days,
     publications,
-    reviews,
+    workflow,
 )
-from portal.services.demo.assigning import assign_holder
 from portal.services.transaction import one_transaction
-from tests.factories import allowances as trade
-from tests.factories import factors, registration, reports
 from tests.factories import settlement as make
-
-Propose = Callable[[], Any]
-Confirm = Callable[[int, User], object]
-
-
-@dataclass
-class Desk:
-    """Every kind of paper, proposed by the officer; how each is confirmed."""
-
-    officer: User
-    approver: User
-    papers: Mapping[str, tuple[Propose, Confirm]]
+from tests.factories.papers import Desk, desk_of, proposed
 
 
 @pytest.fixture
 def desk(session: Session) -> Desk:
-    """A phase that may be closed, and one of its holders that came late: approved, nothing issued."""
-    with one_transaction(session):
-        old = make.over(session)
-        holder = registration.holder(session)
-        known = old.scheme
-        scheme = reports.Scheme(holder, known.verifier, known.officer, known.approver, known.viewer)
-        assign_holder(session, holder.id, known.verifier.id, actor=known.officer)
-        report = reports.bring(session, scheme, ReportState.APPROVED, Period.BASE, 300)
-    trade.at(make.OVER)
-    officer = old.officer
-    phase, account, market = old.holder.phase_id, old.trader.account.id, PublicationSubject.EMISSIONS
-
-    def of(module: Any, propose: Propose, confirm: str) -> tuple[Propose, Confirm]:
-        return propose, lambda number, actor: getattr(module, confirm)(session, number, actor=actor)
-
-    papers = {
-        "account_change": of(
-            account_life,
-            lambda: account_life.propose(session, account, AccountAction.SUSPEND, "届出", actor=officer),
-            "confirm",
-        ),
-        "phase_closing": of(
-            phase_closings,
-            lambda: phase_closings.propose(session, phase, reason="終わり", actor=officer),
-            "confirm",
-        ),
-        "phase_proposal": of(
-            phase_proposals,
-            lambda: phase_proposals.propose_phase(
-                session, 9, registration.YEARS, registration.DATES, reason="次の期", actor=officer
-            ),
-            "confirm_proposal",
-        ),
-        "approval_revocation": of(
-            reviews,
-            lambda: reviews.propose_revocation(session, report.id, "誤り", actor=officer),
-            "confirm_revocation",
-        ),
-        "factor_proposal": of(
-            factor_proposals,
-            lambda: factors.proposed(session, 2016, officer, factors.FREE),
-            "confirm",
-        ),
-        "publication": of(
-            publications, lambda: publications.propose(session, phase, market, actor=officer), "release"
-        ),
-    }
-    return Desk(officer, old.approver, papers)
-
-
-def proposed(session: Session, desk: Desk) -> dict[str, Any]:
-    with one_transaction(session):
-        return {name: propose() for name, (propose, _confirm) in desk.papers.items()}
+    return desk_of(session)
 
 
 def refused(session: Session, act: Callable[[], object]) -> list[Refusal]:
@@ -127,6 +56,20 @@ def night(engine: Engine, session: Session, kind: str = "expire_proposals") -> d
         pass
     session.expire_all()
     return session.get_one(Job, job).result or {}
+
+
+@contextmanager
+def counted(session: Session) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    sent: list[str] = []
+    engine = session.get_bind()
+
+    def keep(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", keep)
+    yield sent
+    event.remove(engine, "before_cursor_execute", keep)
 
 
 def test_every_paper_waits_fourteen_days_and_no_moment_longer(session: Session, desk: Desk) -> None:
@@ -193,3 +136,85 @@ def test_the_phase_says_how_long(session: Session, desk: Desk) -> None:
     }
     # a trader's account and a new phase have no rule
     assert five == {"phase_closing", "publication", "approval_revocation"}
+
+
+def ruled(session: Session, desk: Desk, phase: Any, days: int) -> None:
+    with one_transaction(session):
+        dates = replace(phases.dates_of(phases.rule_in_force(session, phase)), proposal_days=days)
+        phases.supersede_rule(session, phase, dates, reason="日数", actor=desk.approver)
+
+
+def test_a_changed_rule_shortens_no_promise(session: Session, desk: Desk) -> None:
+    early = proposed(session, desk)["phase_closing"]
+    phase, promised = early.phase, early.proposed_at + timedelta(days=14)
+    # at the very moment of the change the longer days count
+    ruled(session, desk, phase, 5)
+    assert proposal_days.ends_at(session, early) == promised
+    clock.step(timedelta(hours=1))
+    ruled(session, desk, phase, 3)
+    assert proposal_days.ends_at(session, early) == promised
+    clock.step(timedelta(hours=1))
+    with one_transaction(session):
+        publications.withdraw(session, _waiting(session).id, version=None, actor=desk.officer)
+        late = desk.papers["publication"][0]()
+    assert proposal_days.ends_of(session, [late, early]) == [clock.now() + timedelta(days=3), promised]
+    # what is proposed under long days keeps no more and no less either when they come later
+    ruled(session, desk, phase, 30)
+    clock.step(timedelta(hours=1))
+    assert proposal_days.ends_at(session, early) == promised
+
+
+def _waiting(session: Session) -> Publication:
+    return session.scalars(select(Publication).where(Publication.state == "proposed")).one()
+
+
+def waiting(model: Any) -> Any:
+    return select(model).where(model.state == "proposed").options(*proposal_days.known_phase(model))
+
+
+def test_many_papers_are_reckoned_with_one_query(session: Session, desk: Desk) -> None:
+    proposed(session, desk)
+    session.expire_all()
+    for kind in lapses.PAPERS:
+        with counted(session) as queries:
+            assert lapses.due(session, kind) == []
+        assert len(queries) <= 2, kind.model
+    rows = [session.scalars(waiting(one.model)).one() for one in lapses.PAPERS]
+    with counted(session) as queries:
+        proposal_days.ends_of(session, rows)
+    assert len(queries) == 1
+
+
+def test_the_mail_that_asks_names_the_last_day(session: Session, desk: Desk) -> None:
+    proposed(session, desk)
+    last = mail_words.day(clock.now() + timedelta(days=14), "ja")
+    asked = session.scalars(select(MailMessage).where(MailMessage.kind.endswith("_to_confirm")))
+    bodies = {one.kind: one.body for one in asked if one.recipient == desk.approver.email}
+    kinds = ("account_change", "phase_closing", "phase", "revocation", "factors", "publication")
+    for kind in kinds:
+        assert f"期限　　{last}" in bodies[f"{kind}_to_confirm"], kind
+
+
+def test_a_paper_that_cannot_lapse_holds_up_no_other(
+    engine: Engine, session: Session, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = proposed(session, desk)
+    sick = {name: rows[name].id for name in ("account_change", "factor_proposal")}
+    healthy = workflow.advance
+
+    def advance(*args: Any, **facts: Any) -> Any:
+        if args[2].__tablename__ in sick:
+            raise ValueError("a row that is odd")
+        return healthy(*args, **facts)
+
+    monkeypatch.setattr(workflow, "advance", advance)
+    clock.step(timedelta(days=14))
+    assert night(engine, session) == {}
+    states = {name: str(row.state) for name, row in rows.items()}
+    assert states == {name: "proposed" if name in sick else "expired" for name in rows}
+    failed = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
+    assert failed.state == "failed" and failed.attempts == 1
+    for name, number in sick.items():
+        assert f"{name} {number}" in (failed.last_error or "")
+    monkeypatch.setattr(workflow, "advance", healthy)
+    assert night(engine, session) == {"expired": 2}
