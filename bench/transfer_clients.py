@@ -1,6 +1,6 @@
 """One client of bench/transfers.py: the portal's service, or its statements sent by the driver alone.
 
-``python -m bench.transfer_clients service|raw URL SEAT`` (SEAT as JSON, bench/transfer_world.py) reads
+``python -m bench.transfer_clients service|raw|raw-together URL SEAT`` (SEAT as JSON, bench/transfer_world.py) reads
 lines ``apart SECONDS`` or ``hot SECONDS`` and answers each with the number of transfers made and the
 seconds that the processor worked for this client; ``hold`` is answered with how long a posting holds the
 head of the chain.
@@ -8,7 +8,7 @@ head of the chain.
 What ``raw`` sends is what the service sends: it lets the service make one transfer of each kind, keeps the
 statements and their values as the driver got them, and sends them again in the same order, in one transaction
 each, fetching every row, with a fresh idempotency key and fresh Message-IDs. Nothing is judged or composed.
-Its COMMIT is a round trip of its own; the service sends it together with the last statement.
+Its COMMIT is a round trip of its own; ``raw-together`` sends it with the last statement, as the service does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -92,18 +93,28 @@ def fresh(values: dict[str, Any], number: object = None) -> dict[str, Any]:
     return {**values, "id": number, "idempotency_key": secrets.token_hex(12), "mails": mails}
 
 
-def raw(url: str, seat: Seat) -> tuple[Transfer, Callable[[], float]]:
-    """The same statements by psycopg alone; and how long (ms) the last one and its commit take."""
+def raw(url: str, seat: Seat, *, together: bool = False) -> tuple[Transfer, Callable[[], float]]:
+    """The same statements by psycopg alone; and how long (ms) the last one and its commit take.
+
+    ``together``: the last one is sent with its COMMIT, and both are answered at once.
+    """
     move = service(url, seat)
     ways = {hot: recorded(lambda _hot, hot=hot: move(hot)) for hot in (False, True)}  # type: ignore[misc]
     connection = connect(url)
 
     def transfer(hot: bool) -> None:
         cursor, number = connection.cursor(), None
-        for statement, values in ways[hot]:
-            cursor.execute(statement, fresh(values, number))
+        *reads, (last, written) = ways[hot]
+        for statement, values in reads:
+            cursor.execute(statement, values)
             number = cursor.fetchall()[0][-1]
-        connection.commit()
+        with connection.pipeline() if together else nullcontext():
+            cursor.execute(last, fresh(written, number))
+            if together:
+                cursor.execute("COMMIT")
+        if not together:
+            cursor.fetchall()
+            connection.commit()
 
     def hold() -> float:
         times, number = [], None
@@ -129,7 +140,7 @@ def main() -> None:
     if kind == "service":
         transfer = service(url, seat)
     else:
-        transfer, hold = raw(url, seat)
+        transfer, hold = raw(url, seat, together=kind == "raw-together")
     for _ in range(15):  # psycopg prepares what it has seen five times, PostgreSQL plans anew five times
         transfer(False)
         transfer(True)

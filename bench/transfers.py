@@ -6,7 +6,8 @@ other in each round, so that a noisy machine is noisy for all; told are the medi
 ways: one client; eight clients, each between accounts of its own; eight that all pay into one account.
 
 (a) service: ``allowances.move`` with rules, audit, chain and mails, in ``transaction.run``.
-(b) raw: the same statements with the same values sent by psycopg alone (``bench/transfer_clients.py``).
+(b) raw: the same statements with the same values sent by psycopg alone (``bench/transfer_clients.py``), with
+a COMMIT of its own, and with one that goes together with the last statement as the service's does.
 (c) pgbench: its TPC-B-like script; scale 10, for the hot account scale 1 (one branch).
 (d) django-hordak: ``transfer_to`` behind a guard (both rows locked, the balance looked at).
 (e) django-ledger: ``commit_txs``, one posted journal entry of two transactions.
@@ -45,6 +46,8 @@ WAYS = {
     "8 clients apart": ("apart", CLIENTS),
     "8 on one account": ("hot", CLIENTS),
 }
+#: the service and its statements sent bare: what ``bench.transfer_clients`` calls them
+OWN = {"service": "service", "raw psycopg": "raw", "raw, COMMIT with the last": "raw-together"}
 #: transfers a second of one contender, way by way
 Measure = Callable[[str, int, float], float]
 
@@ -119,16 +122,18 @@ def looked_after(server: str) -> None:
         engine.dispose()
 
 
-def portal_commands(url: str) -> tuple[list[list[str]], list[list[str]]]:
+def portal_commands(url: str) -> dict[str, list[list[str]]]:
     """How the clients of the service and the bare ones are started, on a market made for them."""
     upgrade_database(url)
     engine = make_engine(url)
     with make_session(engine) as session:
-        found = as_rows(seats(session, 2 * CLIENTS))
+        found = as_rows(seats(session, len(OWN) * CLIENTS))
     engine.dispose()
     start = [sys.executable, "-m", "bench.transfer_clients"]
-    service = [[*start, "service", url, json.dumps(seat)] for seat in found[:CLIENTS]]
-    return service, [[*start, "raw", url, json.dumps(seat)] for seat in found[CLIENTS:]]
+    return {
+        who: [[*start, kind, url, json.dumps(seat)] for seat in found[n * CLIENTS : (n + 1) * CLIENTS]]
+        for n, (who, kind) in enumerate(OWN.items())
+    }
 
 
 def by_pgbench(url: str) -> Measure:
@@ -213,8 +218,7 @@ def main() -> None:
         server = stack.enter_context(throwaway_postgres())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         own = new_database(server, "portal")
-        service, bare = portal_commands(own)
-        kinds = {"service": service, "raw psycopg": bare}
+        kinds = portal_commands(own)
         if not wanted.without_rivals:
             kinds |= rival_commands(server, folder)
         running = {who: stack.enter_context(clients(commands)) for who, commands in kinds.items()}
