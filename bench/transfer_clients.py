@@ -1,7 +1,7 @@
 """One client of bench/transfers.py: the portal's service, or its statements sent by the driver alone.
 
-``python -m bench.transfer_clients service|raw|raw-together URL SEAT`` (SEAT as JSON, bench/transfer_world.py) reads
-lines ``apart SECONDS`` or ``hot SECONDS`` and answers each with the number of transfers made and the
+``python -m bench.transfer_clients service|raw|raw-together URL SEAT`` (SEAT as JSON, of
+bench/transfer_world.py) reads lines ``apart SECONDS`` or ``hot SECONDS`` and answers each with the number of transfers made and the
 seconds that the processor worked for this client; ``hold`` is answered with how long a posting holds the
 head of the chain.
 

@@ -10,17 +10,17 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from portal.extensions import db_session
-from portal.models import Phase
+from portal.models import Phase, ReductionTarget
 from portal.services import proposal_days
 from portal.web_text import moment
 
 
 def until(row: Any) -> datetime | None:
-    """The first moment at which ``row`` can be confirmed no more; none if it waits for nobody.
+    """The first moment at which ``row`` can be confirmed no more; none if it waits for nobody, or on.
 
     The rules of all phases are read once for a page, however long its list is: they are a handful.
     """
-    if row.state != "proposed":
+    if row.state != "proposed" or isinstance(row, ReductionTarget):  # targets wait on
         return None
     rules: proposal_days.Rules | None = g.get("proposal_rules")
     if rules is None:

@@ -381,8 +381,7 @@ def expire(session: Session, batch_id: int) -> bool:
     if batch.state is not IssueBatchState.PROPOSED:
         return False
     _leave(session, batch, "expire", actor=None)
-    days = (batch.expires_at - batch.proposed_at).days
-    issuance.tell_expired(session, batch, _fact(batch), days)
+    issuance.tell_expired(session, batch, _fact(batch), (batch.expires_at - batch.proposed_at).days)
     return True
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import MailMessage, MailState, Period, User
 from portal.permissions import Role
 from portal.services import mail, transitions, verifiers
@@ -45,6 +46,7 @@ WORDS: dict[str, Any] = {
     "still_used": False,
     "due": date(2013, 7, 31),
     "days": 7,
+    "until": datetime(2013, 10, 22, 9, tzinfo=clock.TOKYO),
     "name": "みほん 検子",
     "year": "2014",
     "subject": ("検証済排出量", "verified emissions"),
