@@ -1,9 +1,9 @@
 """One client of bench/transfers.py: the portal's service, or its statements sent by the driver alone.
 
 ``python -m bench.transfer_clients service|raw|raw-together URL SEAT`` (SEAT as JSON, of
-bench/transfer_world.py) reads lines ``apart SECONDS`` or ``hot SECONDS`` and answers each with the number of transfers made and the
-seconds that the processor worked for this client; ``hold`` is answered with how long a posting holds the
-head of the chain.
+bench/transfer_world.py) reads lines ``apart SECONDS`` or ``hot SECONDS`` and answers each with the number of
+transfers made and the seconds that the processor worked for this client; ``hold`` is answered with how long a
+posting holds the head of the chain.
 
 What ``raw`` sends is what the service sends: it lets the service make one transfer of each kind, keeps the
 statements and their values as the driver got them, and sends them again in the same order, in one transaction
