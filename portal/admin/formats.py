@@ -10,6 +10,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal import web_text
+from portal.extensions import db_session
+from portal.services import proposal_ends
 
 
 def dash(_view: Any, _value: Any, _name: str = "") -> str:
@@ -51,6 +53,23 @@ def figure(_view: Any, _context: Any, model: Any, name: str) -> Any:
 def state(_view: Any, _context: Any, model: Any, name: str) -> Any:
     """A state as a badge with its word."""
     return web_text.badge(value_of(model, name))
+
+
+def proposal_state(_view: Any, _context: Any, model: Any, name: str) -> Any:
+    """The state of a proposal as a badge: of one that was ended, whether withdrawn or declined."""
+    how = proposal_ends.ended(model)
+    return _ended(how) if how is not None else web_text.badge(value_of(model, name))
+
+
+def outcome(model: Any) -> Any:
+    """The state of one proposal for its own page: what its row does not know is looked up."""
+    how = proposal_ends.ended_how(db_session(), model)
+    return _ended(how) if how is not None else web_text.badge(model.state)
+
+
+def _ended(how: str) -> Any:
+    word, tone = (_("却下"), "bad") if how == proposal_ends.DECLINE else (_("取下げ"), "off")
+    return Markup('<span class="as-badge as-badge--{}">{}</span>').format(tone, word)
 
 
 def word(_view: Any, _context: Any, model: Any, name: str) -> Any:

@@ -80,7 +80,7 @@ class IssueBatchView(ProposalView):
         "phase_id": lambda _v, _c, m, _n: phase_name(m.phase.number),
         "count": formats.figure,
         "total": formats.figure,
-        "state": formats.state,
+        "state": formats.proposal_state,
         "proposed_at": formats.moment_and("proposed_by.name"),
         "decided_at": formats.moment_and("decided_by.name"),
     }
