@@ -1,4 +1,4 @@
-"""Withdrawn or declined, and by what words: pages, lists, the banking application; the way to a correction."""
+"""Withdrawn or declined: pages, lists and the banking application say which; the way to a correction."""
 
 from __future__ import annotations
 
@@ -111,14 +111,13 @@ def test_jver_are_issued_in_plain_words(app: Flask, session: Session, market: tr
 @ONE_DATABASE
 def test_while_the_books_are_compared_the_phase_says_so(app: Flask, session: Session) -> None:
     with one_transaction(session):
-        market = make.over(session)
-        trade.move(session, market.a, MovementKind.CANCEL, 1)
+        market = trade.market(session)
+        trade.at(make.OVER)
         login = market.officer.login_id
-    trade.at(make.OVER)
     clerk, url = Clerk(app, session, login), "/admin/phase_closing/standing/?phase=2"
     assert "照合が行われていません" in clerk.get(url).text
     with one_transaction(session):
-        book_checks.ask(session, actor=session.get_one(type(market.officer), market.officer.id))
+        book_checks.ask(session, actor=market.officer)
     page = clerk.get(url).text
     assert "照合しています" in page and "照合が行われていません" not in page
     assert 'href="/admin/phase_closing/standing/?phase=2"' in page
