@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask_babel import gettext as _
 
 from portal.services.positions import Position, Unusable
-from portal.web_text import day
+from portal.web_text import day, unit_name
+
+
+def own_name(name: str, own: Position | None, others: Sequence[Position]) -> str:
+    """``name`` of a figure of the own phase's JAA; with that phase where JAA of another are held too."""
+    if own is None or all(one.unit_class.phase is None for one in others):
+        return name
+    return _("%(name)s（%(unit)s）", name=name, unit=unit_name(own.unit_class))
 
 
 def why_not_words(one: Position) -> str:

@@ -23,7 +23,8 @@ from portal.admin.waiting import WaitingFirst
 from portal.extensions import db_session
 from portal.models import BankingApplication, DecisionState, Holder, Movement, MovementKind, UnitClass
 from portal.permissions import Permission
-from portal.services import banking, banking_case
+from portal.services import banking, banking_case, proposal_ends
+from portal.services.audit import EventTag
 from portal.services.figures import figures_of
 from portal.services.once import new_key
 from portal.services.refused_movements import Attempt
@@ -125,6 +126,7 @@ class BankingView(KeySearch, WaitingFirst):
             "window": window,
             "figures": self._figures(model) if model.state is DecisionState.APPLIED else [],
             "short": _short(model) if model.state is DecisionState.APPLIED else None,
+            "ended": _ended(model),
             "against": texts(banking.proposal_problems(db_session(), model)) if self._free(model) else [],
         }
 
@@ -166,10 +168,10 @@ class BankingView(KeySearch, WaitingFirst):
         return (_("起案は、まだできません"), " ".join(reasons)) if reasons else None
 
     def history_of(self, model: BankingApplication) -> Sequence[tuple[Any, ...]]:
-        about = [("banking_application", [model.id])]
-        if model.movement_id is not None:
-            about.append(("movement", [model.movement_id]))
-        return history(db_session(), about)
+        proposed = [one.id for one in banking.carry_overs(db_session(), model)]
+        about = [("banking_application", [model.id]), ("movement", proposed)]
+        # the application's own event says the same of a proposal
+        return history(db_session(), about, besides=[("movement", EventTag.MOVEMENT_PROPOSED)])
 
     # ---- acts
 
@@ -246,6 +248,13 @@ class BankingView(KeySearch, WaitingFirst):
             return redirect(self.get_url(".details_view", id=row_id))
         say = _("このバンキングを行わず、理由を申請者にメールで知らせます。")
         return ask(self, form, self._question(self._row(), _("不承認にする"), say, danger=True))
+
+
+def _ended(row: BankingApplication) -> list[tuple[Movement, str]]:
+    """The carry-overs that were proposed for it and came to nothing, the newest first; with the reason."""
+    found = [one for one in banking.carry_overs(db_session(), row) if one.id != row.movement_id]
+    reasons = proposal_ends.reasons(db_session(), "movement", [one.id for one in found])
+    return [(one, reasons.get(one.id, "")) for one in reversed(found)]
 
 
 def _short(row: BankingApplication) -> tuple[Any, Any] | None:

@@ -20,7 +20,7 @@ from flask_admin.helpers import get_redirect_target, is_form_submitted
 from flask_babel import gettext as _
 
 from portal.admin.filters import ListFilter
-from portal.admin.formats import TYPE_FORMATTERS, value_of
+from portal.admin.formats import TYPE_FORMATTERS, outcome, value_of
 from portal.admin.forms import AdminForm, VersionField, show_problems
 from portal.admin.listing import RowList
 from portal.errors import PortalError
@@ -243,6 +243,7 @@ class SecretariatView(RowList):
             steps=self.steps_for(model),
             later=self.later_for(model),
             history=self.history_of(model),
+            outcome=outcome,
             **self.details_context(model),
         )
 

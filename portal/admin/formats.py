@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from portal import web_text
 from portal.admin import promised
+from portal.extensions import db_session
+from portal.services import proposal_ends
 
 
 def dash(_view: Any, _value: Any, _name: str = "") -> str:
@@ -54,16 +56,29 @@ def state(_view: Any, _context: Any, model: Any, name: str) -> Any:
     return web_text.badge(value_of(model, name))
 
 
-def state_until(view: Any, context: Any, model: Any, name: str) -> Any:
-    """A state as its badge; under it until when the row can be confirmed, if it waits for that.
+def state_until(_view: Any, context: Any, model: Any, name: str) -> Any:
+    """A proposal's state as its badge: of one that was ended, how; of one that waits, until when.
 
     In a file, which has no context, the state alone.
     """
+    how = proposal_ends.ended(model)
+    badge = _ended(how) if how is not None else web_text.badge(value_of(model, name))
     until = promised.until(model) if context is not None else None
     if until is None:
-        return state(view, context, model, name)
+        return badge
     more = Markup('<span class="as-table__more as-nb">{}</span>')
-    return state(view, context, model, name) + more.format(_("%(when)sまで", when=web_text.day(until)))
+    return badge + more.format(_("%(when)sまで", when=web_text.day(until)))
+
+
+def outcome(model: Any) -> Any:
+    """The state of one proposal for its own page: what its row does not know is looked up."""
+    how = proposal_ends.ended_how(db_session(), model)
+    return _ended(how) if how is not None else web_text.badge(model.state)
+
+
+def _ended(how: str) -> Any:
+    word, tone = (_("却下"), "bad") if how == proposal_ends.DECLINE else (_("取下げ"), "off")
+    return Markup('<span class="as-badge as-badge--{}">{}</span>').format(tone, word)
 
 
 def word(_view: Any, _context: Any, model: Any, name: str) -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.admin import formats, late_retirements
 from portal.admin.acts import LedgerSearch
+from portal.admin.base import Step
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
 from portal.admin.issues import IssuePage
@@ -29,7 +30,8 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import banking_case, compliance_records, issuance
+from portal.services import banking_case, compliance_records, issuance, office_cases
+from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor
 from portal.web_text import account_name, label, number, phase_name, unit_name
@@ -150,6 +152,11 @@ def kind_of(movement: Movement) -> str:
     return late_retirements.kind_words(movement.kind, posted.posted_at, movement.source)
 
 
+def verb_of(movement: Movement) -> str:
+    """What is done, beside an amount that names its units: 発行 of 500 jVER."""
+    return label(MovementKind.ISSUE if movement.kind is MovementKind.ISSUE_JVER else movement.kind)
+
+
 #: what the second person's pages know of it
 PROPOSALS = Proposals(
     endpoint="movement",
@@ -237,10 +244,23 @@ class MovementView(LedgerSearch, ProposalView):
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
         return {"says": says(model), "units": units(model), "wrong": wrong, "kind": kind_of(model)}
 
+    def steps_for(self, model: Movement) -> Sequence[Step]:
+        if model.transaction is None:
+            return super().steps_for(model)
+        words = _("台帳の%(code)sを開く", code=model.transaction.code)
+        return [Step(words, self.get_url("ledger.details_view", id=model.transaction.id), "other")]
+
     def later_for(self, model: Movement) -> tuple[Any, Any] | None:
+        if self._may_be_corrected(model):
+            return _("間違いがあったときは"), _("台帳の画面で、訂正を起案できます。")
         if model.batch_id is not None and model.state is MovementState.PROPOSED:
             return _("一括発行の一部です"), _("一括発行の画面で、まとめて確定するか、取り下げてください。")
         return super().later_for(model)
+
+    def _may_be_corrected(self, model: Movement) -> bool:
+        if model.transaction is None or not self.allows(Permission.MOVEMENT_PROPOSE):
+            return False
+        return not correction_problems(office_cases.correction_case(db_session(), model.transaction))
 
     def history_of(self, model: Movement) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("movement", [model.id])])
@@ -267,7 +287,7 @@ class MovementView(LedgerSearch, ProposalView):
                 makes=[_("口座の持ち主に、メールでお知らせします。")],
                 warn=(_("確定すると、元に戻せません。"), _("バンキングは、あとから訂正できません。")),
             )
-        words = {"amount": amount(row), "kind": label(row.kind)}
+        words = {"amount": amount(row), "kind": verb_of(row)}
         again = (
             _("訂正は、あとから訂正できません。")
             if row.kind is MovementKind.CORRECTION
@@ -292,7 +312,7 @@ class MovementView(LedgerSearch, ProposalView):
 
     def confirmed_told(self, row: Movement) -> Any:
         code = row.transaction.code if row.transaction is not None else ""
-        words = {"amount": amount(row), "kind": label(row.kind), "code": code}
+        words = {"amount": amount(row), "kind": verb_of(row), "code": code}
         return _("%(amount)sの%(kind)sを実行しました。取引番号は%(code)sです。", **words)
 
 

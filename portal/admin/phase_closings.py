@@ -26,7 +26,7 @@ from portal.errors import NotFound, Refusal
 from portal.extensions import db_session
 from portal.models import Phase, PhaseClosing, ProposalState
 from portal.permissions import Permission
-from portal.services import boards, phase_closings
+from portal.services import boards, book_checks, phase_closings
 from portal.services.phase_closings import Totals
 from portal.services.report_rules import rule_of
 from portal.web import actor, texts
@@ -190,11 +190,17 @@ class PhaseClosingView(ProposalView):
         if found is not None:
             return redirect(self.get_url(".details_view", id=found.id))
         problems = phase_closings.closing_problems(db_session(), phase)
+        at_work = book_checks.underway(db_session()) is not None
+        if at_work:
+            # it is being mended: what is missing is no news
+            problems = [one for one in problems if one.refusal is not Refusal.CLOSING_NOT_COMPARED]
         by_the_books = any(one.refusal in _OF_THE_BOOKS for one in problems)
         return self.render(
             "admin/closing/standing.html",
             name=phase_name(phase.number),
             against=texts(problems),
+            at_work=at_work,
+            again=self.get_url(".standing", phase=phase.number),
             totals=totals_words(phase_closings.totals(db_session(), phase)),
             back=self.get_url(".index_view"),
             books=self.get_url("book_check.index_view") if by_the_books else "",

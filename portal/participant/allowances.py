@@ -34,7 +34,7 @@ from portal.web_lines import (
     typed_day,
     typed_number,
 )
-from portal.web_positions import why_not_words
+from portal.web_positions import own_name, why_not_words
 from portal.web_text import label, number, unit_name
 
 #: lines that a file of the history holds at the most
@@ -98,12 +98,13 @@ def _stats(account: Account, figures: Figures | None, held: list[Position]) -> l
             whole=number(figures.target_emissions),
             missing=number(figures.missing),
         )
+    own, others = positions.own_jaa(account, held), positions.besides(account, held)
     retired_unit = "t-CO2" if figures.retired_jver else "JAA"
     return [
-        Stat(_("残高"), figures.held, "JAA", parts),
-        *(_other(one) for one in positions.besides(account, held)),
+        Stat(own_name(_("残高"), own, others), figures.held, "JAA", parts),
+        *(_other(one) for one in others),
         Stat(_("コミットメントリザーブ量"), figures.reserve, "JAA", _reserve_why(figures)),
-        _movable(account, held),
+        _movable(own, others),
         Stat(_("償却済量"), figures.retired, retired_unit, need),
     ]
 
@@ -117,14 +118,15 @@ def _other(one: positions.Position) -> Stat:
     return Stat(name, one.held, one.unit_class.unit_type.value, more)
 
 
-def _movable(account: Account, held: list[Position]) -> Stat:
-    own = positions.own_jaa(account, held)
+def _movable(own: Position | None, others: list[Position]) -> Stat:
     more = _("残高からリザーブ量を引いた量")
     if own is not None and own.promised:
         more = _("残高から手続き中の量とリザーブ量を引いた量")
     if own is not None and own.why_not is not None:
         more = why_not_words(own)
-    return Stat(_("移転できる最大量"), own.movable if own is not None else 0, "JAA", more)
+    return Stat(
+        own_name(_("移転できる最大量"), own, others), own.movable if own is not None else 0, "JAA", more
+    )
 
 
 def _kept() -> dict[str, Any]:
@@ -149,7 +151,7 @@ def balance() -> Any:
     held = positions.positions(session, account, figures, asof)
     own = positions.own_jaa(account, held)
     chart, summary = (
-        pictures.of_account(figures, own.movable if own is not None else 0, positions.besides(account, held))
+        pictures.of_account(figures, own, positions.besides(account, held))
         if figures is not None
         else pictures.of_classes(held)
     )

@@ -18,6 +18,8 @@ class Waiting(NamedTuple):
     code: str
     says: str
     reason: str
+    #: the unit class of which the account's own units wait; none where units would come in
+    holds: int | None
 
 
 def waiting_of(account: Account) -> list[Waiting]:
@@ -36,5 +38,6 @@ def waiting_of(account: Account) -> list[Waiting]:
                 amount=amount,
             )
         )
-        found.append(Waiting(f"T-{one.reverses_id:06d}", says, one.reason or ""))
+        holds = one.unit_class_id if one.source_id == account.id else None
+        found.append(Waiting(f"T-{one.reverses_id:06d}", says, one.reason or "", holds))
     return found

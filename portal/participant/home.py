@@ -14,6 +14,7 @@ from portal.extensions import db_session
 from portal.models import EmissionsReport, Holder, Period, Phase, User
 from portal.participant import outlooks, pages, pictures
 from portal.participant.account_notice import notice_of
+from portal.participant.correction_words import waiting_of
 from portal.participant.event_words import report_year, told
 from portal.participant.leftovers import due_of, leftover_of, with_leftover
 from portal.participant.report_standing import report_standing
@@ -27,7 +28,7 @@ from portal.services.line_search import Filters
 from portal.services.timeline import Cut
 from portal.web import actor, requires
 from portal.web_lines import kind_words, other_words
-from portal.web_positions import why_not_words
+from portal.web_positions import own_name, why_not_words
 
 _LATEST = 5
 _LATEST_MOVEMENTS = 10
@@ -74,7 +75,7 @@ def _holder_home(user: User, holder: Holder) -> Any:
     own, offer = positions.own_jaa(holder.account, held), offer_of(holder.account, held)
     movable = own.movable if own is not None else 0
     others = positions.besides(holder.account, held)
-    chart, summary = pictures.of_holder(figures, others)
+    chart, summary = pictures.of_holder(figures, own, others)
     frozen = compliance_records.records_of(session, holder.id)
     missing = figures.missing or 0
     left = leftover_of(session, holder, rule, own)
@@ -84,6 +85,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
         "participant/homes/holder.html",
         holder=holder,
         notice=notice_of(holder.account),
+        waiting=waiting_of(holder.account),
+        own_name=lambda name: own_name(name, own, others),
         figures=figures,
         movable=movable,
         stuck=why_not_words(own) if own is not None else "",
@@ -132,6 +135,7 @@ def _trader_home(user: User) -> Any:
         "participant/homes/trader.html",
         account=account,
         notice=notice_of(account),
+        waiting=waiting_of(account),
         held=held,
         moves=any(one.movable for one in held),
         why_not_words=why_not_words,

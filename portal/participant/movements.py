@@ -23,6 +23,7 @@ from portal.extensions import db_session
 from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
+from portal.participant.correction_words import waiting_of
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
 from portal.participant.retirement_days import deadline_over, last_day
 from portal.participant.told_later import tell_later, told
@@ -159,7 +160,9 @@ def _show_input(
     )
     form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
     form.unit.label.text = str(act.units)
-    return render_template("participant/allowances/movement.html", form=form, view=view, act=act), status
+    held_up = [one for one in waiting_of(plan.source) if one.holds == plan.unit_class.id]
+    template = "participant/allowances/movement.html"
+    return render_template(template, form=form, view=view, act=act, waiting=held_up), status
 
 
 def _show_confirm(act: Act, form: MovementForm, plan: Draft, asked: Answer, status: int = 200) -> Any:

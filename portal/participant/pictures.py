@@ -9,10 +9,13 @@ from flask_babel import gettext as _
 from portal.services.compliance import Figures
 from portal.services.positions import Position
 from portal.web_charts import BarChart, BarRow, bars
+from portal.web_positions import own_name
 from portal.web_text import number, unit_name
 
 
-def of_holder(figures: Figures, others: Sequence[Position]) -> tuple[BarChart | None, str]:
+def of_holder(
+    figures: Figures, own: Position | None, others: Sequence[Position]
+) -> tuple[BarChart | None, str]:
     """The figures on one axis, and the same in words; ``others``: units besides the own phase's JAA."""
     missing = figures.missing or 0
     wanted = [
@@ -20,7 +23,12 @@ def of_holder(figures: Figures, others: Sequence[Position]) -> tuple[BarChart | 
         (_("JAA発行量"), figures.issued or None, "issued", 0),
         (_("削減目標年度排出量"), figures.target_emissions, "fact", 0),
         (_("償却済量"), figures.retired if figures.issued or figures.retired else None, "done", missing),
-        (_("残高"), figures.held if figures.issued or figures.held else None, "held", 0),
+        (
+            own_name(_("残高"), own, others),
+            figures.held if figures.issued or figures.held else None,
+            "held",
+            0,
+        ),
         (_("リザーブ量"), figures.reserve if figures.issued else None, "rest", 0),
     ]
     return _drawn(
@@ -38,12 +46,14 @@ def _held(others: Sequence[Position]) -> list[BarRow]:
     return [BarRow(unit_name(one.unit_class), one.held, "held") for one in others]
 
 
-def of_account(figures: Figures, movable: int, others: Sequence[Position]) -> tuple[BarChart | None, str]:
+def of_account(
+    figures: Figures, own: Position | None, others: Sequence[Position]
+) -> tuple[BarChart | None, str]:
     """A holder's JAA: what is held, what of it must stay, what may move, and what was retired."""
     rows = [
-        BarRow(_("残高"), max(0, figures.held), "held"),
+        BarRow(own_name(_("残高"), own, others), max(0, figures.held), "held"),
         BarRow(_("リザーブ量"), figures.reserve, "rest"),
-        BarRow(_("移転できる最大量"), movable, "issued"),
+        BarRow(own_name(_("移転できる最大量"), own, others), own.movable if own is not None else 0, "issued"),
         BarRow(
             _("償却済量"),
             figures.retired,

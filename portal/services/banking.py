@@ -18,6 +18,7 @@ from portal.errors import Amount, NotFound, Problem, Refusal, Refused, refuse
 from portal.models import (
     BankingApplication,
     DecisionState,
+    Event,
     Holder,
     Movement,
     MovementKind,
@@ -275,6 +276,23 @@ def propose(session: Session, application_id: int, *, version: int, key: str, ac
         movement=movement.id,
     )
     return movement
+
+
+def carry_overs(session: Session, row: BankingApplication) -> list[Movement]:
+    """Every carry-over that was ever proposed for the application, the oldest first.
+
+    One that came to nothing is no longer the application's: its event still says which it was.
+    """
+    events = session.scalars(
+        select(Event).where(
+            Event.subject_type == BankingApplication.__tablename__,
+            Event.subject_id == row.id,
+            Event.tag == EventTag.BANKING_PROPOSED.value,
+        )
+    )
+    numbers = [one.facts["movement"] for one in events]
+    query = select(Movement).where(Movement.id.in_(numbers)).order_by(Movement.id)
+    return list(session.scalars(query.options(joinedload(Movement.decided_by)))) if numbers else []
 
 
 def _expect_free(row: BankingApplication, version: int) -> None:

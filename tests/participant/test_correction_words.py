@@ -30,10 +30,21 @@ def test_while_it_waits_both_owners_read_why_units_are_held(
     app: Flask, session: Session, market: trade.Market
 ) -> None:
     logins = {market.a.login_id: "この口座へ", market.t.login_id: "この口座から"}
+    market_trader, reports_login = market.t.login_id, market.b.login_id
     session.rollback()
     for login, says in logins.items():
         text = words(Visitor(app, login).get("/allowances"))
         assert "T-000002の訂正が、確認を待っています" in text and says in text and REASON in text
+        assert ("T-000002の訂正の確認待ち" in text) is (login == market_trader)
+        home = words(Visitor(app, login).get("/home"))
+        assert "T-000002の訂正が、確認を待っています" in home and REASON in home
+    reader = Visitor(app, market_trader)
+    page = reader.get("/allowances/transfer")
+    refused = reader.send(page, "/allowances/transfer", quantity="1", account="AST-1001")
+    for text in (words(page), words(refused)):
+        assert "T-000002の訂正が、確認を待っています" in text and REASON in text
+    reports = words(Visitor(app, reports_login).get("/home"))
+    assert "訂正" not in reports and REASON not in reports
 
 
 def test_afterwards_mails_receipts_histories_and_files_say_what_was_corrected(
@@ -43,8 +54,13 @@ def test_afterwards_mails_receipts_histories_and_files_say_what_was_corrected(
     with one_transaction(session):
         made = issuance.propose_correction(session, 2, REASON, key="undo", actor=market.officer)
         issuance.confirm(session, made.id, version=made.version, actor=market.approver)
+    asked = session.scalars(
+        select(MailMessage).where(MailMessage.body.contains("訂正する取引　T-000002"))
+    ).all()
+    assert asked, "while it waits nothing is corrected yet"
     told = session.scalars(select(MailMessage).order_by(MailMessage.id.desc()).limit(2)).all()
     for mail in told:
+        assert "訂正した取引　T-000002" in mail.body
         assert "第2期 JAA" in mail.body and "T-000002" in mail.body and REASON in mail.body, mail.body
     session.rollback()
     for reader in (Visitor(app, login), Visitor(app, other)):

@@ -83,3 +83,17 @@ def test_a_movement_begins_with_the_units_that_may_move(
     assert "最大量（2,500）を入れる" in page
     # a retirement begins with what retires: of the own phase nothing is left, jVER are
     assert "最大量（70）を入れる" in words(reader.get("/allowances/retire"))
+
+
+def test_after_a_carry_over_the_figures_name_their_phase(
+    app: Flask, session: Session, market: trade.Market
+) -> None:
+    a = market.a.login_id
+    session.rollback()
+    reader = Visitor(app, a)
+    for url in ("/home", "/allowances"):
+        assert "移転できる最大量（第2期 JAA）" not in words(reader.get(url)), "jVER alone ask for no name"
+    carried(session, market, "2500")
+    for url in ("/home", "/allowances"):
+        page = words(reader.get(url))
+        assert "残高（第2期 JAA）" in page and "移転できる最大量（第2期 JAA）" in page, url
