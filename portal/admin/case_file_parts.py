@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.admin.approval_words import answers
-from portal.admin.case_file_words import cut, more, percent, person, tonnes
+from portal.admin.case_file_words import cut, more, person, tonnes
 from portal.admin.event_words import event_word, said
 from portal.models import (
     Document,
@@ -39,6 +39,7 @@ from portal.web_text import (
     locale_name,
     moment,
     number,
+    percent,
     three_places,
 )
 
@@ -96,7 +97,7 @@ def _figures(case: CaseFile) -> list[Mapping[str, Any]]:
         rows.append((_("検証された排出量"), tonnes(found.verified)))
     if case.report.period is not Period.BASE:
         base = tonnes(found.base)
-        change = percent(found.tenths)
+        change = percent(found.change)
         rows.append((_("基準年度排出量"), _("%(base)s（報告との差 %(change)s）", base=base, change=change)))
     return [case_file_pdf.facts(rows)]
 
