@@ -339,6 +339,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             [("emissions_report", [model.id]), ("approval_revocation", proposals)],
             # the report has an event of its own about it
             besides=[("approval_revocation", EventTag.REVOCATION_CONFIRMED)],
+            asked={one.reason for one in model.send_back_requests},
         )
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:
