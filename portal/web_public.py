@@ -105,6 +105,7 @@ def show(phase: int, subject: str) -> Response:
             publication=row,
             shown=shown(row.content),
             name=publication_name(phase, row.subject),
+            first=publications.first_release(db_session(), row),
         )
     )
 

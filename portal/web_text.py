@@ -49,6 +49,7 @@ from portal.models import (
 )
 from portal.permissions import Role
 from portal.services.checklist import Answer
+from portal.services.comparison import in_percent
 from portal.services.compliance import Compliance
 from portal.services.letter_addresses import LearntBy
 
@@ -282,12 +283,8 @@ def last_day(until: datetime | None) -> str:
 
 
 def percent(share: Fraction | None) -> str:
-    """+12.3%, −4.0%: a share, cut to one place."""
-    if share is None:
-        return NOTHING
-    tenths = floor(abs(share) * 1000)
-    sign = "" if share == 0 else "+" if share > 0 else "−"
-    return f"{sign}{tenths // 10:,}.{tenths % 10}%"
+    """+12.3%, −4.0%: a share in the words of :func:`~portal.services.comparison.in_percent`."""
+    return NOTHING if share is None else in_percent(share)
 
 
 def places_change(before: Decimal | Fraction | None, after: Decimal | Fraction | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.models import Organisation, Period, Publication, PublicationSubject, ReportState
@@ -92,6 +93,13 @@ def test_what_was_released_stays_what_it_was_until_it_is_replaced(
     out(session, market)
     page = client.get("/public/2/emissions/").text
     assert "7,461" in page and "25.39%" in page and "未確定" not in page
+    assert "最初の公表は2014年" in page and "に差替え" in page
+    with one_transaction(session):
+        row = session.scalars(select(Publication).where(Publication.state == "released")).one()
+        publications.end(session, row.id, "誤り", actor=market.approver)
+    # after an end nothing is replaced
+    out(session, market)
+    assert "最初の公表" not in client.get("/public/2/emissions/").text
 
 
 def test_no_name_of_a_person_no_account_and_no_balance_goes_out(

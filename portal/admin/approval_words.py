@@ -7,13 +7,13 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.admin.case_file_words import percent, tonnes
+from portal.admin.case_file_words import tonnes
 from portal.extensions import db_session
 from portal.models import EmissionsReport, Opinion, Period
 from portal.services import checklist, review_desk
 from portal.services.checklist import Answer
 from portal.services.report_rules import current_verification
-from portal.web_text import label, number
+from portal.web_text import label, number, percent
 
 
 def facts(row: EmissionsReport) -> list[tuple[Any, Any]]:
@@ -28,7 +28,7 @@ def facts(row: EmissionsReport) -> list[tuple[Any, Any]]:
         if verified.checklist:
             rows.append((_("確認した項目"), answers(verified.checklist)))
     if row.period is not Period.BASE:
-        base, change = tonnes(found.base), percent(found.tenths)
+        base, change = tonnes(found.base), percent(found.change)
         rows.append((_("基準年度排出量"), _("%(base)s（報告との差 %(change)s）", base=base, change=change)))
     return rows
 
@@ -38,7 +38,7 @@ def notes(row: EmissionsReport) -> list[str]:
     verified, found = current_verification(row), review_desk.figures(db_session(), row, None)
     said = []
     if found.notable:
-        said.append(_("基準年度から10％を超えて変わっています（%(change)s）。", change=percent(found.tenths)))
+        said.append(_("基準年度から10%%を超えて変わっています（%(change)s）。", change=percent(found.change)))
     lines = checklist.lines(verified.checklist) if verified is not None else []
     wrong = sum(1 for line in lines if line.answer is Answer.NOT)
     if wrong and verified is not None and verified.opinion is Opinion.UNQUALIFIED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.admin.approval_words import answers
-from portal.admin.case_file_words import cut, more, percent, person, tonnes
-from portal.admin.event_words import event_word, said
+from portal.admin.case_file_words import cut, more, person, tonnes
+from portal.admin.event_words import event_word, run_of, told
 from portal.models import (
     Document,
     Event,
@@ -29,6 +29,7 @@ from portal.services.case_file_pdf import Section
 from portal.services.case_files import CaseFile
 from portal.services.checklist import Answer
 from portal.services.report_rules import current_verification
+from portal.services.report_timeline import says_what_was_asked
 from portal.services.transitions import REPORT
 from portal.web_text import (
     as_entered,
@@ -39,6 +40,7 @@ from portal.web_text import (
     locale_name,
     moment,
     number,
+    percent,
     three_places,
 )
 
@@ -96,7 +98,7 @@ def _figures(case: CaseFile) -> list[Mapping[str, Any]]:
         rows.append((_("検証された排出量"), tonnes(found.verified)))
     if case.report.period is not Period.BASE:
         base = tonnes(found.base)
-        change = percent(found.tenths)
+        change = percent(found.change)
         rows.append((_("基準年度排出量"), _("%(base)s（報告との差 %(change)s）", base=base, change=change)))
     return [case_file_pdf.facts(rows)]
 
@@ -244,7 +246,7 @@ def _decisions(case: CaseFile) -> list[Mapping[str, Any]]:
     steps = steps_of(case)
     if not steps:
         return [case_file_pdf.text(_("まだありません。"))]
-    parts: list[Mapping[str, Any]] = [_steps_table(steps)]
+    parts: list[Mapping[str, Any]] = [_steps_table(case, steps)]
     if case.requests:
         parts += [case_file_pdf.head(_("差戻依頼")), _requests(case)]
     if case.revocations:
@@ -252,13 +254,19 @@ def _decisions(case: CaseFile) -> list[Mapping[str, Any]]:
     return parts
 
 
-def _steps_table(steps: Sequence[Event], *, short: bool = False) -> Mapping[str, Any]:
+def _why(step: Event, asked: Collection[str], *, short: bool) -> str:
+    why = cut(step.reason) if short else step.reason or ""
+    return _("依頼の理由：%(reason)s", reason=why) if says_what_was_asked(step, asked) else why
+
+
+def _steps_table(case: CaseFile, steps: Sequence[Event], *, short: bool = False) -> Mapping[str, Any]:
+    asked = {one.reason for one in case.requests}
     rows = [
         (
             moment(one.at),
             event_word(one.tag),
             person(one.actor),
-            cut(one.reason) if short else one.reason or "",
+            _why(one, asked, short=short),
         )
         for one in steps
     ]
@@ -274,7 +282,7 @@ def _decisions_in_short(case: CaseFile) -> list[Mapping[str, Any]]:
         return _decisions(case)
     kept = steps[-_STEPS_KEPT:]
     left = len(steps) - len(kept) + len(case.requests) + len(case.revocations)
-    return [_steps_table(kept, short=True), *more(left)]
+    return [_steps_table(case, kept, short=True), *more(left)]
 
 
 def _requests(case: CaseFile) -> Mapping[str, Any]:
@@ -314,25 +322,9 @@ def _revocations(case: CaseFile) -> Mapping[str, Any]:
 
 
 def _time_line(case: CaseFile) -> Mapping[str, Any]:
-    rows = []
-    for _who, run in groupby(case.events, key=_run_of):
-        events = list(run)
-        what = _what(events[0])
-        if len(events) > 1:
-            what = _("%(what)s（続けて%(n)s回）", what=event_word(events[0].tag), n=number(len(events)))
-        rows.append((moment(events[0].at), what, person(events[0].actor)))
+    runs = [list(run) for _who, run in groupby(case.events, key=run_of)]
+    rows = [(moment(run[0].at), told(run), person(run[0].actor)) for run in runs]
     return case_file_pdf.table((_("日時"), _("出来事"), _("した人")), rows, wide=(1, 2))
-
-
-def _run_of(event: Event) -> object:
-    """What makes events one line: forms that were refused one after the other by the same person."""
-    return event.actor_id if event.tag == EventTag.REPORT_REFUSED.value else event
-
-
-def _what(event: Event) -> str:
-    name = event.facts.get("filename")
-    what = said(event)
-    return _("%(what)s（%(name)s）", what=what, name=name) if name else what
 
 
 def _files(case: CaseFile) -> list[Mapping[str, Any]]:

@@ -21,14 +21,6 @@ def tonnes(value: int | None) -> str:
     return _("%(n)s t-CO2", n=number(value)) if value is not None else NOTHING
 
 
-def percent(tenths: int | None) -> str:
-    """−12.3%, from tenths of a percent."""
-    if tenths is None:
-        return NOTHING
-    sign = "+" if tenths > 0 else "−" if tenths < 0 else ""
-    return f"{sign}{abs(tenths) // 10}.{abs(tenths) % 10}%"
-
-
 def person(user: User | None) -> str:
     """Who acted, with the verifier or the login."""
     if user is None:

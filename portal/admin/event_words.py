@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.models import Event
 from portal.services.audit import EventTag
+from portal.services.report_timeline import says_what_was_asked
+from portal.web_text import number
 
 WORDS: dict[EventTag, Any] = {
     EventTag.APPLICATION_RECORDED: _l("申請を記録しました"),
@@ -195,10 +198,43 @@ def said(event: Event) -> str:
     return _("%(what)s（%(name)s）", what=event_word(event.tag), name=event.facts[fact] or _("未定"))
 
 
-def _by(event: Event) -> str:
+#: events about a report's files, with the name of the file
+_OF_A_FILE = frozenset(
+    {
+        EventTag.REPORT_REGISTERED.value,
+        EventTag.REPORT_REFUSED.value,
+        EventTag.REPORT_ATTACHED.value,
+        EventTag.REPORT_ATTACHMENT_REMOVED.value,
+    }
+)
+
+
+def run_of(event: Event) -> object:
+    """What makes events one line: forms that were refused one after the other by the same person."""
+    return event.actor_id if event.tag == EventTag.REPORT_REFUSED.value else event
+
+
+def told(run: Sequence[Event]) -> str:
+    """The line of a run: of one event with version, figure and file where it has them."""
+    event, name = run[0], run[0].facts.get("filename")
+    if len(run) > 1:
+        return _("%(what)s（続けて%(n)s回）", what=event_word(event.tag), n=number(len(run)))
+    what = said(event)
+    if event.tag == EventTag.REPORT_REGISTERED.value and event.facts.get("number"):
+        what = _(
+            "算定報告書の第%(number)s版を登録しました（%(emissions)s t-CO2）",
+            number=event.facts["number"],
+            emissions=number(event.facts.get("after")),
+        )
+    return _("%(what)s（%(name)s）", what=what, name=name) if name and event.tag in _OF_A_FILE else what
+
+
+def _by(event: Event, asked: Collection[str]) -> str:
     who = event.actor.name if event.actor is not None else _("システム")
     if not event.reason:
         return who
+    if says_what_was_asked(event, asked):
+        return _("%(who)s（依頼の理由：%(reason)s）", who=who, reason=event.reason)
     return _("%(who)s（理由：%(reason)s）", who=who, reason=event.reason)
 
 
@@ -208,12 +244,14 @@ def history(
     *,
     holder_id: int | None = None,
     besides: Sequence[tuple[str, EventTag]] = (),
+    asked: Collection[str] = (),
     longest: int = LONGEST,
 ) -> list[tuple[datetime, str, str, bool]]:
     """The newest events about some rows, for ``macros/data.timeline``; one query.
 
     ``subjects`` are (table name, ids); ``holder_id`` adds all that happened to a holder's affairs;
-    ``besides`` names (table, tag) of what is told by another row's event.
+    ``besides`` names (table, tag) of what is told by another row's event; ``asked`` are the reasons of a
+    report's send-back requests.
     """
     wanted: list[Any] = [
         and_(Event.subject_type == table, Event.subject_id.in_(ids)) for table, ids in subjects if ids
@@ -233,4 +271,5 @@ def history(
         .order_by(Event.id.desc())
         .limit(longest)
     )
-    return [(event.at, said(event), _by(event), place == 0) for place, event in enumerate(events)]
+    runs = [list(run) for _who, run in groupby(events, key=run_of)]
+    return [(run[0].at, told(run), _by(run[0], asked), place == 0) for place, run in enumerate(runs)]

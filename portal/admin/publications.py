@@ -13,14 +13,10 @@ from flask_babel import lazy_pgettext as _lp
 from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy.orm import joinedload
-from wtforms import HiddenField, TextAreaField
 
 from portal.admin import formats, promised
 from portal.admin.acts import (
-    KeyForm,
-    Needed,
     ProvenForm,
-    ProvenReasonForm,
     Question,
     ask,
     status,
@@ -33,6 +29,7 @@ from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
 from portal.admin.publication_changes import changes_of, in_words
+from portal.admin.publication_forms import EndForm, ProposeForm
 from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
 from portal.extensions import db_session
@@ -48,26 +45,6 @@ from portal.web_text import label, moment, number, phase_name
 _ASKS = ("GET", "POST")
 _STATE, _DIFFERS = 2, 3  # their places in ``column_filters``
 _S = PublicationState
-
-
-class ProposeForm(KeyForm):
-    """What the preview shows, proposed as it stands; the note is for whoever confirms."""
-
-    note = TextAreaField(
-        _l("確認する人への申し送り"),
-        description=_l("公表する人だけが読みます。公開ページには載りません。"),
-    )
-    seen = HiddenField()
-
-
-class EndForm(ProvenReasonForm):
-    """Why a table is taken from the public page."""
-
-    reason = TextAreaField(
-        _l("理由"),
-        validators=[Needed()],
-        description=_l("事務局の記録に残ります。公開ページには載りません。"),
-    )
 
 
 def name_of(row: Publication) -> str:
@@ -198,10 +175,20 @@ class PublicationView(SecretariatView):
         if model.state is not _S.PROPOSED:
             return None
         head = _("公表は、まだできません")
+        if self._judged(model)[0] and (said := self._overtaken(model)):
+            return _("この起案は、公表できません"), said
         if not self.allows(Permission.PUBLICATION_CONFIRM):
             return head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。")
         against = self._judged(model)[1]
         return (head, " ".join(against)) if against else None
+
+    def _overtaken(self, model: Publication) -> Any:
+        """What a reader who cannot decline an overtaken proposal is told: who ends it, and how."""
+        if not declines(model):
+            return _("起案のあとで記録が変わりました。取り下げて、新しい内容で起案し直してください。")
+        if self.allows(Permission.PUBLICATION_CONFIRM):
+            return None
+        return _("起案のあとで記録が変わりました。起案した人が取り下げるか、承認者が却下します。")
 
     # ---- proposing
 

@@ -17,7 +17,6 @@ from portal.admin import formats, one_by_one
 from portal.admin.acts import KeySearch
 from portal.admin.application_list import once_asked, phase_choices
 from portal.admin.base import Step
-from portal.admin.case_file_words import percent
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, HolderPhaseFilter, ToDayFilter
@@ -325,7 +324,6 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             "waiting": review_desk.waiting(model),
             "due_words": due_words,
             "figures": review_desk.figures(session, model, reading),
-            "percent": percent,
             "fetches": fetches,
             "fetched": fetched,
             "fetches_url": _fetches_url(model),
@@ -341,6 +339,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
             [("emissions_report", [model.id]), ("approval_revocation", proposals)],
             # the report has an event of its own about it
             besides=[("approval_revocation", EventTag.REVOCATION_CONFIRMED)],
+            asked={one.reason for one in model.send_back_requests},
         )
 
     def steps_for(self, model: EmissionsReport) -> Sequence[Step]:

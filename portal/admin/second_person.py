@@ -80,7 +80,7 @@ def decline_words() -> tuple[Any, Any, Any, Any]:
     """(title and button, the question, what it makes, what the page says afterwards) of declining."""
     return (
         _("起案を却下する"),
-        _("この起案を却下します。起案の内容は行われません。"),
+        _("この起案を却下します。起案した内容は実行されません。"),
         _("起案した人に、理由をつけてメールでお知らせします。もう一度起案することもできます。"),
         _("起案を却下しました。理由を、起案した人にメールで知らせました。"),
     )

@@ -48,6 +48,8 @@ class Line:
     what: Markup
     who: str
     reason: str | None
+    #: the reason is that of the holder's own request
+    asked: bool
     file: FileLink | None
     now: bool
 
@@ -92,6 +94,7 @@ def lines_of(view: ReportView, reader: User) -> list[Line]:
             whole_figures(sentence(run[0], reader) if len(run) == 1 else tries(len(run))),
             who(run[0]),
             run[0].reason,
+            run[0].asked,
             run[0].file if run[0].tag in BRINGS_FILE else None,
             place == 0,
         )

@@ -9,7 +9,8 @@ from datetime import date
 from flask import url_for
 from flask_babel import gettext as _
 
-from portal.models import Account, Holder, PhaseRule, UnitType
+from portal.extensions import db_session
+from portal.models import Account, Holder, Period, PhaseRule, UnitType
 from portal.participant.report_standing import (
     Due,
     Standing,
@@ -20,6 +21,7 @@ from portal.participant.report_standing import (
 )
 from portal.services.compliance import Compliance, Figures, days_left
 from portal.services.positions import Position, Unusable, own_jaa
+from portal.services.report_steps import revoked
 from portal.web_text import day, fiscal, label, number, tone
 
 _LOOKS = {
@@ -68,10 +70,15 @@ def compliance_standing(
     holder: Holder, figures: Figures, state: Compliance, rule: PhaseRule, today: date, offer: Offer
 ) -> Standing:
     """Where login A stands with the target; while nothing is to retire yet, with the reports."""
+    where: tuple[str, ...] = ()
+    to_report: tuple[tuple[str, str], ...] = ()
     if state is Compliance.UNCONFIRMED:
         reports = report_standing(holder, rule, today)
         if reports.left is not None or reports.look in ("short", "missed"):
             return reports
+        if reports.look == "":
+            # the report is with its verifier or the office
+            where, to_report = (_("%(what)s。", what=reports.head), *_taken_back(holder)), reports.buttons
     if state is Compliance.MET:
         # the target is met; a report may still be the reader's to hand in
         reports = report_standing(holder, rule, today)
@@ -83,7 +90,7 @@ def compliance_standing(
         if reports.look in ("short", "missed"):
             return replace(reports, text=(_compliance_head(holder, figures, state), *reports.text))
     left = days_left(figures.deadline, today)
-    buttons: list[tuple[str, str]] = []
+    buttons = list(to_report)
     if state in (Compliance.SHORT, Compliance.MISSED) and figures.missing:
         buttons += _retirements(figures.missing, offer)
     buttons.append((_("残高詳細を見る"), url_for("participant.balance")))
@@ -93,11 +100,19 @@ def compliance_standing(
         label(state),
         tone(state),
         _compliance_head(holder, figures, state),
-        (*_compliance_text(holder, figures, state, offer), *send_back_news(holder)),
+        (*where, *_compliance_text(holder, figures, state, offer), *send_back_news(holder)),
         tuple(buttons),
         figures.deadline if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
         left if state in (Compliance.SHORT, Compliance.UNCONFIRMED) else None,
     )
+
+
+def _taken_back(holder: Holder) -> tuple[str, ...]:
+    """What the end of an approval means to who was told already how much to retire."""
+    target = next((one for one in holder.reports if one.period is Period.TARGET), None)
+    if target is None or not revoked(db_session(), target):
+        return ()
+    return (_("承認が取り消されたため、償却が必要な量は未定に戻りました。"),)
 
 
 def _retirements(missing: int, offer: Offer) -> list[tuple[str, str]]:

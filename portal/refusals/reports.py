@@ -127,8 +127,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "There is nothing to publish yet.",
     ),
     Refusal.PUBLICATION_OUTDATED: (
-        "起案のあとで記録が変わりました。取り下げて、新しい内容で起案し直してください。",
-        "The record has changed since this was proposed. Withdraw it and propose it anew.",
+        "起案のあとで記録が変わりました。理由を書いて却下してください。起案した人は、新しい内容で起案し直せます。",
+        "The record has changed since this was proposed. Decline it with a reason; it can be proposed anew.",
     ),
     Refusal.FACTORS_OUTDATED: (
         "{years}年度の排出係数が、登録のあとで変わりました。新しい様式をダウンロードし、入力し直して登録してください。",

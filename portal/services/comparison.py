@@ -11,9 +11,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from math import floor
 
 #: a difference of more than this share of the figure before is pointed out
 LIMIT = Fraction(10, 100)
+
+
+def in_percent(share: Fraction) -> str:
+    """+12.3%, −4.0%: ``share`` of a figure, halves up to one place; only tonnages are cut (domain §4).
+
+    Whether it is more than :data:`LIMIT` is decided by the exact figure. Where one place would say otherwise,
+    more are told: +10.04%, as a flagged +10.0% would be no leap at all.
+    """
+    size, places = abs(share) * 100, 1
+    shown = _halves_up(size, places)
+    while (shown > LIMIT * 100) != (size > LIMIT * 100):
+        places += 1
+        shown = _halves_up(size, places)
+    sign = "" if share == 0 else "+" if share > 0 else "−"
+    return f"{sign}{floor(shown):,}.{int(shown % 1 * 10**places):0{places}d}%"
+
+
+def _halves_up(value: Fraction, places: int) -> Fraction:
+    return Fraction(floor(value * 10**places + Fraction(1, 2)), 10**places)
 
 
 class Change(StrEnum):

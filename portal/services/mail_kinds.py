@@ -171,7 +171,7 @@ _REVIEWERS = Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW)
 #: what any report mail may be told besides; ``report`` or ``holder`` with ``period`` names the object
 REPORT_FACTS = frozenset(
     {"report", "period", "reason", "until", "side", "emissions", "opinion", "filename", "round"}
-) | {"question", "granted"}
+) | {"question", "granted", "retires"}
 MOVEMENT_FACTS = frozenset({"movement_kind", "quantity", "unit", "source", "target"})
 MOVEMENT_OPTIONAL = frozenset(
     {"source_name", "target_name", "ledger_number", "expires_at", "reason", "until", "unit_class", "corrects"}

@@ -6,10 +6,10 @@ replaced by newer ones or ended with a reason, and stay in the record.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -306,6 +306,18 @@ def released_one(session: Session, number: int, subject: PublicationSubject) -> 
     if row is None:
         raise NotFound
     return row
+
+
+def first_release(session: Session, row: Publication) -> datetime | None:
+    """When the first of the tables was released whose place ``row`` took; ``None`` if it took none's."""
+    same = Publication.phase_id == row.phase_id, Publication.subject == row.subject
+    ended = session.scalar(
+        select(func.max(Publication.ended_at)).where(*same, Publication.state == PublicationState.ENDED)
+    )
+    # what had been ended before is no part of it: nothing took its place
+    since = (Publication.released_at > ended,) if ended is not None else ()
+    replaced = Publication.state == PublicationState.REPLACED
+    return session.scalar(select(func.min(Publication.released_at)).where(*same, replaced, *since))
 
 
 def anything_released(session: Session) -> bool:

@@ -56,6 +56,14 @@ def open_revocation(session: Session, report: EmissionsReport) -> ApprovalRevoca
     ).one_or_none()
 
 
+def revoked(session: Session, report: EmissionsReport) -> bool:
+    """Whether the report was approved before and is not now, because the approval was taken back."""
+    taken = select(ApprovalRevocation.id).where(
+        ApprovalRevocation.report_id == report.id, ApprovalRevocation.state == RevocationState.CONFIRMED
+    )
+    return report.confirmed_at is None and session.scalars(taken.limit(1)).first() is not None
+
+
 def step(
     session: Session,
     report: EmissionsReport,

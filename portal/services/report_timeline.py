@@ -6,7 +6,7 @@ Facts are picked by name, so that no figure gets here that the reader may not se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,6 +97,8 @@ class TimeLineEntry:
     actor_role: Role | None
     actor_organisation: str | None
     reason: str | None
+    #: the reason is the holder's, of its own request that was granted, not the actor's
+    asked: bool
     emissions: int | None
     facts: dict[str, Any]
     file: FileLink | None
@@ -124,12 +126,15 @@ def time_lines(
         .order_by(Event.id.desc())
     )
     files = {report.id: _files(report) for report in reports}
+    requests = {report.id: {one.reason for one in report.send_back_requests} for report in reports}
     lines: dict[int, list[TimeLineEntry]] = defaultdict(list)
     assigned: set[int] = set()
     for event in events:
         if actor.verifier_id is not None and _not_its_work(event, files[event.subject_id], actor, assigned):
             continue
-        lines[event.subject_id].append(_entry(event, files[event.subject_id], actor))
+        lines[event.subject_id].append(
+            _entry(event, files[event.subject_id], requests[event.subject_id], actor)
+        )
     return {report_id: tuple(lines[report_id]) for report_id in ids}
 
 
@@ -172,7 +177,16 @@ def _files(report: EmissionsReport) -> _Files:
     return found
 
 
-def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
+def says_what_was_asked(event: Event, requests: Collection[str]) -> bool:
+    """Whether a return bears the holder's own words; ``requests`` are the reasons of what it asked for.
+
+    Who grants a request without a word of their own leaves those on the report.
+    """
+    granted = event.tag == EventTag.REPORT_RETURNED.value and bool(event.facts.get("granted"))
+    return granted and event.reason in requests
+
+
+def _entry(event: Event, files: _Files, requests: Collection[str], reader: User) -> TimeLineEntry:
     tag, facts, by = EventTag(event.tag), event.facts, event.actor
     hidden = by is None or (by.role in SECRETARIAT and reader.role not in SECRETARIAT)
     figure = facts.get("after") if tag is EventTag.REPORT_REGISTERED else facts.get("emissions")
@@ -192,6 +206,7 @@ def _entry(event: Event, files: _Files, reader: User) -> TimeLineEntry:
         actor_role=by.role if by is not None else None,
         actor_organisation=by.verifier.label if by is not None and by.verifier is not None else None,
         reason=None if tag in _OFFICE_REASONS and reader.role not in SECRETARIAT else event.reason,
+        asked=says_what_was_asked(event, requests),
         emissions=figure if isinstance(figure, int) else None,
         facts=shown,
         file=next((files[place] for place in named if place in files), None),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from math import floor
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -129,14 +128,6 @@ class Figures:
     def notable(self) -> bool:
         """Whether the change is larger than a reviewer should pass by."""
         return self.change is not None and abs(self.change) > LIMIT
-
-    @property
-    def tenths(self) -> int | None:
-        """The change in tenths of a percent, cut down towards zero."""
-        if self.change is None:
-            return None
-        size = floor(abs(self.change) * 1000)
-        return size if self.change >= 0 else -size
 
 
 def figures(session: Session, report: EmissionsReport, reading: FormReading | None) -> Figures:

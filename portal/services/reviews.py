@@ -227,7 +227,9 @@ def confirm_revocation(
     )
     report.confirmed_emissions = None
     report.confirmed_at = None
-    step(session, report, "revoke", actor=actor, reason=row.reason, emissions=before)
+    # with the target year's figure goes what login A was told to retire
+    told = {"retires": True} if report.period is Period.TARGET else None
+    step(session, report, "revoke", actor=actor, reason=row.reason, told=told, emissions=before)
     publication_watch.compare(session, actor=actor, phase_id=report.holder.phase_id)
     return row
 

@@ -140,6 +140,6 @@ def test_an_approver_reads_what_is_pointed_out_beside_the_button(
     approver: FlaskClient = Clerk(app, session, "approver").client
     page = approver.get(f"/admin/report/approve/?id={report_id}").text
     assert "9,000 t-CO2（報告との差 −17.1%）" in page
-    assert "10％を超えて変わっています（−17.1%）" in page
+    assert "10%を超えて変わっています（−17.1%）" in page
     assert "検証意見は無限定適正ですが、不適合の項目が1件あります。" in page
     assert "適合 14　不適合 1　該当なし 0" in page

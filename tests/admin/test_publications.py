@@ -169,6 +169,18 @@ def test_an_outdated_proposal_leads_to_a_new_one_and_a_public_table_to_its_end(
     assert "社名の誤り" in officer.get(at(session, "details")).text
 
 
+def test_an_overtaken_proposal_tells_each_reader_how_it_ends(
+    app: Flask, session: Session, market: allowances.Market
+) -> None:
+    Clerk(app, session, "officer").send(PROPOSE)
+    with one_transaction(session):
+        reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
+    withdraw, decline = "取り下げて、新しい内容で起案し直してください", "理由を書いて却下してください"
+    said = {who: Clerk(app, session, who).get(at(session, "details")).text for who in ("officer", "approver")}
+    assert withdraw in said["officer"] and decline not in said["officer"]
+    assert decline in said["approver"] and withdraw not in said["approver"]
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_desk_reads_in_english_and_the_home_counts_what_waits(
     app: Flask, session: Session, market: allowances.Market

@@ -119,6 +119,8 @@ def test_taking_an_approval_back_needs_two_people(
     assert "転記の誤り" in second.get("/admin/report/revocations/").text
     second.send(at(report, "revoke/confirm"))
     assert state_of(session, report) is S.UNDER_REVIEW
+    lines = second.get(at(report, "details")).text.split('class="as-line', 1)[1]
+    assert "算定報告書の第1版を登録しました（" in lines and ".xlsx）" in lines
 
 
 def test_reading_a_file_is_recorded_and_the_viewer_has_no_buttons(

@@ -39,6 +39,7 @@ from portal.models import (
     VerificationReport,
 )
 from portal.permissions import Role
+from portal.services import manual
 from portal.services.demo import registry
 from portal.services.figures import figures_for
 from portal.settings import Settings
@@ -59,6 +60,8 @@ LEAST = 100
 YEARS = frozenset(range(2008, 2020))
 #: secrets and addresses of assets, fresh with every page; how long a text may be
 NOISE = re.compile(r'nonce="[^"]*"|name="csrf_token"[^>]*>|name="key"[^>]*>|[24],000 characters')
+#: nobody reads a picture here; these are of invented companies, and of the reader's own chapter
+PICTURES = "/manual/pictures/"
 LINK = re.compile(r'(?:href|action|src)="(/[^"#]*)"')
 
 
@@ -172,10 +175,16 @@ class Page:
     status: int
     text: str
     links: list[str]
+    kind: str = "text/html"
 
 
-def text_of(data: bytes) -> str:
-    """What a reader of a file sees: the cells of a sheet or of a CSV file, the text of a PDF."""
+def text_of(data: bytes, kind: str) -> str:
+    """What a reader of a file of this media type sees: cells of a sheet or of a CSV file, a PDF's text.
+
+    A picture has no text here: which ones they get is asked by name (``PICTURES``).
+    """
+    if kind.startswith("image/"):
+        return ""
     if data.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             names = [name for name in package.namelist() if "style" not in name and "theme" not in name]
@@ -184,7 +193,15 @@ def text_of(data: bytes) -> str:
     if data.startswith(b"%PDF"):
         return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
     text = data.decode("utf-8-sig", "replace")
+    if kind != "text/csv":
+        return text
     return "\n".join(cell.lstrip("-+−") for row in csv.reader(io.StringIO(text)) for cell in row)
+
+
+def of_the_manual(url: str) -> bool:
+    """Whether this is the address of a picture of the manual."""
+    name = url.removeprefix(PICTURES)
+    return url.startswith(PICTURES) and (manual.FOLDER / "pictures" / name).is_file() and "/" not in name
 
 
 def unechoed(text: str, url: str) -> str:
@@ -207,7 +224,7 @@ def crawl(app: Flask, login_id: str, start: Iterable[str]) -> list[Page]:
             seen.add(plain)
             answer = visitor.get(plain)
             html = answer.mimetype == "text/html"
-            body = NOISE.sub("", answer.text) if html else text_of(answer.data)
+            body = NOISE.sub("", answer.text) if html else text_of(answer.data, answer.mimetype)
             links = [unescape(link) for link in LINK.findall(body)] if html else []
             head = "\n".join(
                 f"{name}: {value}"
@@ -215,7 +232,7 @@ def crawl(app: Flask, login_id: str, start: Iterable[str]) -> list[Page]:
                 if name in ("Location", "Content-Disposition")
             )
             text = unechoed(f"{head}\n{unescape(body)}", plain)
-            pages.append(Page(f"{plain} ({language})", answer.status_code, text, links))
+            pages.append(Page(f"{plain} ({language})", answer.status_code, text, links, answer.mimetype))
             answer.close()
             waiting += [link for link in links if not link.startswith("/logout")]
             if answer.status_code in (301, 302):
@@ -231,12 +248,21 @@ def test_no_page_and_no_file_they_can_reach_tells_of_allowances(
     told = {page.url: found for page in pages if (found := canaries.found_in(page.text))}
     # a form's monthly amounts can be any number; its words are searched all the same
     forms = {url: [one for one in told[url] if not one.isdigit()] for url in told if "/files/report/" in url}
-    told = {url: found for url, found in {**told, **forms}.items() if found}
+    # a chapter may name what its reader is not shown; its figures are searched all the same
+    manuals = {
+        url: [one for one in told[url] if one.isdigit()]
+        for url in told
+        if url.startswith("/manual") and not url.startswith(PICTURES)
+    }
+    told = {url: found for url, found in {**told, **forms, **manuals}.items() if found}
     assert told == {}
     # and they did read something: pages, files and refusals, and nothing broke
     statuses = [page.status for page in pages]
     assert statuses.count(200) > 20 and 404 in statuses
     assert [page.url for page in pages if page.status >= 500] == []
+    # what cannot be read is only what the manual's folder has
+    pictures = {page.url.split(" ")[0] for page in pages if page.kind.startswith("image/")}
+    assert {url for url in pictures if not of_the_manual(url)} == set()
 
 
 def test_the_search_finds_what_a_holder_reads(app: Flask, canaries: Canaries) -> None:

@@ -108,6 +108,9 @@ def test_a_request_to_return_is_followed_from_waiting_to_its_answer(
     with one_transaction(session):
         reports.request_send_back(session, report.id, "それでも返してください。", actor=made.a)
         verification.grant_send_back(session, report.id, actor=made.v)
+    line = words(Visitor(app, getattr(names, role)).get("/reports/base")).split("これまでの経過")[1]
+    # the words are the holder's own, though the verifier's act bears them
+    assert "依頼の理由：それでも返してください。" in line
     granted = words(home(app, names, role))
     assert "あなたの差戻依頼に応じて、検証機関が返しました。" in granted
     assert "断られました" not in standing(home(app, names, role)) and "差戻しの理由" not in granted

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.services.comparison import LIMIT, Amount, Change, average, change_of, compare, together
+from portal.services.comparison import (
+    LIMIT,
+    Amount,
+    Change,
+    average,
+    change_of,
+    compare,
+    in_percent,
+    together,
+)
 from portal.services.report_comparison import Against, against_version, against_years
 from portal.services.spreadsheets.form_types import FormReading, SourceLine
 
@@ -140,3 +149,29 @@ def test_versions_of_one_form_are_compared_by_their_averages() -> None:
         (100, 120, Change.MORE),
         (10, 10, Change.SAME),
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        # by the calculator: 8.555 %, 13.05 %, 13.165 %
+        (Fraction(-135, 1578), "−8.6%"),
+        (Fraction(-206, 1578), "−13.1%"),
+        (Fraction(-42187, 320443), "−13.2%"),
+        (Fraction(0), "0.0%"),
+        (Fraction(1, 10), "+10.0%"),
+        (Fraction(996, 10_000), "+10.0%"),
+        (Fraction(1_004, 10_000), "+10.04%"),
+        (Fraction(-100_001, 1_000_000), "−10.0001%"),
+        (Fraction(12), "+1,200.0%"),
+    ],
+)
+def test_a_share_is_rounded_half_up_to_one_place(share: Fraction, told: str) -> None:
+    assert in_percent(share) == told
+
+
+@given(st.fractions(min_value=-2, max_value=2, max_denominator=10**6))
+def test_a_share_reads_as_over_the_limit_exactly_if_it_is_flagged(share: Fraction) -> None:
+    read = abs(Fraction(in_percent(share).rstrip("%").replace("−", "-")) / 100)
+    assert (read > LIMIT) == (abs(share) > LIMIT)
+    assert abs(read - abs(share)) <= Fraction(1, 2000)

@@ -204,3 +204,22 @@ def test_whoever_stands_in_a_table_is_told_that_it_is_replaced_or_ended(
     publications.end(session, row.id, "計画の見直し", actor=scheme.approver)
     (ended,) = mails(session, "publication_ended")
     assert ended.recipient == scheme.a.email and "計画の見直し" not in ended.body
+
+
+def test_who_was_told_what_to_retire_is_told_that_it_is_open_again(
+    app: Flask, session: Session, scheme: make.Scheme
+) -> None:
+    make.bring(session, scheme, S.APPROVED)
+    report = make.bring(session, scheme, S.APPROVED, Period.TARGET)
+    revoke(session, scheme, report)
+    a, b = scheme.a.id, scheme.b.id
+    logins = scheme.a.login_id, scheme.b.login_id
+    told = {one.user_id: one.body for one in mails(session, "approval_revoked")}
+    session.commit()
+    assert "未定に戻りました" in told[a]
+    # login B, the verifier and the office read of the report alone
+    assert [who for who, body in told.items() if "償却" in body] == [a] and b in told
+    home = Visitor(app, logins[0]).get("/home")
+    assert "償却が必要な量は未定に戻りました" in words(home)
+    assert "算定報告書は、事務局の承認を待っています。" in words(home) and "/reports/target" in home.text
+    assert "償却" not in words(Visitor(app, logins[1]).get("/home"))

@@ -20,6 +20,7 @@ from tests.services.spreadsheets.samples import (
     V1,
     changed,
     expectation,
+    with_cell,
     with_number,
     with_text,
     worked_form,
@@ -131,3 +132,13 @@ def test_a_form_with_the_factors_of_an_earlier_table_is_one_line_that_says_since
     assert ("排出係数", "H15", "factor_altered") in told(
         with_number(data, "排出係数", "H15", "0.0005"), expected
     )
+
+
+def test_an_altered_factor_is_told_once_though_the_form_reckoned_with_it() -> None:
+    """Saved by a spreadsheet program the total follows the altered factor; its formula is untouched."""
+    data = with_number(worked_form(), "排出係数", "H15", "0.0005")
+    kept = with_cell(data, "排出量集計", "F30", "<f>ROUNDDOWN(SUM(F8:F27),0)</f><v>8000</v>")
+    assert told(kept) == [("排出係数", "H15", "factor_altered")]
+    # a total written over the formula is no consequence
+    typed = with_number(data, "排出量集計", "F30", "8000")
+    assert told(typed) == [("排出係数", "H15", "factor_altered"), ("排出量集計", "F30", "total_differs")]
