@@ -40,6 +40,16 @@ OUTLOOKS: dict[Outlook, tuple[Any, str, str]] = {
 }
 
 
+#: what the table's own columns of balance and shortage say is not said again in its badge
+_SHORT = {Outlook.TO_RETIRE: _l("償却待ち"), Outlook.TO_BUY: _l("購入が必要")}
+
+
+def short_word(standing: Standing) -> str:
+    """The outlook in the words of a badge of the table."""
+    word = _SHORT.get(standing.outlook)
+    return outlook_word(standing) if word is None else str(word)
+
+
 def outlook_word(standing: Standing) -> str:
     """The outlook in words; a report that was not even handed in is said as such."""
     if standing.outlook is Outlook.UNCONFIRMED and standing.not_submitted:
@@ -195,7 +205,7 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
                 for one, words in OUTLOOKS.items()
                 if not board.over or one in (Outlook.MET, Outlook.MISSED)
             ],
-            outlook_word=outlook_word,
+            outlook_word=short_word,
             long=len(board.standings) > self.export_at_once,
         )
 

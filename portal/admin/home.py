@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal import clock
 from portal.admin import compliance_board
-from portal.admin.compliance_board import OUTLOOKS, chosen_board, outlook_word
+from portal.admin.compliance_board import OUTLOOKS, chosen_board, short_word
 from portal.admin.door import SecretariatIndex, page
 from portal.admin.late_reports import late_address
 from portal.admin.report_deadline_words import CONCERNS
@@ -178,7 +178,7 @@ class Home(SecretariatIndex):
             late=sum(line.late for line in lines),
             phases=found,
             board=board,
-            outlook_word=outlook_word,
+            outlook_word=short_word,
             concerns=concern_lines(),
             books=books.newest(db_session()),
             trouble=found_trouble,
