@@ -109,7 +109,7 @@ def test_before_and_after_the_window_home_wizard_and_office_say_the_same(
     assert "移転できる最大量1,400JAA" in squeezed(reader.get("/home"))
     assert "400JAAを償却する" in squeezed(reader.get("/home"))
     assert "最大量（1,400）を入れる" in squeezed(reader.get("/allowances/transfer"))
-    assert "移転できる量1,400JAA" in squeezed(clerk.get(own))
+    assert "移転できる量（第2期JAA）1,400JAA" in squeezed(clerk.get(own))
     assert "排出枠を移転する" in squeezed(dealer.get("/home"))
 
     trade.at(OVER)
@@ -129,7 +129,7 @@ def test_before_and_after_the_window_home_wizard_and_office_say_the_same(
     jver = reader.get("/home").text.split('href="/allowances/retire?')[1].split('"')[0]
     chosen = squeezed(reader.get("/allowances/retire?" + jver.replace("&amp;", "&")))
     assert "最大量（30）を入れる" in chosen or "必要な量" in chosen
-    assert "移転できる量0JAA" + sentence in squeezed(clerk.get(own))
+    assert "移転できる量（第2期JAA）0JAA" + sentence in squeezed(clerk.get(own))
     assert "排出枠を移転する" not in squeezed(dealer.get("/home")) and sentence in squeezed(
         dealer.get("/home")
     )
