@@ -33,7 +33,6 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "remind": ("期限のお知らせ", "reminders"),
     "forget_imports": ("一括登録の古いファイルの消去", "deletion of old import files"),
     "compare_publications": ("公表した表と記録の照合", "comparison of published tables with the record"),
-    "expire_issue_batches": ("起案の失効", "lapse of proposals"),  # queued before an update
     "forget_old_attempts": ("ログインの失敗の記録の消去", "deletion of old log-in failures"),
 }
 
