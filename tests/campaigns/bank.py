@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal.errors import InUse, PortalError
+from portal.errors import InUse, PortalError, Stale
 from portal.extensions import make_engine, make_session
 from portal.models import Holding, MovementKind, User
 from portal.services import allowances, second_book
@@ -151,12 +151,12 @@ def office(job: Job, answer: Any) -> None:
 
 
 def patiently(session: Session, work: Callable[[], object]) -> None:
-    """Do ``work`` however long others hold the database."""
+    """Do ``work`` however long others hold the database, and again when another was quicker."""
     while True:
         try:
             run(session, work)
             return
-        except InUse:
+        except (InUse, Stale):
             continue
 
 
