@@ -5,7 +5,7 @@ from __future__ import annotations
 from portal.models import AccountState, BatchState, ImportState, LetterState, ProposalState
 from portal.permissions import Permission as P
 from portal.services.audit import EventTag as T
-from portal.services.workflow import Edge, Workflow
+from portal.services.workflow import Edge, Workflow, unconfirmed
 
 _P, _I, _B = ProposalState, ImportState, BatchState
 _S, _L = AccountState, LetterState
@@ -29,24 +29,12 @@ PHASE_PROPOSAL = Workflow(
     "phase_proposal",
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.PHASE_PROPOSAL_CONFIRMED),
-        Edge(
-            _P.PROPOSED,
-            "withdraw",
-            _P.WITHDRAWN,
+        *unconfirmed(
+            _P,
             P.TARGET_PROPOSE,
-            T.PHASE_PROPOSAL_WITHDRAWN,
-            mail="proposal_withdrawn",
-        ),
-        Edge(
-            _P.PROPOSED,
-            "decline",
-            _P.WITHDRAWN,
             P.TARGET_CONFIRM,
-            T.PHASE_PROPOSAL_DECLINED,
-            mail="proposal_declined",
-            reason=True,
+            (T.PHASE_PROPOSAL_WITHDRAWN, T.PHASE_PROPOSAL_DECLINED, T.PHASE_PROPOSAL_EXPIRED),
         ),
-        Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.TARGET_PROPOSE, T.PHASE_PROPOSAL_EXPIRED),
     ),
 )
 
@@ -55,24 +43,12 @@ ACCOUNT_CHANGE = Workflow(
     "account_change",
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.ACCOUNT_CONFIRM, T.ACCOUNT_CHANGE_CONFIRMED),
-        Edge(
-            _P.PROPOSED,
-            "withdraw",
-            _P.WITHDRAWN,
+        *unconfirmed(
+            _P,
             P.ACCOUNT_PROPOSE,
-            T.ACCOUNT_CHANGE_WITHDRAWN,
-            mail="proposal_withdrawn",
-        ),
-        Edge(
-            _P.PROPOSED,
-            "decline",
-            _P.WITHDRAWN,
             P.ACCOUNT_CONFIRM,
-            T.ACCOUNT_CHANGE_DECLINED,
-            mail="proposal_declined",
-            reason=True,
+            (T.ACCOUNT_CHANGE_WITHDRAWN, T.ACCOUNT_CHANGE_DECLINED, T.ACCOUNT_CHANGE_EXPIRED),
         ),
-        Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.ACCOUNT_PROPOSE, T.ACCOUNT_CHANGE_EXPIRED),
     ),
 )
 ACCOUNT = Workflow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portal.models import ProposalState, PublicationState
 from portal.permissions import Permission as P
 from portal.services.audit import EventTag as T
-from portal.services.workflow import Edge, Workflow
+from portal.services.workflow import Edge, Workflow, unconfirmed
 
 _P, _S = ProposalState, PublicationState
 
@@ -14,24 +14,12 @@ FACTOR_PROPOSAL = Workflow(
     "factor_proposal",
     (
         Edge(_P.PROPOSED, "confirm", _P.CONFIRMED, P.TARGET_CONFIRM, T.FACTORS_CONFIRMED),
-        Edge(
-            _P.PROPOSED,
-            "withdraw",
-            _P.WITHDRAWN,
+        *unconfirmed(
+            _P,
             P.TARGET_PROPOSE,
-            T.FACTORS_WITHDRAWN,
-            mail="proposal_withdrawn",
-        ),
-        Edge(
-            _P.PROPOSED,
-            "decline",
-            _P.WITHDRAWN,
             P.TARGET_CONFIRM,
-            T.FACTORS_DECLINED,
-            mail="proposal_declined",
-            reason=True,
+            (T.FACTORS_WITHDRAWN, T.FACTORS_DECLINED, T.FACTORS_EXPIRED),
         ),
-        Edge(_P.PROPOSED, "expire", _P.EXPIRED, P.TARGET_PROPOSE, T.FACTORS_EXPIRED),
     ),
 )
 
@@ -47,24 +35,12 @@ PUBLICATION = Workflow(
             T.PUBLICATION_RELEASED,
             mail="publication_released",
         ),
-        Edge(
-            _S.PROPOSED,
-            "withdraw",
-            _S.WITHDRAWN,
+        *unconfirmed(
+            _S,
             P.PUBLICATION_PROPOSE,
-            T.PUBLICATION_WITHDRAWN,
-            mail="proposal_withdrawn",
-        ),
-        Edge(
-            _S.PROPOSED,
-            "decline",
-            _S.WITHDRAWN,
             P.PUBLICATION_CONFIRM,
-            T.PUBLICATION_DECLINED,
-            mail="proposal_declined",
-            reason=True,
+            (T.PUBLICATION_WITHDRAWN, T.PUBLICATION_DECLINED, T.PUBLICATION_EXPIRED),
         ),
-        Edge(_S.PROPOSED, "expire", _S.EXPIRED, P.PUBLICATION_PROPOSE, T.PUBLICATION_EXPIRED),
         Edge(_S.RELEASED, "replace", _S.REPLACED, P.PUBLICATION_CONFIRM, T.PUBLICATION_REPLACED),
         Edge(_S.RELEASED, "end", _S.ENDED, P.PUBLICATION_CONFIRM, T.PUBLICATION_ENDED, reason=True),
     ),

@@ -33,6 +33,22 @@ class Edge:
     reason: bool = False  # must say why
 
 
+def unconfirmed(
+    states: Any, propose: Permission, confirm: Permission, tags: tuple[EventTag, EventTag, EventTag]
+) -> tuple[Edge, Edge, Edge]:
+    """How a proposal of two persons ends without a yes: withdrawn, declined with a reason, or lapsed.
+
+    ``states`` has PROPOSED, WITHDRAWN and EXPIRED; ``tags`` are told in the same order.
+    """
+    withdrawn, declined, expired = tags
+    start, end = states.PROPOSED, states.WITHDRAWN
+    return (
+        Edge(start, "withdraw", end, propose, withdrawn, mail="proposal_withdrawn"),
+        Edge(start, "decline", end, confirm, declined, mail="proposal_declined", reason=True),
+        Edge(start, "expire", states.EXPIRED, propose, expired),
+    )
+
+
 @dataclass(frozen=True)
 class Workflow:
     """A transition table with its name."""
