@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import AccountKind, MovementKind
+from portal.models import Account, AccountKind, MovementKind
 from portal.services.account_statement import Statement
 from portal.services.line_search import Filters
-from portal.services.statements import Line
+from portal.services.statements import Line, Slice, look_back
 from portal.web_text import label, unit_name
 
 #: the places of change and balance among the columns of a history and of a statement
@@ -45,6 +46,19 @@ def typed_number(name: str) -> int | None:
     """A row's number in the address; anything else narrows nothing."""
     text = request.args.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def asked_page(
+    session: Session, account: Account, filters: Filters, address: Callable[..., str]
+) -> tuple[Slice, str, str]:
+    """The page of an account's narrowed lines that the address asks for, and where newer and older ones are.
+
+    ``address`` gives the page beside it for ``before=`` or ``after=`` a line; empty where there is none.
+    """
+    found = look_back(session, account, filters, before=typed_number("before"), after=typed_number("after"))
+    newer = address(after=found.newer) if found.newer is not None else ""
+    older = address(before=found.older) if found.older is not None else ""
+    return found, newer, older
 
 
 def asked_filters() -> Filters:

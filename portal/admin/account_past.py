@@ -30,13 +30,13 @@ from portal.web_lines import (
     KINDS,
     as_of,
     asked_filters,
+    asked_page,
     correction_words,
     kind_words,
     other_words,
     statement_rows,
     statement_titles,
     typed_day,
-    typed_number,
 )
 from portal.web_positions import why_not_words
 from portal.web_text import label, unit_name
@@ -81,16 +81,12 @@ def standing(account: Account) -> dict[str, Any]:
 def past(view: Any, account: Account) -> dict[str, Any]:
     """A page of the history that the address asks for, and what the form and the pages around it need."""
     session, filters = db_session(), asked_filters()
-    found = statements.look_back(
-        session, account, as_of(filters), before=typed_number("before"), after=typed_number("after")
-    )
     kept = {name: value for name in _KEPT if (value := request.args.get(name, "")[:100])}
 
-    def page_at(**neighbour: int | None) -> str:
-        if None in neighbour.values():
-            return ""
+    def page_at(**neighbour: int) -> str:
         return str(view.get_url(".details_view", id=account.id, **kept, **neighbour)) + "#moved"
 
+    found, newer, older = asked_page(session, account, as_of(filters), page_at)
     return {
         "past": found,
         "filters": filters,
@@ -98,8 +94,8 @@ def past(view: Any, account: Account) -> dict[str, Any]:
         "units": [(str(one.id), unit_name(one)) for one, _row in unit_classes(session, account)],
         "ways": [("in", _("増えたもの")), ("out", _("減ったもの"))],
         "most": statements.COUNTED_ON_A_PAGE,
-        "newer": page_at(after=found.newer),
-        "older": page_at(before=found.older),
+        "newer": newer,
+        "older": older,
         **_words(account),
     }
 
@@ -172,24 +168,15 @@ class StatementPages:
         ]
 
     def _lines(self, account: Account, since: date, until: date) -> dict[str, Any]:
-        found = statements.look_back(
-            db_session(),
-            account,
-            Filters(since=since, until=until),
-            before=typed_number("before"),
-            after=typed_number("after"),
-        )
-
-        def page_at(**neighbour: int | None) -> str:
-            if None in neighbour.values():
-                return ""
+        def page_at(**neighbour: int) -> str:
             span = {"from": since.isoformat(), "to": until.isoformat()}
             return str(self.get_url(".statement_view", id=account.id, **span, **neighbour)) + "#moved"
 
+        found, newer, older = asked_page(db_session(), account, Filters(since=since, until=until), page_at)
         return {
             "past": found,
-            "newer": page_at(after=found.newer),
-            "older": page_at(before=found.older),
+            "newer": newer,
+            "older": older,
             **_words(account),
         }
 

@@ -21,17 +21,16 @@ from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Stateme
 from portal.services.allowances import own_account
 from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.line_search import Filters
-from portal.services.statements import look_back
 from portal.web import actor, carry_out, requires, texts
 from portal.web_lines import (
     FIGURES,
+    asked_page,
     correction_words,
     kind_words,
     other_words,
     statement_rows,
     statement_titles,
     typed_day,
-    typed_number,
 )
 
 
@@ -75,28 +74,20 @@ def account_statement() -> Any:
 
 def _lines(account: Account, since: date, until: date) -> dict[str, Any]:
     """A page of the span's movements, newest first, as the history writes them."""
-    past = look_back(
-        db_session(),
-        account,
-        Filters(since=since, until=until),
-        before=typed_number("before"),
-        after=typed_number("after"),
-    )
 
-    def page_at(**neighbour: int | None) -> str:
-        if None in neighbour.values():
-            return ""
+    def page_at(**neighbour: int) -> str:
         place: dict[str, Any] = {"from": since.isoformat(), "to": until.isoformat(), **neighbour}
         return url_for("participant.account_statement", **place) + "#history"
 
+    past, newer, older = asked_page(db_session(), account, Filters(since=since, until=until), page_at)
     return {
         "history": past,
         "kind_words": kind_words,
         "other_words": other_words,
         "correction_words": correction_words,
         "corrected": corrections.corrected(db_session(), account),
-        "newer": page_at(after=past.newer),
-        "older": page_at(before=past.older),
+        "newer": newer,
+        "older": older,
     }
 
 
