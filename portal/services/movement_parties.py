@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select
+from sqlalchemy import CTE, Select, Subquery, and_, bindparam, func, or_, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.models import Account, AccountKind, AccountState, Holder, Organisation, Trader, User
@@ -112,23 +112,52 @@ def _party(row: Any, logins: tuple[Login, ...]) -> Party:
     )
 
 
+def _locked_accounts(actor: CTE) -> Subquery:
+    """Both accounts, locked in the order of their numbers: the own one against everybody, the other one
+    only against whoever would change it.
+
+    So many may pay into one account at the same time: what they move there is added up in the one queue
+    behind the chain's head. No figure of that account is judged, but what it is and whether it is open.
+    """
+    target, owned = bindparam("target", type_=BigId), aliased(Account, name="owned")
+    # no account changes its owner, so that its number may be read before the lock
+    mine = (
+        select(owned.id.label("id"))
+        .join(actor, or_(owned.holder_id == actor.c.holder_id, owned.trader_id == actor.c.trader_id))
+        .cte("mine")
+    )
+    number = select(func.min(mine.c.id)).scalar_subquery()
+    columns = (getattr(Account, name) for name in ("id", "kind", "state", "name", "holder_id", "trader_id"))
+    one = select(*columns)
+
+    def after(earlier: CTE) -> Any:
+        # asks for the earlier lock, so that it is taken first; a count is never below zero
+        return select(func.count()).select_from(earlier).scalar_subquery() >= 0
+
+    below = one.where(Account.id == target, Account.id < number).with_for_update(read=True).cte("below")
+    own = one.where(Account.id == number, after(below)).with_for_update().cte("own")
+    above = one.where(Account.id == target, Account.id > number, after(own))
+    last = above.with_for_update(read=True).cte("above")
+    return union_all(select(below), select(own), select(last)).subquery("account")
+
+
 def _parties() -> Select[*tuple[Any, ...]]:
-    actor, login, owner = aliased(User, name="actor"), aliased(User, name="login"), aliased(Holder)
-    company = aliased(Organisation)
+    login, owner, company = aliased(User, name="login"), aliased(Holder), aliased(Organisation)
+    actor = (
+        select(User.id, User.role, User.active, User.locked_at, User.holder_id, User.trader_id)
+        .where(User.id == bindparam("actor", type_=BigId))
+        .cte("actor")
+    )
+    account = _locked_accounts(actor)
     return (
         select(
-            actor.id.label("actor_id"),
-            actor.role.label("actor_role"),
-            actor.active,
-            actor.locked_at,
-            actor.holder_id.label("actor_holder_id"),
-            actor.trader_id.label("actor_trader_id"),
-            Account.id,
-            Account.kind,
-            Account.state,
-            Account.name,
-            Account.holder_id,
-            Account.trader_id,
+            actor.c.id.label("actor_id"),
+            actor.c.role.label("actor_role"),
+            actor.c.active,
+            actor.c.locked_at,
+            actor.c.holder_id.label("actor_holder_id"),
+            actor.c.trader_id.label("actor_trader_id"),
+            *account.c,
             company.name.label("company"),
             owner.site_name,
             login.id.label("user_id"),
@@ -139,28 +168,19 @@ def _parties() -> Select[*tuple[Any, ...]]:
             login.locale,
         )
         .select_from(actor)
-        .join(
-            Account,
-            or_(
-                Account.id == bindparam("target", type_=BigId),
-                Account.holder_id == actor.holder_id,
-                Account.trader_id == actor.trader_id,
-            ),
-        )
-        .outerjoin(owner, owner.id == Account.holder_id)
-        .outerjoin(Trader, Trader.id == Account.trader_id)
+        .join(account, true())
+        .outerjoin(owner, owner.id == account.c.holder_id)
+        .outerjoin(Trader, Trader.id == account.c.trader_id)
         .outerjoin(company, company.id == func.coalesce(owner.representative_id, Trader.organisation_id))
         .outerjoin(
             login,
             and_(
-                or_(login.holder_id == Account.holder_id, login.trader_id == Account.trader_id),
+                or_(login.holder_id == account.c.holder_id, login.trader_id == account.c.trader_id),
                 login.active,
                 login.email.is_not(None),
             ),
         )
-        .where(actor.id == bindparam("actor", type_=BigId))
-        .order_by(Account.id, login.login_id)
-        .with_for_update(of=Account)
+        .order_by(account.c.id, login.login_id)
     )
 
 

@@ -326,17 +326,19 @@ WITH head AS MATERIALIZED (
 ), moved AS (
   UPDATE holding SET quantity = holding.quantity + side.quantity FROM posted CROSS JOIN side
   WHERE holding.account_id = side.account_id AND holding.unit_class_id = side.unit_class_id
-  RETURNING holding.account_id, holding.unit_class_id, side.quantity, holding.quantity AS balance
+  RETURNING holding.account_id, holding.unit_class_id, holding.quantity AS balance
 ), opened AS (
   INSERT INTO holding (account_id, unit_class_id, quantity, promised)
   SELECT account_id, unit_class_id, quantity, 0 FROM side
   WHERE (account_id, unit_class_id) NOT IN (SELECT account_id, unit_class_id FROM moved)
-  RETURNING account_id, unit_class_id, quantity, quantity AS balance
+  ON CONFLICT ON CONSTRAINT pk_holding DO UPDATE SET quantity = holding.quantity + excluded.quantity
+  RETURNING account_id, unit_class_id, quantity AS balance
 ), entered AS (
   INSERT INTO ledger_entry (transaction_id, account_id, unit_class_id, quantity, balance_after)
-  SELECT posted.number, stood.account_id, stood.unit_class_id, stood.quantity, stood.balance
-  FROM posted CROSS JOIN (SELECT * FROM moved UNION ALL SELECT * FROM opened) AS stood
-  ORDER BY stood.account_id, stood.unit_class_id
+  SELECT posted.number, account_id, unit_class_id, side.quantity, stood.balance
+  FROM posted CROSS JOIN side JOIN (SELECT * FROM moved UNION ALL SELECT * FROM opened) AS stood
+    USING (account_id, unit_class_id)
+  ORDER BY account_id, unit_class_id
 ), on_with_the_head AS (
   UPDATE ledger_head SET last_number = posted.number, last_hash = posted.hash,
     latest_at = greatest(latest_at, CAST(%(posted_at)s AS timestamptz)),
