@@ -51,6 +51,16 @@ def impatient(session: Session) -> None:
     session.execute(text("SET LOCAL lock_timeout = '300ms'"))
 
 
+def wait_for(session: Session, count: int) -> None:
+    """Until so many stand before somebody else's lock."""
+    until = time.monotonic() + 20
+    while session.scalar(text(WAITING)) != count:
+        session.rollback()
+        assert time.monotonic() < until, "they do not wait"
+        time.sleep(0.01)
+    session.rollback()
+
+
 def test_one_payment_under_way_lets_another_into_the_same_account_go_before_it(
     engine: Engine, session: Session, market: make.Market, paid: int
 ) -> None:
@@ -86,11 +96,7 @@ def test_payments_that_open_one_balance_together_are_added_up(
         holding.execute(text("SELECT id FROM ledger_head FOR UPDATE"))
         for thread in threads:
             thread.start()
-        until = time.monotonic() + 20
-        while session.scalar(text(WAITING)) != len(threads):
-            session.rollback()
-            assert time.monotonic() < until, "they do not stand before the head together"
-            time.sleep(0.01)
+        wait_for(session, len(threads))
         holding.rollback()
     for thread in threads:
         thread.join()
@@ -115,3 +121,29 @@ def test_nobody_changes_an_account_while_a_payment_that_was_judged_by_it_is_unde
         office.rollback()
         one.commit()
         run(office, lambda: ledger.lock_accounts(office, account))
+
+
+@pytest.mark.parametrize("payer", ["lower number", "higher number"])
+def test_a_payment_waits_for_its_accounts_in_the_order_of_their_numbers(
+    engine: Engine, session: Session, market: make.Market, payer: str
+) -> None:
+    low, high = market.holder.account.id, market.trader.account.id
+    assert low < high
+    user, to = (market.a.id, high) if payer == "lower number" else (market.t.id, low)
+    session.rollback()
+    free = text("SELECT id FROM account WHERE id = :id FOR UPDATE SKIP LOCKED")
+
+    def one() -> None:
+        with make_session(engine) as own:
+            run(own, lambda: pay(own, user, 5, to))
+
+    for held, other, is_free in ((low, high, True), (high, low, False)):
+        thread = threading.Thread(target=one)
+        with make_session(engine) as holding:
+            ledger.lock_accounts(holding, held)
+            thread.start()
+            wait_for(session, 1)
+            assert (session.scalar(free, {"id": other}) is not None) is is_free
+            session.rollback()
+            holding.rollback()
+        thread.join()
