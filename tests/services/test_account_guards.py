@@ -18,9 +18,9 @@ from portal.errors import Refusal
 from portal.extensions import make_session
 from portal.models import Account, AccountAction, AccountState, Holding, Movement, MovementKind, MovementState
 from portal.models import User as Login
-from portal.services import account_life, allowances, issuance, ledger, ledger_proof, movement_parties
-from portal.services.compiled import Prepared
+from portal.services import account_life, allowances, issuance, ledger, ledger_proof
 from portal.services.transaction import one_transaction
+from tests.campaigns.unlocked_accounts import unlock
 from tests.factories import allowances as make
 from tests.services.test_races import at_once, mover
 
@@ -178,16 +178,7 @@ def test_the_guard_holds_when_the_program_forgets_its_lock(
     a, approver, code = market.a.id, market.approver.id, market.trader.account.code
     trader = market.trader.account
     session.rollback()
-
-    def plain(session: Session, *numbers: int) -> dict[int, Account]:
-        return {number: session.get_one(Account, number) for number in set(numbers)}
-
-    monkeypatch.setattr(ledger, "lock_accounts", plain)
-    real = movement_parties._PARTIES
-    unlocked = Prepared(
-        real.columns, lambda dialect: real.text_for(dialect).replace(" FOR UPDATE OF account", "")
-    )
-    monkeypatch.setattr(movement_parties, "_PARTIES", unlocked)
+    unlock(monkeypatch)
     answers: list[object] = [None, None]
     start = threading.Barrier(2)
 
