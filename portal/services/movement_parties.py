@@ -1,7 +1,7 @@
 """Whose movement it is: the mover, both accounts with their lock, and whoever is told about it (domain §5).
 
 One statement finds the actor's account and the other one, with the logins that read about them, and
-locks both in the order of their numbers. Plain values, no mapped rows.
+locks both in the order of their numbers, the other one only against change. Plain values, no mapped rows.
 """
 
 from __future__ import annotations
