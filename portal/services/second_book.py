@@ -98,7 +98,7 @@ def compare(session: Session) -> BookResult:
                 _add(told, known, posting)
                 _said(told, posting)
         _head(session, told)
-        _left_overs(session)
+        _left_overs(session, told)
         _balances(session, told)
         _promises(session)
         _issues(session)
@@ -286,8 +286,8 @@ def _head(session: Session, told: Told) -> None:
         raise _Differs(f"the head of the chain says {head[2]} s for what was stamped {told.behind} too early")
 
 
-def _left_overs(session: Session) -> None:
-    """Entries without a transaction, and executed movements that were never posted."""
+def _left_overs(session: Session, told: Told) -> None:
+    """Entries without a transaction, executed movements never posted, postings that were read once."""
     lost = session.execute(
         text(
             "SELECT e.id FROM ledger_entry e LEFT JOIN ledger_transaction t ON t.id = e.transaction_id"
@@ -304,6 +304,9 @@ def _left_overs(session: Session) -> None:
     ).first()
     if unposted is not None:
         raise _Differs(f"movement {unposted[0]} is called executed and was never posted")
+    read = session.scalar(text("SELECT max(last_number) FROM book_check WHERE ok")) or 0
+    if int(read) > told.number:
+        raise _Differs(f"the chain ends at T-{told.number:06d}, a comparison has read T-{int(read):06d}")
 
 
 def _balances(session: Session, told: Told) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from portal.models import Holding, LedgerEntry, LedgerTransaction, MovementKind
+from portal import clock
+from portal.models import BookCheck, Holding, LedgerEntry, LedgerTransaction, MovementKind
 from portal.services import issuance, ledger, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
@@ -69,7 +70,7 @@ def test_a_balance_below_zero_is_refused_by_the_database_itself(
         connection.execute(text("UPDATE holding SET quantity = -1 WHERE account_id > 1000"))
 
 
-def _forge(engine: Engine, statement: str) -> None:
+def _forge(engine: Engine, *statements: str) -> None:
     """Do what triggers refuse, as somebody with the keys of the database could."""
     guarded = ("ledger_entry", "ledger_transaction", "ledger_head", "movement")
     with engine.begin() as connection:
@@ -81,7 +82,8 @@ def _forge(engine: Engine, statement: str) -> None:
             for name, table in connection.execute(text(named)).all():
                 if table in guarded:
                     connection.execute(text(f"DROP TRIGGER {name}"))
-        connection.execute(text(statement))
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,32 @@ def test_a_forged_past_is_found_and_the_first_wrong_transaction_named(
     assert not report.ok
     assert report.transaction_id == number
     assert words in str(report.problem)
+
+
+def test_a_ledger_that_was_cut_off_at_its_end_is_told_by_what_still_speaks_of_it(
+    engine: Engine, session: Session, traded: make.Market
+) -> None:
+    found = {"transactions": 3, "entries": 6, "last_number": 3}
+    with one_transaction(session):
+        session.add(BookCheck(ok=True, started_at=clock.now(), finished_at=clock.now(), **found))
+    assert ledger_proof.verify(session).ok
+    last = "(SELECT {} FROM ledger_transaction WHERE id = 2)"
+    entries = "FROM ledger_entry e WHERE (e.account_id, e.unit_class_id) = (h.account_id, h.unit_class_id)"
+    # each time the forger is more careful
+    for statements, says in (
+        (("DELETE FROM ledger_entry WHERE transaction_id = 3", "DELETE FROM ledger_transaction WHERE id = 3"),
+         "the head of the chain"),
+        ((f"UPDATE ledger_head SET last_number = 2, last_hash = {last.format('hash')},"
+          f" latest_at = {last.format('posted_at')}",
+          f"UPDATE holding AS h SET quantity = (SELECT coalesce(sum(e.quantity), 0) {entries})"),
+         "movement 3 was executed; T-000003"),
+        (("DELETE FROM movement WHERE id = 3",), "a comparison of the books has read T-000003"),
+    ):  # fmt: skip
+        session.rollback()
+        _forge(engine, *statements)
+        report = ledger_proof.verify(session)
+        assert (report.ok, report.transaction_id) == (False, 3)
+        assert says in str(report.problem)
 
 
 @pytest.mark.parametrize(

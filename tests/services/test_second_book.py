@@ -221,6 +221,21 @@ FORGED: dict[str, tuple[Callable[[Connection, Told], None], str]] = {
     ),
     "a missing posting": (gone(3), "T-000003 is missing"),
     "a missing end": (gone(9), "the chain ends at T-000008"),
+    "an end that was cut off with all that was made of it": (
+        both(
+            sql(
+                "INSERT INTO book_check (ok, transactions, entries, last_number, started_at, finished_at)"
+                " SELECT true, 9, 20, 9, max(posted_at), max(posted_at) FROM ledger_transaction"
+            ),
+            gone(9),
+            sql(
+                "DELETE FROM movement WHERE state = 'executed'"
+                " AND id NOT IN (SELECT movement_id FROM ledger_transaction)"
+            ),
+            mended=True,
+        ),
+        "the chain ends at T-000008, a comparison has read T-000009",
+    ),
     "the head": (sql("UPDATE ledger_head SET last_hash = :old", old="0" * 64), "the chain ends at T-000009"),
     "no head": (sql("DELETE FROM ledger_head"), "the chain ends at T-000009"),
     "a doubled posting": (repeated(3), "T-000010 left 880 units in AST-{holder}, the reserve was 2000"),
