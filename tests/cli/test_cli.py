@@ -55,6 +55,7 @@ def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -
         "catalogues",
         "mail texts",
         "fonts",
+        "manual",
     ]
     wrong = [check for check in answer["checks"] if not check["ok"] and check["name"] != "catalogues"]
     assert wrong == []
