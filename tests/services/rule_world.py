@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.errors import PortalError
 from portal.models import (
     AccountAction,
     BankingApplication,
+    BookCheck,
     IssueBatch,
     LedgerTransaction,
     Movement,
@@ -133,6 +135,21 @@ class World:
             key=key(),
             actor=self.market.officer,
         )
+
+    def execute(self, batch: IssueBatch) -> IssueBatch:
+        return issue_batches.execute_all(self.session, batch.id, version=None, actor=self.market.approver)
+
+    def batch_executed(self, target: int) -> IssueBatch:
+        """A batch that is executed after the second holder's target has become ``target`` t-CO2."""
+        row = self.batch()
+        self.promise(target)
+        return self.execute(row)
+
+    def disagree(self) -> None:
+        """A comparison of the books has found a difference."""
+        now, none = clock.now(), {"transactions": 0, "entries": 0, "last_number": 0}
+        self.session.add(BookCheck(ok=False, problem="T-1", started_at=now, finished_at=now, **none))
+        self.session.flush()
 
     def jver_class(self) -> int:
         return self.session.scalars(select(UnitClass.id).where(UnitClass.unit_type == UnitType.JVER)).one()

@@ -7,16 +7,13 @@ show is asked too: it must name the same rules as the act itself. ``docs/rules.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
-from portal.models import (
-    MAX_QUANTITY,
-    AccountAction,
-    MovementKind,
-)
+from portal.models import MAX_QUANTITY, AccountAction, MovementKind
 from portal.services import allowances, banking, issuance, issue_batches, phase_closings
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
@@ -83,6 +80,7 @@ def at(moment: str) -> Act:
 TO_TRADER: Act = lambda w: w.move("1")  # noqa: E731
 ISSUE: Act = lambda w: w.issue()  # noqa: E731
 RETIRE = MovementKind.RETIRE
+WIZARD = (MovementKind.TRANSFER, RETIRE, MovementKind.CANCEL, MovementKind.OFFSET)
 
 # ---- what was typed
 case(R.ACCOUNT_NUMBER_SHAPE, lambda w: w.move("1", account="12-AB"), TO_TRADER)
@@ -252,18 +250,7 @@ case(
     lambda w: issue_batches.propose(w.session, w.cohort.phase.id, {}, key=key(), actor=w.market.officer),
     SECOND,
 )
-
-
-def _batch_confirmed(planted: int) -> Act:
-    def act(w: World) -> object:
-        row = w.batch()
-        w.promise(planted)
-        return issue_batches.execute_all(w.session, row.id, version=None, actor=w.market.approver)
-
-    return act
-
-
-case(R.ISSUE_BATCH_CHANGED, _batch_confirmed(61), _batch_confirmed(60))
+case(R.ISSUE_BATCH_CHANGED, lambda w: w.batch_executed(61), lambda w: w.batch_executed(60))
 case(
     R.ISSUE_IN_BATCH,
     lambda w: w.confirm(w.batch().movements[0]),
@@ -326,6 +313,32 @@ def test_rule_refuses(world: World, rule: Refusal) -> None:
 def test_rule_lets_pass(world: World, rule: Refusal) -> None:
     CASES[rule][1](world)
     world.session.flush()
+
+
+#: every kind of movement just before its last step
+LAST_STEPS: dict[str, Callable[[World], Callable[[], object]]] = {
+    **{one.value: lambda w, one=one: partial(w.move, "1", one) for one in WIZARD},  # type: ignore[misc]
+    "issue": lambda w: partial(w.confirm, w.issue()),
+    "batch": lambda w: partial(w.execute, w.batch()),
+    "jver": lambda w: partial(w.confirm, w.jver(5)),
+    "carry over": lambda w: partial(w.confirm, (w.next_phase(), w.carry_over())[1]),
+}
+
+
+@pytest.mark.parametrize("kind", [*LAST_STEPS, "correction"])
+def test_a_disagreement_of_the_books_stops_every_kind_but_corrections(world: World, kind: str) -> None:
+    last = (
+        LAST_STEPS[kind](world)
+        if kind in LAST_STEPS
+        else partial(world.confirm, world.correct(world.first()))
+    )
+    world.disagree()
+    if kind == "correction":
+        last()
+        return
+    with pytest.raises(PortalError) as raised:
+        last()
+    assert [one.refusal for one in raised.value.problems] == [R.BOOKS_DISAGREE]
 
 
 def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World) -> None:
