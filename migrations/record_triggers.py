@@ -38,7 +38,10 @@ _CONTENT_SAYS = "publication_content: what was proposed for the public is what i
 _OVER_SAYS = "publication_over: a table that was withdrawn, replaced or ended does not change any more"
 _PUBLICATION_STAYS = "publication_kept: a publication is ended, never deleted"
 
-_OVER = "OLD.state IN ('withdrawn', 'replaced', 'ended')"
+#: when a publication is over: until ``20261127_1_expiry``, and since; a migration after it that guards the
+#: records again gives :func:`guard_records` the later one, or what lapsed could be written over
+OVER = "OLD.state IN ('withdrawn', 'replaced', 'ended')"
+OVER_OR_EXPIRED = "OLD.state IN ('withdrawn', 'replaced', 'ended', 'expired')"
 _CLOSED = "OLD.state <> 'proposed'"
 
 
@@ -53,21 +56,21 @@ def _content_changes(differs: str, as_text: str) -> str:
     return f"({' OR '.join(fixed)}) OR OLD.state <> 'proposed' AND ({' OR '.join(released)})"
 
 
-def guard_records() -> None:
+def guard_records(over: str = OVER) -> None:
     """Make both databases keep these records.
 
     Deadline records and comparisons of the books are never changed or deleted; a closing does not change
     once it is confirmed or withdrawn; a publication's content never changes, nor anything of it once it
-    is over; neither is deleted.
+    is over (``over``: which states those are); neither is deleted.
     """
     refuse_changes(*RECORDS)
     if op.get_bind().dialect.name == "postgresql":
-        _guard_postgresql()
+        _guard_postgresql(over)
     else:
-        _guard_sqlite()
+        _guard_sqlite(over)
 
 
-def _guard_sqlite() -> None:
+def _guard_sqlite(over: str) -> None:
     for name, when, refused, says in (
         ("phase_closing_decided", "BEFORE UPDATE ON phase_closing", _CLOSED, _CLOSING_SAYS),
         ("phase_closing_no_delete", "BEFORE DELETE ON phase_closing", "1", _CLOSING_STAYS),
@@ -77,7 +80,7 @@ def _guard_sqlite() -> None:
             _content_changes("IS NOT", ""),
             _CONTENT_SAYS,
         ),
-        ("publication_over", "BEFORE UPDATE ON publication", _OVER, _OVER_SAYS),
+        ("publication_over", "BEFORE UPDATE ON publication", over, _OVER_SAYS),
         ("publication_no_delete", "BEFORE DELETE ON publication", "1", _PUBLICATION_STAYS),
     ):
         op.execute(
@@ -86,7 +89,7 @@ def _guard_sqlite() -> None:
         )
 
 
-def _guard_postgresql() -> None:
+def _guard_postgresql(over: str) -> None:
     changed = _content_changes("IS DISTINCT FROM", "::text")
     for name, when, says in (
         (
@@ -101,7 +104,7 @@ def _guard_postgresql() -> None:
             f"BEFORE UPDATE ON publication FOR EACH ROW WHEN ({changed})",
             _CONTENT_SAYS,
         ),
-        ("publication_over", f"BEFORE UPDATE ON publication FOR EACH ROW WHEN ({_OVER})", _OVER_SAYS),
+        ("publication_over", f"BEFORE UPDATE ON publication FOR EACH ROW WHEN ({over})", _OVER_SAYS),
         ("publication_no_delete", "BEFORE DELETE ON publication FOR EACH ROW", _PUBLICATION_STAYS),
         ("publication_no_truncate", "BEFORE TRUNCATE ON publication FOR EACH STATEMENT", _PUBLICATION_STAYS),
     ):

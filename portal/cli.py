@@ -258,7 +258,7 @@ def work(create_app: Callable[[Settings], Any], once: bool) -> None:
 @portal.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def check(as_json: bool) -> None:
-    """Look at configuration, database, schema, ledger, catalogues and fonts; exit 1 names what is wrong."""
+    """Look at configuration, database, schema, ledger, texts, fonts and manual; exit 1 names what fails."""
     settings = _settings()
     findings = selfcheck.run_checks(settings)
     ok = all(finding.ok for finding in findings)

@@ -24,6 +24,8 @@ from portal.services.statements import Line, all_lines, counted
 
 #: lines of a statement as a table file, and as a PDF: both are written while their reader waits
 MOST_LINES, MOST_ON_PAPER = 10_000, 1_000
+#: nothing was ever posted before it: the day before a statement's first must be one too
+FIRST_DAY = date(1900, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ class Overview:
 
 
 def span(since: date | None, until: date | None) -> tuple[date, date]:
-    """The days a statement is about: by default this fiscal year until today, never beyond today.
+    """The days a statement is about: by default this fiscal year until today, never beyond today
+    nor from before :data:`FIRST_DAY`.
 
     Raises ``Refused(SPAN_REVERSED)`` at ``to`` if it would end before it begins.
     """
     today = clock.today()
     last = min(until or today, today)
-    first = since or date(clock.fiscal_year(last), 4, 1)
+    first = max(since or date(clock.fiscal_year(last), 4, 1), FIRST_DAY)
     if first > last:
         raise Refused(Problem(Refusal.SPAN_REVERSED, "to"))
     return first, last

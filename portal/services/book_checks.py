@@ -111,6 +111,7 @@ def _keep(session: Session, work: Work, result: BookResult, *, seen: int, began:
         actor=actor,
         transactions=result.transactions,
         last_number=result.last_number,
+        sha256=result.last_hash or None,
         problem=problem,
     )
     if problem is not None:

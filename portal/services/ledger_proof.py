@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import (
     ISSUANCE_ACCOUNT,
+    BookCheck,
     Holding,
     LedgerEntry,
     LedgerHead,
@@ -55,12 +56,14 @@ def verify(session: Session) -> LedgerReport:
     """Recompute the chain, every posting's sum and every balance, in ledger order.
 
     Each entry is held against what it says the account holds afterwards, each posting against the movement
-    it was made for, each promise against the proposals that wait. Reads in portions; stops at the first
-    wrong entry and names it.
+    it was made for, each promise against the proposals that wait. A ledger that was cut off at its
+    end, head and balances with it, is told by what still speaks of the rest. Reads in portions; stops at the
+    first wrong entry and names it.
     """
     seen = _Seen()
     try:
         _walk(session, seen)
+        _nothing_is_cut_off(session, seen)
         _compare_balances(session, seen)
         _compare_promises(session)
     except _Wrong as wrong:
@@ -212,6 +215,30 @@ def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement:
         raise _Wrong(
             f"{transaction.code} differs from its movement {transaction.movement_id}", transaction.id
         )
+
+
+def _nothing_is_cut_off(session: Session, seen: _Seen) -> None:
+    """Entries, executed movements and comparisons of the books that know of more than the chain shows."""
+    number = seen.transactions + 1
+    stray = select(LedgerEntry.id).where(~LedgerEntry.transaction_id.between(1, seen.transactions)).limit(1)
+    entry = session.scalar(stray)
+    if entry is not None:
+        raise _Wrong(f"entry {entry} belongs to no transaction; T-{number:06d} is missing", number)
+    unposted = (
+        select(Movement.id)
+        .outerjoin(LedgerTransaction, LedgerTransaction.movement_id == Movement.id)
+        .where(Movement.state == MovementState.EXECUTED, LedgerTransaction.id.is_(None))
+        .order_by(Movement.id)
+        .limit(1)
+    )
+    movement = session.scalar(unposted)
+    if movement is not None:
+        raise _Wrong(
+            f"movement {movement} was executed; T-{number:06d}, which should say so, is missing", number
+        )
+    read = session.scalar(select(func.max(BookCheck.last_number)).where(BookCheck.ok)) or 0
+    if read >= number:
+        raise _Wrong(f"a comparison of the books has read T-{read:06d}; T-{number:06d} is missing", number)
 
 
 def _compare_promises(session: Session) -> None:

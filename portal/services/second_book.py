@@ -6,12 +6,13 @@ more. What it finds is compared with what the portal believes. It reads in porti
 and stops at the first thing that differs.
 
 Checked in ledger order: numbers without gaps; the stored bytes, their hash and their predecessor; entries
-equal to the bytes; every unit class sums to zero; no account but AST-1 below zero; every posting is its
-movement, of a kind that may join these two accounts and take these units, decided by a second person where
-two are needed; nothing leaves AST-2, AST-101, AST-201 but by a correction, which is the mirror image of
-what it corrects, once; outgoing movements left the commitment reserve; every entry says what the account
-holds after it, and entries rise in number as their postings do. Then the head of the chain, what
-belongs to no posting, balances, the sums of each class, promises; and every issue is base − target, once.
+equal to the bytes, hashes to what earlier comparisons have read; every unit class sums to zero; no account
+but AST-1 below zero; every posting is its movement, of a kind that may join these two accounts and take
+these units, decided by a second person where two are needed; nothing leaves AST-2, AST-101, AST-201 but by
+a correction, which is the mirror image of what it corrects, once; outgoing movements left the commitment
+reserve; every entry says what the account holds after it, and entries rise in number as their postings do.
+Then the head of the chain, what belongs to no posting, balances, the sums of each class, promises; and
+every issue is base − target, once.
 
 Where the rows do not tell what stood at the time (a phase's rule that was replaced, an approval that was
 taken back) the mildest reading counts: a comparison that cries wolf would stop the scheme.
@@ -70,6 +71,8 @@ class BookResult:
     transactions: int
     entries: int
     last_number: int
+    #: of the last posting read, so that a past that is written anew differs from it
+    last_hash: str = ""
 
 
 class _Differs(Exception):
@@ -91,14 +94,14 @@ def compare(session: Session) -> BookResult:
                 told.number += 1
                 if posting.number != told.number:
                     raise _Differs(f"T-{told.number:06d} is missing")
-                _chain(told, posting)
+                _chain(told, known, posting)
                 _movement(told, known, posting)
                 _units(known, posting)
                 _reserve(session, told, known, posting)
                 _add(told, known, posting)
                 _said(told, posting)
         _head(session, told)
-        _left_overs(session)
+        _left_overs(session, told)
         _balances(session, told)
         _promises(session)
         _issues(session)
@@ -110,15 +113,17 @@ def compare(session: Session) -> BookResult:
         log.exception("the second book cannot read the rows")
         problem = f"the rows after T-{told.number:06d} cannot be read: {type(error).__name__}: {error}"
         return BookResult(False, problem, told.number, told.entries, told.number)
-    return BookResult(True, None, told.number, told.entries, told.number)
+    return BookResult(True, None, told.number, told.entries, told.number, told.last_hash)
 
 
-def _chain(told: Told, posting: Posting) -> None:
+def _chain(told: Told, known: Scheme, posting: Posting) -> None:
     name = posting.name
     if hashlib.sha256(posting.stored).hexdigest() != posting.hash:
         raise _Differs(f"{name}: the hash is not that of the stored bytes")
     if posting.previous != told.last_hash:
         raise _Differs(f"{name} does not follow the hash of its predecessor")
+    if known.read.get(posting.number, posting.hash) != posting.hash:
+        raise _Differs(f"{name} is not what a comparison has read there: it was written anew, or one before")
     told.last_hash = posting.hash
     try:
         said = dict(json.loads(posting.stored))
@@ -286,8 +291,8 @@ def _head(session: Session, told: Told) -> None:
         raise _Differs(f"the head of the chain says {head[2]} s for what was stamped {told.behind} too early")
 
 
-def _left_overs(session: Session) -> None:
-    """Entries without a transaction, and executed movements that were never posted."""
+def _left_overs(session: Session, told: Told) -> None:
+    """Entries without a transaction, executed movements never posted, postings that were read once."""
     lost = session.execute(
         text(
             "SELECT e.id FROM ledger_entry e LEFT JOIN ledger_transaction t ON t.id = e.transaction_id"
@@ -304,6 +309,9 @@ def _left_overs(session: Session) -> None:
     ).first()
     if unposted is not None:
         raise _Differs(f"movement {unposted[0]} is called executed and was never posted")
+    read = session.scalar(text("SELECT max(last_number) FROM book_check WHERE ok")) or 0
+    if int(read) > told.number:
+        raise _Differs(f"the chain ends at T-{told.number:06d}, a comparison has read T-{int(read):06d}")
 
 
 def _balances(session: Session, told: Told) -> None:

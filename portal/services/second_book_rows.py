@@ -6,6 +6,7 @@ Nothing of the first book's code is imported here or in ``second_book.py``: a co
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Scheme:
     participants: dict[int, Participant]
     #: unit class → every wording its phase ever had
     readings: dict[int, list[ReserveReading]]
+    #: number → the hash that an earlier comparison has read there
+    read: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,14 @@ def scheme(session: Session) -> Scheme:
         )
     ):
         readings[class_of_phase[phase]].append(ReserveReading(*map(bool, said)))
-    return Scheme(accounts, jver, _participants(session, class_of_phase), dict(readings))
+    return Scheme(accounts, jver, _participants(session, class_of_phase), dict(readings), _read(session))
+
+
+def _read(session: Session) -> dict[int, str]:
+    """What the events of comparisons that agreed say of where they ended; one a night, so few."""
+    rows = session.execute(text("SELECT facts FROM event WHERE tag = 'books_compared'"))
+    told = [json.loads(facts) if isinstance(facts, str) else facts for (facts,) in rows]
+    return {int(one["last_number"]): str(one["sha256"]) for one in told if one.get("sha256")}
 
 
 def _participants(session: Session, class_of_phase: dict[Any, int]) -> dict[int, Participant]:

@@ -1,4 +1,4 @@
-"""What ``portal check`` looks at: database settings, schema, ledger, scanner, catalogues, texts and fonts."""
+"""What ``portal check`` looks at: settings, schema, ledger, scanner, catalogues, texts, fonts, the manual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import ledger_proof, letter_pdf, mail, virus_scan
+from portal.services import ledger_proof, letter_pdf, mail, manual, virus_scan
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
 from portal.settings import DEVELOPMENT_SECRET, ROOT, Settings
@@ -49,6 +49,7 @@ def run_checks(settings: Settings) -> list[Finding]:
             engine.dispose()
     found.append(_guard("virus scanner", lambda: _scanner(settings)))
     found += [_guard("catalogues", catalogues), _guard("mail texts", _mail_texts), _guard("fonts", _fonts)]
+    found.append(_guard("manual", _manual))
     return found
 
 
@@ -186,4 +187,13 @@ def _fonts() -> Finding:
     missing = [name for name in FONTS if not (letter_pdf.FONT_FOLDER / name).is_file()]
     return Finding(
         "fonts", not missing, f"missing: {', '.join(missing)}" if missing else f"{len(FONTS)} there"
+    )
+
+
+def _manual() -> Finding:
+    # it lies beside the package, as templates and migrations do: there in a checkout, not in a wheel
+    chapters = [manual.FOLDER / f"{name}.md" for name in (manual.COMMON, *manual.CHAPTERS)]
+    missing = [one.name for one in chapters if not one.is_file()]
+    return Finding(
+        "manual", not missing, f"missing: {', '.join(missing)}" if missing else f"{len(chapters)} chapters"
     )

@@ -14,12 +14,15 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
 
-from portal.extensions import make_session
+from portal import cli
+from portal.extensions import make_engine, make_session
 from portal.models import MailMessage, MailState, User
 from portal.permissions import Role
+from portal.services import selfcheck
 from portal.services.mail_kinds import table
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
+from tests.campaigns.driven import quick
 from tests.cli.typing_commands import Run
 from tests.factories.readers import people
 from tests.house.checkout import ROOT
@@ -55,6 +58,7 @@ def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -
         "catalogues",
         "mail texts",
         "fonts",
+        "manual",
     ]
     wrong = [check for check in answer["checks"] if not check["ok"] and check["name"] != "catalogues"]
     assert wrong == []
@@ -72,6 +76,21 @@ def test_check_names_what_is_wrong(typed: Run, database_url: str) -> None:
     refused = typed("worker", "--once")
     assert refused.exit_code == 1
     assert "portal upgrade" in refused.output
+
+
+def test_a_database_that_would_forget_what_it_acknowledged_serves_nobody(
+    typed: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits that do not wait for the disk (safety 12), as whoever sets up a server may have made them."""
+    for module in (cli, selfcheck):
+        monkeypatch.setattr(module, "make_engine", lambda url: quick(make_engine(url)))
+    monkeypatch.setattr(cli, "_need_catalogues", lambda: None)
+    says = (
+        "synchronous is 0, must be 2" if "sqlite" in database_url else "synchronous_commit is off, must be on"
+    )
+    for words in (("run", "--port", "0"), ("worker", "--once"), ("check",)):
+        answer = typed(*words, url=database_url)
+        assert (answer.exit_code, says in answer.output) == (1, True), answer.output
 
 
 def test_check_does_not_make_the_database_it_misses(typed: Run, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -113,6 +115,21 @@ def test_every_file_and_test_named_exists(name: str) -> None:
     assert gone == []
     for path, test in paths:
         assert not test or f"def {test}(" in text_of(ROOT / path), f"{path}::{test}"
+
+
+def test_the_chain_of_rooms_is_that_of_the_contract() -> None:
+    contracts = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [one["layers"] for one in contracts if one["type"] == "layers"]
+    (chain,) = re.findall(r"^`(__main__ → [^`]+)`$", text_of(DOCS / "house.md"), re.MULTILINE)
+    assert re.split(r"\s+→\s+", chain) == layers
+
+
+@pytest.mark.parametrize("name", ["house.md", "security.md"])
+def test_everything_is_said_once(name: str) -> None:
+    said_by = r"^(?:\|([^|]+)\|.*\n(?!\|---)|- \*\*([^*]+)\*\*)"  # rows but for their heads, decisions
+    rows = re.findall(said_by, text_of(DOCS / name), re.MULTILINE)
+    said = Counter("".join(row).strip(" -.") for row in rows)
+    assert [what for what, times in said.items() if what and times > 1] == []
 
 
 @cache

@@ -22,6 +22,11 @@ HOLDER_PAGES = (
     f"/allowances?page={HUGE}",
     "/allowances/history.csv?from=0001-01-01",
     "/allowances/history.xlsx?to=9999-12-31",
+    "/allowances?asof=0001-01-01",
+    "/allowances?asof=9999-12-31",
+    "/allowances/statement?from=0001-01-01&to=9999-12-31",
+    "/allowances/statement.csv?from=0001-01-01&to=0001-01-01",
+    "/allowances/statement?from=9999-12-31&to=%00",
     "/allowances/receipt/T-%00",
     f"/allowances/receipt/T-{HUGE}",
     f"/reports/files/report/{HUGE}",
@@ -35,6 +40,15 @@ OFFICE_PAGES = (
     "/admin/ledger/?flt2_2=0001-01-01",
     "/admin/ledger/?flt3_3=9999-12-31",
     "/admin/ledger/?page=-5&page_size=x",
+    *(
+        f"/admin/account/{page}id=1001&asof=0001-01-01&from=0001-01-01&to=9999-12-31"
+        for page in ("statement/?", "details/?")
+    ),
+    *(
+        f"/admin/publication/propose/?phase=2&subject=allowances&day={day}"
+        for day in ("0001-01-01", "9999-12-31")
+    ),
+    *(f"/admin/holder/history/?id=1&day={day}" for day in ("0001-01-01", "9999-12-31")),
     f"/admin/holder/details/?id={HUGE}",
     "/admin/holder/details/?id=%00",
     f"/admin/report/file/report/{HUGE}/",

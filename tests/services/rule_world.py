@@ -8,15 +8,22 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.errors import PortalError
 from portal.models import (
+    Account,
     AccountAction,
+    AccountKind,
+    AccountState,
     BankingApplication,
+    BookCheck,
+    Holding,
     IssueBatch,
     LedgerTransaction,
     Movement,
     MovementKind,
     Period,
+    Phase,
     PhaseClosing,
     ReductionTarget,
     ReportState,
@@ -95,6 +102,37 @@ class World:
         made = issuance.propose_jver(self.session, account.code, 5, "申請", key=key(), actor=market.officer)
         return self.confirm(made)
 
+    # ---- acts with something between proposal and confirmation, or between two presses
+
+    def confirmed_on_another_target(self) -> Movement:
+        made = self.issue()
+        self.promise(61)
+        return self.confirm(made)
+
+    def confirmed_for_nobody(self) -> Movement:
+        made = self.issue()
+        self.market.officer.active = False
+        return self.confirm(made)
+
+    def confirmed_at(self, moment: str) -> Movement:
+        made = self.issue()
+        trade.at(moment)
+        return self.confirm(made)
+
+    def taken_back(self, *, proposed: bool = False) -> BankingApplication:
+        self.next_phase()
+        if proposed:
+            self.carry_over()
+        row = banking.open_application(self.session, self.market.holder.id) or self.apply()
+        return banking.withdraw(self.session, row.id, version=row.version, actor=self.market.a)
+
+    def retired_by_one_key(self, *quantities: int) -> None:
+        made = {
+            trade.move(self.session, self.market.a, MovementKind.RETIRE, one, key="one-key").id
+            for one in quantities
+        }
+        assert len(made) == 1
+
     # ---- what must be before
 
     def next_phase(self) -> None:
@@ -133,6 +171,35 @@ class World:
             key=key(),
             actor=self.market.officer,
         )
+
+    def execute(self, batch: IssueBatch) -> IssueBatch:
+        return issue_batches.execute_all(self.session, batch.id, version=None, actor=self.market.approver)
+
+    def batch_executed(self, target: int) -> IssueBatch:
+        """A batch that is executed after the second holder's target has become ``target`` t-CO2."""
+        row = self.batch()
+        self.promise(target)
+        return self.execute(row)
+
+    def disagree(self) -> None:
+        """A comparison of the books has found a difference."""
+        now, none = clock.now(), {"transactions": 0, "entries": 0, "last_number": 0}
+        self.session.add(BookCheck(ok=False, problem="T-1", started_at=now, finished_at=now, **none))
+        self.session.flush()
+
+    def close_the_phase(self) -> None:
+        """By SQL: services close no phase while something waits."""
+        self.session.execute(update(Phase).values(closed_at=clock.now()))
+        self.session.expire_all()
+
+    def stop_accounts(self, state: AccountState) -> None:
+        """By SQL all accounts of participants; closed are those without units, as the database wants it."""
+        stopped = update(Account).where(Account.kind.in_([AccountKind.COMPLIANCE, AccountKind.TRADING]))
+        if state is AccountState.CLOSED:
+            stopped = stopped.where(~Account.id.in_(select(Holding.account_id)))
+            stopped = stopped.values(closed_at=clock.now())
+        self.session.execute(stopped.values(state=state))
+        self.session.expire_all()
 
     def jver_class(self) -> int:
         return self.session.scalars(select(UnitClass.id).where(UnitClass.unit_type == UnitType.JVER)).one()

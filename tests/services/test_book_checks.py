@@ -70,6 +70,7 @@ def test_a_comparison_that_agrees_is_written_down_with_who_asked(
     assert found.asked_by_id == market.officer.id
     event = session.scalars(select(Event).where(Event.subject_type == "book_check")).one()
     assert (event.tag, event.actor_id) == (EventTag.BOOKS_COMPARED.value, market.officer.id)
+    assert event.facts["sha256"] == session.scalar(select(LedgerTransaction.hash))
     assert books.problems(session) == []
     session.rollback()
     assert asked(session, market) != first  # done: the next press is another comparison

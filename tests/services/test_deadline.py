@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from datetime import date
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -23,6 +24,7 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import deadline, issuance, jobs, reviews
 from portal.services.audit import EventTag
+from portal.services.compliance import Figures
 from portal.services.figures import figures_for
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as trade
@@ -105,6 +107,18 @@ def test_what_was_approved_after_the_deadline_was_not_approved_at_it(session: Se
     found = freeze(session, "2015-12-01 03:00")
     assert found is not None
     assert (found.status, found.target_emissions, found.missing) == ("missed", None, None)
+    # as of a past day there is what was confirmed by then
+    known = {day: as_of(session, market, day) for day in ("2013-04-01", "2015-11-30", "2015-12-01")}
+    assert [(one.base_emissions, one.reduction_target, one.target_emissions) for one in known.values()] == [
+        (None, None, None),
+        (10_000, 1_500, None),
+        (10_000, 1_500, 7_400),
+    ]
+
+
+def as_of(session: Session, market: trade.Market, day: str) -> Figures:
+    end = clock.end_of_day(date.fromisoformat(day))
+    return figures_for(session, [market.holder.id], at=end)[market.holder.id]
 
 
 def test_it_happens_once_and_tells_a_once(session: Session, market: trade.Market, engine: Engine) -> None:

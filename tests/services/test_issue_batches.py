@@ -21,6 +21,7 @@ from portal.models import (
     MailMessage,
     Movement,
     MovementState,
+    PhaseRule,
     ReductionTarget,
     User,
 )
@@ -197,6 +198,12 @@ def test_the_cap_binds_all_together(session: Session, cohort: make.Cohort) -> No
     with one_transaction(session):
         with_cap(session, cohort, 8_540)
     row = proposed(session, cohort)
+    # lowered behind the rule that a cap holds what is proposed
+    with one_transaction(session):
+        session.execute(update(PhaseRule).values(issue_cap=8_539))
+        found = issue_batches.confirm_problems(session, row, cohort.approver)
+        assert [one.refusal for one in found] == [Refusal.CAP_REACHED]
+        session.execute(update(PhaseRule).values(issue_cap=8_540))
     confirm(session, row, cohort.approver)
     assert row.state is IssueBatchState.EXECUTED
 

@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import MovementKind, Period, ReportState, UnitType
+from portal.models import LedgerTransaction, MovementKind, Period, ReportState, UnitType
 from portal.services import issuance
 from portal.services.figures import figures_of
 from portal.services.positions import Position, Unusable, positions
@@ -56,6 +57,13 @@ def test_what_is_promised_cannot_be_moved(session: Session, market: trade.Market
     assert (jaa.held, jaa.promised, jaa.reserve, jaa.movable) == (7_500, 100, 7_000, 400)
     past = held(session, market, date(2014, 6, 11))[UnitType.JAA]
     assert (past.held, past.promised) == (8_500, None)
+    assert figures_of(session, market.holder).held_jver == 300
+    with one_transaction(session):
+        given = select(LedgerTransaction.id).where(LedgerTransaction.kind == MovementKind.ISSUE_JVER)
+        issuance.propose_correction(
+            session, session.scalars(given).one(), "誤り", key="j", actor=market.officer
+        )
+    assert figures_of(session, market.holder).held_jver == 0  # nor retired
 
 
 def test_units_after_the_window_or_of_a_closed_phase_stay_and_say_why(

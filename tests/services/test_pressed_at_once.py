@@ -142,7 +142,13 @@ def test_fifty_identical_submits_of_every_movement_have_one_effect(crowded: Engi
     crowd.moving(MovementKind.CANCEL, 30)
     crowd.moving(MovementKind.OFFSET, 20)
     crowd.moving(MovementKind.RETIRE, 500)
-    crowd.proposed(lambda one: issuance.propose_correction(one, 4, "誤り", key="back", actor=by(one, "o")))
+    crowd.proposed(lambda one: issuance.propose_correction(one, 4, "誤り", key="wrong", actor=by(one, "o")))
+    taken_back = crowd.pressed(lambda one: banking.apply(one, "90", key="back", actor=by(one, "a")))
+    crowd.confirmed(lambda one: banking.withdraw(one, taken_back, version=1, actor=by(one, "a")), taken_back)
+    declined = crowd.pressed(lambda one: banking.apply(one, "90", key="no", actor=by(one, "a")))
+    crowd.confirmed(
+        lambda one: banking.decline(one, declined, "不足", version=1, actor=by(one, "o")), declined
+    )
     application = crowd.pressed(lambda one: banking.apply(one, "100", key="bank", actor=by(one, "a")))
     crowd.proposed(lambda one: banking.propose(one, application, version=1, key="carry", actor=by(one, "o")))
     batch = crowd.pressed(
@@ -153,7 +159,11 @@ def test_fifty_identical_submits_of_every_movement_have_one_effect(crowded: Engi
     kinds = Counter(session.scalars(select(Movement.kind)))
     assert kinds == {**dict.fromkeys(MovementKind, 1), MovementKind.ISSUE: 2}
     assert set(session.scalars(select(Movement.state))) == {MovementState.EXECUTED}
-    assert session.scalars(select(BankingApplication.state)).all() == [DecisionState.ACCEPTED]
+    assert session.scalars(select(BankingApplication.state).order_by(BankingApplication.id)).all() == [
+        DecisionState.WITHDRAWN,
+        DecisionState.DECLINED,
+        DecisionState.ACCEPTED,
+    ]
     result = second_book.compare(session)
     assert (result.problem, result.transactions) == (None, 9)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import Publication, PublicationSubject
-from portal.services import publications
+from portal.services import lapses, publications
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import settlement as make
@@ -55,7 +58,14 @@ def test_what_is_over_stays_as_it_was_left(engine: Engine, session: Session, mar
     with one_transaction(session):
         publications.end(session, RELEASED, "社名の誤り", actor=market.approver)
         publications.withdraw(session, PROPOSED, actor=market.officer)
-    for number in (RELEASED, PROPOSED):
+        lapses_later = publications.propose(
+            session, market.holder.phase_id, PublicationSubject.ALLOWANCES, actor=market.officer
+        ).id
+    clock.set_time(clock.now() + timedelta(days=14))
+    (lapsing,) = [one for one in lapses.STEPS if one.name == Publication.__tablename__]
+    with one_transaction(session):
+        assert lapsing(session) == 1
+    for number in (RELEASED, PROPOSED, lapses_later):
         again = f"UPDATE publication SET ended_reason = 'x' WHERE id = {number}"
         with pytest.raises(DatabaseError, match="publication_over"), engine.begin() as connection:
             connection.execute(text(again))

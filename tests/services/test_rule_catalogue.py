@@ -7,17 +7,14 @@ show is asked too: it must name the same rules as the act itself. ``docs/rules.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from portal.errors import PortalError, Refusal
 from portal.extensions import make_engine, make_session
-from portal.models import (
-    MAX_QUANTITY,
-    AccountAction,
-    MovementKind,
-)
-from portal.services import allowances, banking, issuance, issue_batches, phase_closings
+from portal.models import MAX_QUANTITY, AccountAction, AccountState, MovementKind
+from portal.services import allowances, issuance, issue_batches, phase_closings
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
 from tests import databases
@@ -83,6 +80,7 @@ def at(moment: str) -> Act:
 TO_TRADER: Act = lambda w: w.move("1")  # noqa: E731
 ISSUE: Act = lambda w: w.issue()  # noqa: E731
 RETIRE = MovementKind.RETIRE
+WIZARD = (MovementKind.TRANSFER, RETIRE, MovementKind.CANCEL, MovementKind.OFFSET)
 
 # ---- what was typed
 case(R.ACCOUNT_NUMBER_SHAPE, lambda w: w.move("1", account="12-AB"), TO_TRADER)
@@ -144,15 +142,7 @@ case(R.NO_TARGET, lambda w: w.issue(registration.holder(w.session).id), ISSUE)
 case(R.ISSUE_NOT_POSITIVE, then(lambda w: w.promise(100), ISSUE), then(lambda w: w.promise(99), ISSUE))
 case(R.ISSUE_TOO_EARLY, then(at("2014-03-31 23:59"), ISSUE), then(at("2014-04-01 00:00"), ISSUE))
 case(R.ISSUED_ALREADY, lambda w: w.issue(w.market.holder.id), ISSUE)
-
-
-def _changed_target(w: World) -> object:
-    made = w.issue()
-    w.promise(61)
-    return w.confirm(made)
-
-
-case(R.ISSUE_DIFFERS, _changed_target, lambda w: w.confirm(w.issue()))
+case(R.ISSUE_DIFFERS, lambda w: w.confirmed_on_another_target(), lambda w: w.confirm(w.issue()))
 case(
     R.CAP_REACHED,
     then(lambda w: with_cap(w.session, w.cohort, 8_539), ISSUE),
@@ -166,27 +156,12 @@ case(
     ),
     lambda w: w.confirm(w.issue()),
 )
-
-
-def _proposer_disabled(w: World) -> object:
-    made = w.issue()
-    w.market.officer.active = False
-    return w.confirm(made)
-
-
-case(R.PERSON_INACTIVE, _proposer_disabled, lambda w: w.confirm(w.issue()))
-
-
-def _confirmed_at(moment: str) -> Act:
-    def act(w: World) -> object:
-        made = w.issue()
-        trade.at(moment)
-        return w.confirm(made)
-
-    return act
-
-
-case(R.PROPOSAL_EXPIRED, _confirmed_at("2014-04-22 12:00"), _confirmed_at("2014-04-22 11:59"))
+case(R.PERSON_INACTIVE, lambda w: w.confirmed_for_nobody(), lambda w: w.confirm(w.issue()))
+case(
+    R.PROPOSAL_EXPIRED,
+    lambda w: w.confirmed_at("2014-04-22 12:00"),
+    lambda w: w.confirmed_at("2014-04-22 11:59"),
+)
 # ---- corrections
 case(
     R.REVERSED_ALREADY,
@@ -230,20 +205,7 @@ case(
     then(lambda w: w.next_phase(), lambda w: w.apply(), lambda w: w.apply()),
     then(lambda w: w.next_phase(), lambda w: w.apply()),
 )
-
-
-def _withdrawn(proposed: bool) -> Act:
-    def act(w: World) -> object:
-        w.next_phase()
-        if proposed:
-            w.carry_over()
-        row = banking.open_application(w.session, w.market.holder.id) or w.apply()
-        return banking.withdraw(w.session, row.id, version=row.version, actor=w.market.a)
-
-    return act
-
-
-case(R.BANKING_PENDING, _withdrawn(True), _withdrawn(False))
+case(R.BANKING_PENDING, lambda w: w.taken_back(proposed=True), lambda w: w.taken_back())
 # ---- whole phase
 SECOND: Act = lambda w: w.batch()  # noqa: E731
 case(R.ISSUE_BATCH_OPEN, then(SECOND, SECOND), SECOND)
@@ -252,18 +214,7 @@ case(
     lambda w: issue_batches.propose(w.session, w.cohort.phase.id, {}, key=key(), actor=w.market.officer),
     SECOND,
 )
-
-
-def _batch_confirmed(planted: int) -> Act:
-    def act(w: World) -> object:
-        row = w.batch()
-        w.promise(planted)
-        return issue_batches.execute_all(w.session, row.id, version=None, actor=w.market.approver)
-
-    return act
-
-
-case(R.ISSUE_BATCH_CHANGED, _batch_confirmed(61), _batch_confirmed(60))
+case(R.ISSUE_BATCH_CHANGED, lambda w: w.batch_executed(61), lambda w: w.batch_executed(60))
 case(
     R.ISSUE_IN_BATCH,
     lambda w: w.confirm(w.batch().movements[0]),
@@ -293,20 +244,7 @@ case(
 
 
 # ---- the page's own
-
-
-def _reused(w: World) -> object:
-    first = trade.move(w.session, w.market.a, RETIRE, 1, key="one-key")
-    again = trade.move(w.session, w.market.a, RETIRE, 1, key="one-key")
-    assert again.id == first.id
-    return trade.move(w.session, w.market.a, RETIRE, 2, key="one-key")
-
-
-def _same_again(w: World) -> object:
-    return [trade.move(w.session, w.market.a, RETIRE, 1, key="one-key") for _ in range(2)]
-
-
-case(R.KEY_REUSED, _reused, _same_again)
+case(R.KEY_REUSED, lambda w: w.retired_by_one_key(1, 2), lambda w: w.retired_by_one_key(1, 1))
 case(
     R.STALE_PAGE,
     lambda w: issuance.confirm(w.session, w.issue().id, version=99, actor=w.market.approver),
@@ -326,6 +264,49 @@ def test_rule_refuses(world: World, rule: Refusal) -> None:
 def test_rule_lets_pass(world: World, rule: Refusal) -> None:
     CASES[rule][1](world)
     world.session.flush()
+
+
+#: every kind of movement just before its last step
+LAST_STEPS: dict[str, Callable[[World], Callable[[], object]]] = {
+    **{one.value: lambda w, one=one: partial(w.move, "1", one) for one in WIZARD},  # type: ignore[misc]
+    "issue": lambda w: partial(w.confirm, w.issue()),
+    "batch": lambda w: partial(w.execute, w.batch()),
+    "jver": lambda w: partial(w.confirm, w.jver(5)),
+    "carry over": lambda w: partial(w.confirm, (w.next_phase(), w.carry_over())[1]),
+    "correction": lambda w: partial(w.confirm, w.correct(w.first())),
+    "back": lambda w: partial(w.confirm, w.correct(w.move("1"))),
+}
+
+
+OWN = [one.value for one in WIZARD]
+#: what befalls just before it → how, and the kinds that it stops
+BEFALLS: dict[Refusal, tuple[Callable[[World], object], list[str]]] = {
+    R.BOOKS_DISAGREE: (lambda w: w.disagree(), [*OWN, "issue", "batch", "jver", "carry over"]),
+    R.PHASE_CLOSED: (lambda w: w.close_the_phase(), [*OWN, "issue", "batch", "carry over", "correction"]),
+    R.SOURCE_NOT_OPEN: (lambda w: w.stop_accounts(AccountState.SUSPENDED), [*OWN, "carry over", "back"]),
+    R.TARGET_CLOSED: (lambda w: w.stop_accounts(AccountState.CLOSED), ["transfer", "issue", "jver"]),
+    R.ISSUE_TOO_EARLY: (at("2014-03-31 23:59"), ["issue", "batch"]),
+    # whose account was closed is one of whom a batch names
+    R.ISSUE_BATCH_CHANGED: (lambda w: w.stop_accounts(AccountState.CLOSED), ["batch"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"), [(rule, kind) for rule, (_how, kinds) in BEFALLS.items() for kind in kinds]
+)
+def test_what_befalls_before_the_last_step_stops_it(world: World, rule: Refusal, kind: str) -> None:
+    last = LAST_STEPS[kind](world)
+    BEFALLS[rule][0](world)
+    with pytest.raises(PortalError) as raised:
+        last()
+    assert rule in [one.refusal for one in raised.value.problems]
+    assert len(raised.value.problems) == 1 or rule is not R.BOOKS_DISAGREE
+
+
+def test_a_correction_goes_on_while_the_books_disagree(world: World) -> None:
+    last = LAST_STEPS["correction"](world)
+    world.disagree()
+    last()
 
 
 def test_all_failing_rules_stand_on_the_page_at_once_in_their_order(world: World) -> None:
