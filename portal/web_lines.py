@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import Account, AccountKind, MovementKind
+from portal.services import corrections
 from portal.services.account_statement import Statement
 from portal.services.line_search import Filters
 from portal.services.statements import Line, Slice, look_back
@@ -106,6 +107,16 @@ def correction_words(line: Line, corrected: Mapping[int, str]) -> str:
 def was_corrected(code: str) -> str:
     """The same of one posting whose correction has this ledger number."""
     return _("%(code)sで訂正されました", code=code)
+
+
+def line_words(session: Session, account: Account) -> dict[str, Any]:
+    """What a template needs to say an account's lines in words."""
+    return {
+        "corrected": corrections.corrected(session, account),
+        "correction_words": correction_words,
+        "kind_words": kind_words,
+        "other_words": other_words,
+    }
 
 
 def history_titles() -> list[str]:

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import abort, flash, redirect, request, send_file
+from flask import abort, request
 from flask_babel import gettext as _
 
-from portal import clock, web_papers
+from portal import clock, web_statements
 from portal.admin.deadline_records import deadline_standing
 from portal.admin.door import page
-from portal.admin.export import download
-from portal.errors import Refused
 from portal.extensions import db_session
 from portal.models import Account
 from portal.permissions import Permission
-from portal.services import account_life, corrections, papers, positions, statements
-from portal.services import account_statement as spans
-from portal.services.account_statement import MOST_LINES, MOST_ON_PAPER, Overview
+from portal.services import account_life, positions, statements
 from portal.services.allowances import unit_classes
-from portal.services.documents import CSV
-from portal.services.exports import XLSX, csv_file, xlsx_file
-from portal.services.line_search import Filters
-from portal.web import actor, carry_out, texts
-from portal.web_lines import (
-    FIGURES,
-    KINDS,
-    as_of,
-    asked_filters,
-    asked_page,
-    correction_words,
-    kind_words,
-    other_words,
-    statement_rows,
-    statement_titles,
-    typed_day,
-)
+from portal.web_lines import KINDS, as_of, asked_filters, asked_page, line_words, typed_day
 from portal.web_positions import why_not_words
 from portal.web_text import label, unit_name
 
@@ -96,21 +76,8 @@ def past(view: Any, account: Account) -> dict[str, Any]:
         "most": statements.COUNTED_ON_A_PAGE,
         "newer": newer,
         "older": older,
-        **_words(account),
+        **line_words(session, account),
     }
-
-
-def _words(account: Account) -> dict[str, Any]:
-    return {
-        "corrected": corrections.corrected(db_session(), account),
-        "correction_words": correction_words,
-        "kind_words": kind_words,
-        "other_words": other_words,
-    }
-
-
-def _span() -> tuple[date, date]:
-    return spans.span(typed_day(request.args.get("from")), typed_day(request.args.get("to")))
 
 
 class StatementPages:
@@ -129,79 +96,19 @@ class StatementPages:
     def statement_view(self) -> Any:
         """The span, its balances, its lines and the files to save."""
         account = self._account()
-        made, problem = None, ""
-        try:
-            made = spans.overview(db_session(), account, *_span())
-        except Refused as refused:
-            problem = " ".join(texts(refused.problems))
-        since, until = request.args.get("from", "")[:10], request.args.get("to", "")[:10]
-        lines: dict[str, Any] = {}
-        if made is not None:
-            since, until = made.since.isoformat(), made.until.isoformat()
-            lines = self._lines(account, made.since, made.until)
-        html = self.render(
-            "admin/account/statement.html",
-            account=account,
-            made=made,
-            problem=problem,
-            since=since,
-            until=until,
-            today=clock.today(),
-            most_on_paper=MOST_ON_PAPER,
-            files=self._files(account, made, since, until),
-            **lines,
-        )
-        return html, 200 if made is not None else 422
+        found, status = web_statements.shown(account, self._page_at(account), self._file_at(account), "moved")
+        return self.render("admin/account/statement.html", **found), status
 
-    def _files(
-        self, account: Account, made: Overview | None, since: str, until: str
-    ) -> list[tuple[str, str]]:
-        """(words, address) of the files of the span; paper holds fewer lines than tables."""
-        if made is None:
-            return []
-        span = {"from": since, "to": until}
-        named = {"pdf": _("PDFで保存"), "xlsx": _("Excelで保存"), "csv": _("CSVで保存")}
-        return [
-            (words, str(self.get_url(".statement_file", file=file, id=account.id, **span)))
-            for file, words in named.items()
-            if file != "pdf" or made.count <= MOST_ON_PAPER
-        ]
+    def _page_at(self, account: Account) -> Callable[..., str]:
+        return lambda **span: str(self.get_url(".statement_view", id=account.id, **span))
 
-    def _lines(self, account: Account, since: date, until: date) -> dict[str, Any]:
-        def page_at(**neighbour: int) -> str:
-            span = {"from": since.isoformat(), "to": until.isoformat()}
-            return str(self.get_url(".statement_view", id=account.id, **span, **neighbour)) + "#moved"
-
-        found, newer, older = asked_page(db_session(), account, Filters(since=since, until=until), page_at)
-        return {
-            "past": found,
-            "newer": newer,
-            "older": older,
-            **_words(account),
-        }
+    def _file_at(self, account: Account) -> Callable[..., str]:
+        return lambda **span: str(self.get_url(".statement_file", id=account.id, **span))
 
     @page("/statement/<file>/", Permission.ALLOWANCE_ALL_VIEW)
     def statement_file(self, file: str) -> Any:
-        """The statement as a file; a PDF is recorded, for it may be shown to others as proof."""
+        """The statement as a file."""
         if file not in _FILES:
             abort(404)
         account = self._account()
-        most = MOST_ON_PAPER if file == "pdf" else MOST_LINES
-        try:
-            made = spans.statement(db_session(), account, *_span(), most=most)
-        except Refused as refused:
-            for sentence in texts(refused.problems):
-                flash(sentence, "error")
-            asked = {name: request.args.get(name, "")[:10] for name in ("from", "to")}
-            return redirect(self.get_url(".statement_view", id=account.id, **asked))
-        name = f"{account.code}_{_('取引明細書')}_{made.since:%Y%m%d}-{made.until:%Y%m%d}.{file}"
-        if file == "pdf":
-            pdf = papers.render(web_papers.of_statement(made))
-            carry_out(lambda: spans.record_made(db_session(), made, actor=actor()))
-            return send_file(
-                io.BytesIO(pdf), mimetype="application/pdf", as_attachment=True, download_name=name
-            )
-        rows = statement_rows(made, corrections.corrected(db_session(), account))
-        if file == "csv":
-            return download(name, CSV, *csv_file(statement_titles(), rows))
-        return download(name, XLSX, *xlsx_file(statement_titles(), rows, _("取引明細書"), FIGURES))
+        return web_statements.file_of(account, file, self._page_at(account))

@@ -8,17 +8,15 @@ from typing import Any
 from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
-from wtforms import BooleanField, DateField, HiddenField, RadioField
+from wtforms import BooleanField, DateField, HiddenField
 from wtforms.validators import Optional
 
-from portal.admin import application_words
-from portal.admin.acts import Needed, ReasonForm, VersionForm, ask, status, submitted
+from portal.admin import application_words, in_charge
+from portal.admin.acts import ReasonForm, VersionForm, ask, status, submitted
 from portal.admin.application_list import ApplicationList
 from portal.admin.door import page
-from portal.admin.forms import AdminForm
 from portal.admin.offered import not_offered
 from portal.errors import Problem
 from portal.extensions import db_session
@@ -29,10 +27,6 @@ from portal.services.near_duplicates import NearDuplicate, near_duplicates
 from portal.services.registration_checks import late_problem
 from portal.services.registration_data import OPEN_STATES, data_of
 from portal.web import actor, texts
-from portal.web_text import number
-
-MOST_AT_ONCE = 100
-NOBODY = "0"
 
 
 class PapersForm(VersionForm):
@@ -64,13 +58,6 @@ class AcceptForm(VersionForm):
         """The near-duplicates the page showed, if the tick is set."""
         shown = (self["seen"].data or "").split()
         return [int(one) for one in shown if _is_key(one)] if self["distinct"].data else []
-
-
-class ClerkForm(AdminForm):
-    """Who is in charge from now on."""
-
-    versions = HiddenField()
-    clerk = RadioField(_l("担当"), validators=[Needed()], validate_choice=False)
 
 
 def _is_key(text: str) -> bool:
@@ -253,62 +240,16 @@ class ApplicationActs(ApplicationList):
 
     @page("/take/", Permission.REGISTRATION_EDIT, methods=("POST",))
     def take_view(self) -> Any:
-        row_id, form = self._row().id, VersionForm()
-        done = submitted(
-            form,
-            lambda: application_desk.take(db_session(), row_id, actor=actor(), version=form["version"].data),
-        )
-        if done is not None:
-            flash(_("担当になりました。"), "good")
-        for text in (*form.form_errors, *form["version"].errors):
-            flash(text, "bad")
+        row_id = self._row().id
+        in_charge.taken(application_desk.DESK, row_id)
         return redirect(self._details(row_id))
 
     @page("/clerk/", Permission.REGISTRATION_EDIT, methods=("GET", "POST"))
     def clerk_view(self) -> Any:
         """One or many applications get somebody in charge."""
-        asked = list(dict.fromkeys(int(key) for key in request.args.getlist("id") if _is_key(key)))
-        rows = self._chosen(asked[:MOST_AT_ONCE]) or abort(404)
-        back = self._details(rows[0].id) if len(rows) == 1 else str(self.get_url(".index_view"))
-        open_ids = [row.id for row in rows if row.state in OPEN_STATES]
-        if not open_ids and request.method == "GET":
-            flash(_("この操作は、いまはできません。いまの状態は、次のとおりです。"), "warn")
-            return redirect(back)
-        form = ClerkForm(data={"versions": " ".join(f"{row.id}:{row.version}" for row in rows)})
-        form["clerk"].choices = self._clerk_choices()
-        done = submitted(form, lambda: self._assign(form, open_ids))
-        if done is not None:
-            told = ngettext(
-                "%(n)s件の担当を決めました。", "%(n)s件の担当を決めました。", done, n=number(done)
-            )
-            flash(told, "good")
-            return redirect(back)
-        html = self.render(
-            "admin/application/clerk.html",
-            form=form,
-            rows=self._chosen(asked[:MOST_AT_ONCE]),
-            loads=application_desk.loads(db_session()),
-            is_open=lambda row: row.state in OPEN_STATES,
-            title_of=self.title_of,
-            back=back,
-        )
-        return html, status()
+        return in_charge.clerk_page(self, application_desk.DESK, self._chosen, "admin/application/clerk.html")
 
     def _chosen(self, ids: list[int]) -> list[RegistrationApplication]:
         row = RegistrationApplication
         query = self.scope(select(row)).where(row.id.in_(ids)).options(joinedload(row.clerk))
         return list(db_session.scalars(query.order_by(row.received_on, row.id)))
-
-    def _clerk_choices(self) -> list[tuple[str, str]]:
-        own = actor()
-        rows = application_desk.clerks(db_session())
-        names = [(str(own.id), _("自分（%(name)s）", name=own.name))]
-        names += [(str(one.id), one.name) for one in rows if one.id != own.id]
-        return [*names, (NOBODY, _("未定に戻す"))]
-
-    def _assign(self, form: ClerkForm, ids: list[int]) -> int:
-        chosen = form["clerk"].data or ""
-        shown = (one.partition(":") for one in (form["versions"].data or "").split())
-        versions = {int(key): int(v) for key, _colon, v in shown if _is_key(key) and _is_key(v)}
-        clerk_id = None if chosen == NOBODY else int(chosen) if _is_key(chosen) else -1
-        return application_desk.assign(db_session(), ids, clerk_id, actor=actor(), versions=versions)

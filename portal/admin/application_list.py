@@ -17,7 +17,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal import clock
-from portal.admin import formats
+from portal.admin import formats, in_charge
 from portal.admin.acts import KeySearch, Question, folded
 from portal.admin.base import SecretariatView
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
@@ -33,7 +33,7 @@ from portal.web import actor
 from portal.web_text import NOTHING, day, label, number, phase_name
 
 T = TypeVar("T")
-OPEN, MINE, NOBODY = "open", "mine", "nobody"
+OPEN = "open"
 _PHASE, _KIND, _STATE, _CLERK = range(4)
 
 
@@ -53,16 +53,6 @@ class StateFilter(ChoiceFilter):
         return super().apply(query, value, alias)
 
 
-class ClerkFilter(ChoiceFilter):
-    """What the reader, a colleague or nobody is in charge of."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        column = self.get_column(alias)
-        if value == NOBODY:
-            return query.filter(column.is_(None))
-        return query.filter(column == (actor().id if value == MINE else value))
-
-
 def phase_choices() -> list[tuple[Any, str]]:
     """Every phase, the newest first."""
     rows = select(Phase.id, Phase.number).order_by(Phase.number.desc())
@@ -76,10 +66,7 @@ def _states() -> list[tuple[Any, Any]]:
 
 
 def _clerks() -> list[tuple[Any, Any]]:
-    own = actor().id
-    rows = once_asked("application_clerks", lambda: application_desk.clerks(db_session()))
-    others = [(one.id, one.name) for one in rows if one.id != own]
-    return [(MINE, _("自分")), (NOBODY, _("未定")), *others]
+    return once_asked("application_clerks", lambda: in_charge.filter_choices(application_desk.DESK))
 
 
 def _age(model: RegistrationApplication) -> int | None:
@@ -185,7 +172,7 @@ class ApplicationList(KeySearch, SecretariatView):
             RegistrationApplication.kind, _l("区分"), lambda: [(k, label(k)) for k in ParticipantKind]
         ),
         StateFilter(RegistrationApplication.state, _l("状態"), _states),
-        ClerkFilter(RegistrationApplication.clerk_id, _l("担当"), _clerks),
+        in_charge.ClerkFilter(RegistrationApplication.clerk_id, _l("担当"), _clerks),
         ImportFilter(RegistrationApplication.id, _l("一括取り込み")),
         FromDayFilter(RegistrationApplication.received_on, _l("受付日（から）")),
         ToDayFilter(RegistrationApplication.received_on, _l("受付日（まで）")),

@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext as _l
 
 from portal import clock
 from portal.admin.door import SecretariatPage, page
-from portal.admin.export import download
 from portal.admin.file_orders import MakesFiles
 from portal.admin.listing import told
 from portal.errors import NotFound
@@ -24,6 +23,7 @@ from portal.services.documents import CSV
 from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.list_files import Made
 from portal.services.numbers import search_key
+from portal.web_downloads import download
 from portal.web_text import fiscal, label
 
 _KINDS = ("csv", "xlsx")

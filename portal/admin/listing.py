@@ -21,7 +21,6 @@ from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.sql import func
 
 from portal import clock
-from portal.admin.export import download
 from portal.admin.file_orders import MakesFiles
 from portal.admin.formats import value_of
 from portal.errors import NotAllowed, NotFound
@@ -30,6 +29,7 @@ from portal.services import documents, list_files
 from portal.services.exports import csv_file, xlsx_file
 from portal.services.list_files import Made
 from portal.web import actor, carry_out
+from portal.web_downloads import download
 from portal.web_text import NOTHING
 
 LONGEST_SEARCH = 100

@@ -14,7 +14,6 @@ from wtforms import DateField, SelectField
 from portal import clock
 from portal.admin import record_words
 from portal.admin.door import page
-from portal.admin.export import csv_response, xlsx_response
 from portal.admin.forms import AdminForm
 from portal.admin.paper_changes import code_of
 from portal.errors import Problem, Refusal
@@ -24,6 +23,7 @@ from portal.permissions import Permission
 from portal.services import company_changes, records
 from portal.services.records import ItemHistory, Participant
 from portal.web import texts
+from portal.web_downloads import table_file
 from portal.web_text import label
 
 #: the page of what caused a change
@@ -161,6 +161,5 @@ class HistoryPages:
             for value, since, until, cause, _url, who in self._rows(one)
         ]
         titles = (_("項目"), _("内容"), _("この日時から"), _("この日時まで"), _("きっかけ"), _("操作した人"))
-        name = f"{_('登録内容の履歴')}_{code_of(row)}_{clock.today():%Y%m%d}.{export_type}"
-        write = csv_response if export_type == "csv" else xlsx_response
-        return write(name, titles, lines)
+        name = f"{_('登録内容の履歴')}_{code_of(row)}"
+        return table_file(f"{name}_{clock.today():%Y%m%d}", export_type, titles, lines, name)

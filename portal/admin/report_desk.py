@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, ClassVar, cast
 
-from flask import abort, flash, redirect, request, send_file
+from flask import redirect, send_file
 from flask_admin.actions import action
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from markupsafe import Markup
-from wtforms import HiddenField, RadioField
 
-from portal.admin import case_file
-from portal.admin.acts import (
-    Needed,
-    VersionForm,
-    chosen_ids,
-    read_versions,
-    status,
-    submitted,
-    written_versions,
-)
-from portal.admin.application_list import MINE, NOBODY, once_asked
+from portal.admin import case_file, in_charge
+from portal.admin.application_list import once_asked
 from portal.admin.base import Step
 from portal.admin.door import page
-from portal.admin.filters import ChoiceFilter
-from portal.admin.forms import AdminForm
 from portal.admin.report_review import ReportActs
-from portal.extensions import db_session
 from portal.models import EmissionsReport, ReportState
 from portal.permissions import Permission
 from portal.services import documents, review_desk
 from portal.services.queues import REPORTS_HERE
-from portal.web import actor
 from portal.web_text import NOTHING, days, number, short_day
-
-#: reports that get somebody in charge together
-MOST_AT_ONCE = 100
-
-
-class ClerkForm(AdminForm):
-    """Who is in charge from now on."""
-
-    versions = HiddenField()
-    clerk = RadioField(_l("担当"), validators=[Needed()], validate_choice=False)
-
-
-class ReportClerkFilter(ChoiceFilter):
-    """Reports by who in the office is in charge."""
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        column = self.get_column(alias)
-        if value == NOBODY:
-            return query.filter(column.is_(None))
-        return query.filter(column == (actor().id if value == MINE else value))
 
 
 def clerk_choices() -> list[tuple[Any, Any]]:
     """Oneself, nobody, then the colleagues."""
-    own = actor().id
-    rows = once_asked("report_clerks", lambda: review_desk.clerks(db_session()))
-    return [(MINE, _("自分")), (NOBODY, _("未定")), *((one.id, one.name) for one in rows if one.id != own)]
+    return once_asked("report_clerks", lambda: in_charge.filter_choices(review_desk.DESK))
 
 
 def clerk_cell(_view: Any, _context: Any, model: EmissionsReport, _name: str) -> Any:
@@ -136,66 +100,19 @@ class ReportDesk(ReportActs):
 
     @page("/take/", Permission.REPORT_REVIEW, methods=("POST",))
     def take_view(self) -> Any:
-        row_id, form = self._report().id, VersionForm()
-        done = submitted(
-            form,
-            lambda: review_desk.take(db_session(), row_id, actor=actor(), version=form["version"].data),
-        )
-        if done is not None:
-            flash(_("担当になりました。"), "good")
-        for text in (*form.form_errors, *form["version"].errors):
-            flash(text, "bad")
+        row_id = self._report().id
+        in_charge.taken(review_desk.DESK, row_id)
         return self._back(row_id)
 
     @page("/clerk/", Permission.REPORT_REVIEW, methods=("GET", "POST"))
     def clerk_view(self) -> Any:
         """One or many reports get somebody in charge."""
-        asked = chosen_ids(MOST_AT_ONCE)
-        rows = self._chosen(asked) or abort(404)
-        back = str(
-            self.get_url(".details_view", id=rows[0].id) if len(rows) == 1 else self.get_url(".index_view")
-        )
-        here = [row.id for row in rows if row.state in REPORTS_HERE]
-        if not here and request.method == "GET":
-            flash(_("この操作は、いまはできません。いまの状態は、次のとおりです。"), "warn")
-            return redirect(back)
-        form = ClerkForm(data={"versions": written_versions({row.id: row.version for row in rows})})
-        form["clerk"].choices = self._choices()
-        done = submitted(form, lambda: self._assign(form, here))
-        if done is not None:
-            told = ngettext(
-                "%(n)s件の担当を決めました。", "%(n)s件の担当を決めました。", done, n=number(done)
-            )
-            flash(told, "good")
-            return redirect(back)
-        html = self.render(
-            "admin/report/clerk.html",
-            form=form,
-            rows=self._chosen(asked),
-            loads=review_desk.loads(db_session()),
-            is_here=lambda row: row.state in REPORTS_HERE,
-            back=back,
-        )
-        return html, status()
+        return in_charge.clerk_page(self, review_desk.DESK, self._chosen, "admin/report/clerk.html")
 
     def _chosen(self, ids: list[int]) -> list[EmissionsReport]:
         row = EmissionsReport
         query = self.get_query().filter(row.id.in_(ids)).order_by(row.state_since, row.id)
         return list(query.all())
-
-    def _choices(self) -> list[tuple[str, str]]:
-        own = actor()
-        names = [(str(own.id), _("自分（%(name)s）", name=own.name))]
-        others = [one for one in review_desk.clerks(db_session()) if one.id != own.id and one.usable]
-        names += [(str(one.id), one.name) for one in others]
-        return [*names, (NOBODY, _("未定に戻す"))]
-
-    def _assign(self, form: ClerkForm, ids: Sequence[int]) -> int:
-        chosen = form["clerk"].data or ""
-        plain = chosen.isascii() and chosen.isdigit() and len(chosen) < 16
-        clerk_id = None if chosen == NOBODY else int(chosen) if plain else -1
-        versions = read_versions(form["versions"].data)
-        return review_desk.assign(db_session(), ids, clerk_id, actor=actor(), versions=versions)
 
     # ---- all papers of one report in one file
 

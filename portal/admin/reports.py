@@ -20,8 +20,8 @@ from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter, FromDayFilter, HolderPhaseFilter, ToDayFilter
+from portal.admin.in_charge import ClerkFilter
 from portal.admin.report_desk import (
-    ReportClerkFilter,
     ReportDesk,
     age_cell,
     clerk_cell,
@@ -215,7 +215,7 @@ class ReportView(KeySearch, WaitingFirst, ReportDesk):
         VerifierFilter(EmissionsReport.id, _l("検証機関"), verifier_choices),
         FromDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（から）")),
         ToDayFilter(EmissionsReport.state_since, _l("いまの状態になった日（まで）")),
-        ReportClerkFilter(EmissionsReport.clerk_id, _l("担当"), clerk_choices),
+        ClerkFilter(EmissionsReport.clerk_id, _l("担当"), clerk_choices),
     )
     search_help = _l("会社名・事業所名（漢字・かな）、口座番号で探せます。")
     action_permissions: ClassVar[Mapping[str, Permission]] = {

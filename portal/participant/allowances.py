@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import flash, redirect, render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from portal import clock
@@ -18,19 +18,17 @@ from portal.permissions import Permission
 from portal.services import corrections, positions, statements
 from portal.services.allowances import own_account, unit_classes
 from portal.services.compliance import Figures
-from portal.services.exports import XLSX, csv_file, xlsx_file
 from portal.services.positions import Position
 from portal.web import actor, requires
+from portal.web_downloads import table_file
 from portal.web_lines import (
     FIGURES,
     KINDS,
     as_of,
     asked_filters,
-    correction_words,
     history_rows,
     history_titles,
-    kind_words,
-    other_words,
+    line_words,
     typed_day,
     typed_number,
 )
@@ -175,10 +173,7 @@ def balance() -> Any:
         ways=[("in", _("増えたもの")), ("out", _("減ったもの"))],
         history=past,
         most=statements.COUNTED_ON_A_PAGE,
-        kind_words=kind_words,
-        other_words=other_words,
-        correction_words=correction_words,
-        corrected=corrections.corrected(session, account),
+        **line_words(session, account),
         waiting=waiting_of(account),
         kept=kept,
         newer=_page(kept, after=past.newer),
@@ -203,12 +198,7 @@ def history_file(file: str) -> Any:
         most = number(MOST_IN_A_FILE)
         flash(_("%(n)s件を超えるため、ファイルにできません。期間や種類で絞ってください。", n=most), "error")
         return redirect(url_for("participant.balance", **_kept()) + "#history")
-    name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}.{file}"
-    corrected = corrections.corrected(session, account)
+    name = f"{account.code}_{_('移動の履歴')}_{clock.today():%Y%m%d}"
     lines = statements.all_lines(session, account, as_of(asked_filters()))
-    titles, rows = history_titles(), history_rows(lines, corrected)
-    if file == "xlsx":
-        book, _size = xlsx_file(titles, rows, _("移動の履歴"), figures=FIGURES)
-        return send_file(book, mimetype=XLSX, as_attachment=True, download_name=name)
-    table, _size = csv_file(titles, rows)
-    return send_file(table, mimetype="text/csv", as_attachment=True, download_name=name)
+    rows = history_rows(lines, corrections.corrected(session, account))
+    return table_file(name, file, history_titles(), rows, _("移動の履歴"), FIGURES)

@@ -13,18 +13,19 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, PasswordField, StringField
 
-from portal.errors import NotFound, PortalError, Problem, Refusal
+from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Account, BankingApplication, DecisionState, MovementKind
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.files import RowForm
+from portal.participant.refused import carry_out_or_say, put
 from portal.permissions import Permission
 from portal.services import access, banking, once
 from portal.services.allowance_rules import may_give
 from portal.services.banking import Draft
 from portal.services.refused_movements import Attempt
-from portal.web import actor, carry_out, done, requires, texts
+from portal.web import actor, done, requires, texts
 from portal.web_forms import PageForm
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused
@@ -56,16 +57,6 @@ def _attempt(form: BankingForm) -> Attempt:
     """How it is recorded if it is refused."""
     account = banking.own_holder(db_session(), actor()).account
     return Attempt(Account, account.id, MovementKind.CARRY_OVER.value, _typed(form))
-
-
-def _put(form: BankingForm, problems: tuple[Problem, ...]) -> None:
-    """Every reason at its field; what belongs to no field goes to the banner."""
-    for problem, text in zip(problems, texts(problems), strict=True):
-        field = form._fields.get(problem.field) if problem.field else None
-        if field is None:
-            form.form_errors = [*form.form_errors, unbroken(text)]
-        else:
-            field.errors = [*field.errors, unbroken(text)]
 
 
 def _show_input(form: BankingForm, plan: Draft, status: int = 200) -> Any:
@@ -118,7 +109,7 @@ def banking_apply() -> Any:
         return _show_input(form, plan)
     if plan.problems:
         note_refused(_attempt(form), plan.problems)
-        _put(form, plan.problems)
+        put(form, plan.problems)
         return _show_input(form, _look(form), 422)
     return _show_confirm(ConfirmForm(), plan)
 
@@ -135,9 +126,9 @@ def banking_confirm() -> Any:
     if problem is not None:
         plan = _look(form)
         if plan.problems:
-            _put(form, plan.problems)
+            put(form, plan.problems)
             return _show_input(form, plan, 422)
-        _put(form, (problem,))
+        put(form, (problem,))
         return _show_confirm(form, plan, 422)
     try:
         made = carry_out_recorded(
@@ -145,7 +136,7 @@ def banking_confirm() -> Any:
         )
     except PortalError as error:
         plan = _look(form)
-        _put(form, error.problems)
+        put(form, error.problems)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
         return _show_input(form, plan, 422)
     done(_("バンキングを申請しました。事務局が決定すると、メールでお知らせします。"))
@@ -188,13 +179,8 @@ def banking_withdraw(application_id: int) -> Any:
         return render_template(
             "participant/banking/withdraw.html", form=form, row=row, code=banking.code_of(row)
         )
-    try:
-        carry_out(lambda: banking.withdraw(db_session(), application_id, version=form.shown, actor=actor()))
-    except NotFound:
-        raise
-    except PortalError as error:
-        for text in texts(error.problems):
-            flash(text, "warn")
-        return back
-    done(_("申請を取り下げました。排出枠は、そのまま口座にあります。"))
+    carry_out_or_say(
+        lambda: banking.withdraw(db_session(), application_id, version=form.shown, actor=actor()),
+        _("申請を取り下げました。排出枠は、そのまま口座にあります。"),
+    )
     return back

@@ -7,13 +7,13 @@ from typing import Any
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 
-from portal.errors import NotFound, PortalError
 from portal.extensions import db_session
 from portal.participant import pages
 from portal.participant.files import RowForm
+from portal.participant.refused import carry_out_or_say
 from portal.permissions import Permission
 from portal.services import contact_withdrawals, contacts
-from portal.web import actor, carry_out, done, requires, texts
+from portal.web import actor, requires
 
 
 @pages.route("/registration/contact/withdraw", methods=["GET", "POST"])
@@ -30,17 +30,10 @@ def registration_contact_withdraw() -> Any:
     if not form.validate_on_submit():
         changed = contacts.changed_items(change)
         return render_template("participant/profile/withdraw.html", form=form, change=change, changed=changed)
-    try:
-        carry_out(
-            lambda: contact_withdrawals.withdraw_change(
-                db_session(), change_id, actor=actor(), version=form.shown
-            )
-        )
-    except NotFound:
-        raise
-    except PortalError as error:
-        for text in texts(error.problems):
-            flash(text, "warn")
-        return back
-    done(_("申請を取り下げました。担当者情報は変わりません。"))
+    carry_out_or_say(
+        lambda: contact_withdrawals.withdraw_change(
+            db_session(), change_id, actor=actor(), version=form.shown
+        ),
+        _("申請を取り下げました。担当者情報は変わりません。"),
+    )
     return back

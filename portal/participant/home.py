@@ -27,7 +27,7 @@ from portal.services.figures import figures_of
 from portal.services.line_search import Filters
 from portal.services.timeline import Cut
 from portal.web import actor, requires
-from portal.web_lines import kind_words, other_words
+from portal.web_lines import line_words
 from portal.web_positions import own_name, why_not_words
 
 _LATEST = 5
@@ -140,8 +140,7 @@ def _trader_home(user: User) -> Any:
         moves=any(one.movable for one in held),
         why_not_words=why_not_words,
         history=statements.look_back(session, account, Filters(), size=_LATEST_MOVEMENTS, count=False),
-        kind_words=kind_words,
-        other_words=other_words,
+        **line_words(session, account),
         today=today,
     )
 

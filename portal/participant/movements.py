@@ -25,6 +25,7 @@ from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.correction_words import waiting_of
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
+from portal.participant.refused import put
 from portal.participant.retirement_days import deadline_over, last_day
 from portal.participant.told_later import tell_later, told
 from portal.permissions import Permission
@@ -127,16 +128,6 @@ def _asked(act: Act, form: MovementForm) -> Answer:
     return carry_out(lambda: account_lookup.ask(db_session(), text, actor=actor()))
 
 
-def _put(form: MovementForm, problems: tuple[Problem, ...]) -> None:
-    """Every reason at its field; what belongs to no field goes to the banner."""
-    for problem, text in zip(problems, texts(problems), strict=True):
-        field = form._fields.get(problem.field) if problem.field else None
-        if field is None:
-            form.form_errors = [*form.form_errors, unbroken(text)]
-        else:
-            field.errors = [*field.errors, unbroken(text)]
-
-
 def _show_input(
     act: Act, form: MovementForm, plan: Draft, asked: Answer | None = None, status: int = 200
 ) -> Any:
@@ -218,7 +209,7 @@ def _input(act: Act) -> Any:
         return _filled(act, form, plan, str(fill), asked)
     if "look" in request.form:
         if request.form["look"] == "name":
-            _put(form, tuple(p for p in plan.problems if p.field == "account"))
+            put(form, tuple(p for p in plan.problems if p.field == "account"))
         return _show_input(act, form, plan, asked)
     if "back" in request.form:
         return _show_input(act, form, plan, asked)
@@ -232,7 +223,7 @@ def _input(act: Act) -> Any:
 def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer) -> Any:
     """A button wrote the quantity; what is still to retire is known only with an approved figure."""
     if fill == "missing" and plan.missing is None:
-        _put(form, (Problem(Refusal.EXACT_NEEDS_FIGURE, "quantity"),))
+        put(form, (Problem(Refusal.EXACT_NEEDS_FIGURE, "quantity"),))
         return _show_input(act, form, plan, asked, 422)
     form.quantity.data = number(plan.movable if fill == "max" else plan.missing)
     return _show_input(act, form, _look(act, form), asked)
@@ -240,7 +231,7 @@ def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer)
 
 def _refused(act: Act, form: MovementForm, plan: Draft, asked: Answer) -> Any:
     """The input with every reason at its field."""
-    _put(form, plan.problems)
+    put(form, plan.problems)
     return _show_input(act, form, plan, asked, 422)
 
 
@@ -249,7 +240,7 @@ def _show_paused(act: Act, form: MovementForm, problem: Problem) -> Any:
     typed, form.account.data = form.account.data, ""
     plan = _look(act, form)
     form.account.data = typed
-    _put(form, (problem,))
+    put(form, (problem,))
     return _show_input(act, form, plan, None, 429)
 
 
@@ -321,7 +312,7 @@ def _confirm(act: Act) -> Any:
         if asked.paused is not None:
             return _show_paused(act, form, asked.paused)
         plan = _look(act, form)
-        _put(form, error.problems)
+        put(form, error.problems)
         if not plan.problems and error.refusal is Refusal.RETIREMENT_NOW_LATE:
             return _show_confirm(act, form, plan, asked, 422)
         form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data

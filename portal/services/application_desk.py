@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
-from portal.models import RegistrationApplication, User
+from portal.models import RegistrationApplication
 from portal.permissions import Permission
 from portal.services.audit import EventTag
 from portal.services.in_charge import Desk
@@ -30,24 +27,11 @@ def number_typed(text: str) -> str | None:
     return f"R{found[1]}-{int(found[2]):04d}" if found else None
 
 
-@dataclass(frozen=True)
-class Load:
-    """A colleague who may be in charge, and of how many open applications that is so."""
-
-    clerk: User
-    applications: int
-
-
-_DESK = Desk(
+DESK = Desk(
     RegistrationApplication,
     OPEN_STATES,
     Permission.REGISTRATION_EDIT,
     EventTag.APPLICATION_TAKEN,
     lambda application: None,
 )
-clerks, take, assign = _DESK.clerks, _DESK.take, _DESK.assign
-
-
-def loads(session: Session) -> list[Load]:
-    """The colleagues with what each has on the desk; two queries."""
-    return [Load(clerk, count) for clerk, count in _DESK.loads(session)]
+take, assign = DESK.take, DESK.assign

@@ -166,6 +166,27 @@ class EventTag(StrEnum):
     PHASE_CLOSING_DECLINED = auto()
 
 
+#: events of a report that its holder and its verifier read of, at home and in the time line of the report
+REPORT_TAGS = frozenset(
+    {
+        EventTag.VERIFIER_ASSIGNED,
+        EventTag.REPORT_REGISTERED,
+        EventTag.VERIFICATION_REQUESTED,
+        EventTag.SEND_BACK_REQUESTED,
+        EventTag.SEND_BACK_DECLINED,
+        EventTag.REPORT_RETURNED,
+        EventTag.VERIFICATION_REGISTERED,
+        EventTag.APPROVAL_REQUESTED,
+        EventTag.REVIEW_STARTED,
+        EventTag.REVIEW_DOCUMENT_SENT,
+        EventTag.REPORT_RETURNED_TO_VERIFIER,
+        EventTag.REPORT_APPROVED,
+        EventTag.REPORT_SUBMITTED,
+        EventTag.REPORT_RECEIVED,
+        EventTag.REVOCATION_CONFIRMED,
+    }
+)
+
 #: events whose facts or mere existence tell of allowances: never shown to login B (safety 14)
 ALLOWANCE_TAGS = frozenset(
     {

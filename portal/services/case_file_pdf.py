@@ -7,21 +7,17 @@ file must not fail because somebody wrote an emoji into a question. Equal conten
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import typst
-
-from portal.services.letter_pdf import FONT_FOLDER, missing_glyphs
+from portal.services.letter_pdf import missing_glyphs
+from portal.services.typesetter import typeset
 from portal.settings import ROOT
 
 TEMPLATE_FOLDER = ROOT / "templates" / "case_file"
 #: stands for a character that the font does not have
 GETA = "〓"
-
-_threads = threading.local()
 
 
 @dataclass(frozen=True)
@@ -100,12 +96,7 @@ def talk(who: str, body: str, file: str, *, inset: bool) -> dict[str, Any]:
 def render(content: CaseFileText) -> bytes:
     """The file as PDF."""
     data = json.dumps(_printable(asdict(content)), ensure_ascii=False)
-    pdf = _compiler().compile(
-        input=TEMPLATE_FOLDER / "case_file.typ", format="pdf", sys_inputs={"file": data}
-    )
-    if not isinstance(pdf, bytes):
-        raise TypeError("the typesetter gave no single PDF")
-    return pdf
+    return typeset(TEMPLATE_FOLDER / "case_file.typ", "file", data)
 
 
 def _printable(value: Any) -> Any:
@@ -121,15 +112,3 @@ def _printable(value: Any) -> Any:
 def _named(name: str) -> str:
     """The character itself; one that cannot be seen is named ``U+202E``."""
     return chr(int(name.removeprefix("U+"), 16)) if len(name) > 2 and name.startswith("U+") else name
-
-
-def _compiler() -> typst.Compiler:
-    """This thread's compiler: one compiler must not serve two threads."""
-    compiler: typst.Compiler | None = getattr(_threads, "compiler", None)
-    if compiler is None:
-        fonts = typst.Fonts(
-            include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONT_FOLDER)]
-        )
-        compiler = typst.Compiler(root=str(TEMPLATE_FOLDER), font_paths=fonts, ignore_system_fonts=True)
-        _threads.compiler = compiler
-    return compiler

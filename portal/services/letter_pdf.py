@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-import typst
 from fontTools.ttLib import TTFont
 from pypdf import PdfWriter
 
-FONT_FOLDER = Path(__file__).resolve().parent.parent / "fonts"
+from portal.services.typesetter import FONT_FOLDER, KEEPS, forget, typeset
+
 TEMPLATE_FOLDER = Path(__file__).resolve().parents[2] / "templates" / "letters"
 LETTER_FONT = FONT_FOLDER / "BIZUDPMincho-Regular.ttf"
 #: letters in one run of the typesetter
 AT_ONCE = 25
-#: over how many compilations typst's cache remembers
-KEEPS = 11
-
-_threads = threading.local()
 
 
 class LetterTextError(ValueError):
@@ -125,9 +120,10 @@ def render_letters(contents: Iterable[LetterContent], *, told: Callable[[int], N
     parts = []
     for first in range(0, len(letters), AT_ONCE):
         some = letters[first : first + AT_ONCE]
-        parts.append(_compile(json.dumps([asdict(letter) for letter in some], ensure_ascii=False)))
+        data = json.dumps([asdict(letter) for letter in some], ensure_ascii=False)
+        parts.append(typeset(TEMPLATE_FOLDER / "letters.typ", "letters", data))
         if len(letters) > AT_ONCE:
-            _forget()
+            forget(TEMPLATE_FOLDER, KEEPS)
         if told is not None:
             told(len(some))
     return parts[0] if len(parts) == 1 else _joined(parts)
@@ -205,35 +201,3 @@ def _strings(value: object) -> Iterator[str]:
     elif isinstance(value, (tuple, list)):
         for part in value:
             yield from _strings(part)
-
-
-def _compile(data: str) -> bytes:
-    compiler = _compiler()
-    try:
-        pdf = compiler.compile(
-            input=TEMPLATE_FOLDER / "letters.typ", format="pdf", sys_inputs={"letters": data}
-        )
-    finally:
-        # The compiler lives as long as its thread; its inputs must not go on holding passwords.
-        compiler.compile(input=b"", format="pdf", sys_inputs=None)
-    if not isinstance(pdf, bytes):
-        raise TypeError("the typesetter gave no single PDF")
-    return pdf
-
-
-def _forget() -> None:
-    """Let the typesetter drop what it laid: it keeps that over its next compilations."""
-    for _ in range(KEEPS):
-        _compiler().compile(input=b"", format="pdf", sys_inputs=None)
-
-
-def _compiler() -> typst.Compiler:
-    """Return this thread's compiler: one compiler must not serve two threads."""
-    compiler: typst.Compiler | None = getattr(_threads, "compiler", None)
-    if compiler is None:
-        fonts = typst.Fonts(
-            include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONT_FOLDER)]
-        )
-        compiler = typst.Compiler(root=str(TEMPLATE_FOLDER), font_paths=fonts, ignore_system_fonts=True)
-        _threads.compiler = compiler
-    return compiler

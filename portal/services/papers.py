@@ -7,16 +7,14 @@ same contents give the same bytes. What the font lacks (a note may hold anything
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-import typst
 from fontTools.ttLib import TTFont
 
-from portal.services.letter_pdf import FONT_FOLDER, KEEPS
+from portal.services.typesetter import FONT_FOLDER, KEEPS, typeset
 
 TEMPLATE_FOLDER = Path(__file__).resolve().parents[2] / "templates" / "papers"
 PAPER_FONT = FONT_FOLDER / "BIZUDPGothic-Regular.ttf"
@@ -24,8 +22,6 @@ PAPER_FONT = FONT_FOLDER / "BIZUDPGothic-Regular.ttf"
 LACKING = "〓"
 #: from so many characters on the typesetter is made to forget at once
 _LARGE = 50_000
-
-_threads = threading.local()
 
 
 @dataclass(frozen=True)
@@ -62,16 +58,8 @@ class Paper:
 def render(paper: Paper) -> bytes:
     """Return the paper as PDF."""
     data = json.dumps(_printable(asdict(paper)), ensure_ascii=False)
-    compiler = _compiler()
-    try:
-        pdf = compiler.compile(input=TEMPLATE_FOLDER / "paper.typ", format="pdf", sys_inputs={"paper": data})
-    finally:
-        # the compiler lives as long as its thread; what it laid need not
-        for _ in range(KEEPS if len(data) > _LARGE else 1):
-            compiler.compile(input=b"", format="pdf", sys_inputs=None)
-    if not isinstance(pdf, bytes):
-        raise TypeError("the typesetter gave no single PDF")
-    return pdf
+    forget_after = KEEPS if len(data) > _LARGE else 1
+    return typeset(TEMPLATE_FOLDER / "paper.typ", "paper", data, forget_after=forget_after)
 
 
 def texts(paper: Paper) -> Iterator[str]:
@@ -103,15 +91,3 @@ def _known() -> frozenset[str]:
     """The characters the font prints; read once a process."""
     with TTFont(PAPER_FONT, lazy=True) as font:
         return frozenset(chr(code) for code in font.getBestCmap() or ())
-
-
-def _compiler() -> typst.Compiler:
-    """Return this thread's compiler: one compiler must not serve two threads."""
-    compiler: typst.Compiler | None = getattr(_threads, "compiler", None)
-    if compiler is None:
-        fonts = typst.Fonts(
-            include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONT_FOLDER)]
-        )
-        compiler = typst.Compiler(root=str(TEMPLATE_FOLDER), font_paths=fonts, ignore_system_fonts=True)
-        _threads.compiler = compiler
-    return compiler

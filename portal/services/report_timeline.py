@@ -16,30 +16,11 @@ from sqlalchemy.orm import Session, joinedload
 
 from portal.models import Document, EmissionsReport, Event, User, Verifier
 from portal.permissions import SECRETARIAT, Role
-from portal.services.audit import EventTag
+from portal.services.audit import REPORT_TAGS, EventTag
 from portal.services.report_files import FileSource
 
 #: what a time line tells, besides attachments; a granted send-back request shows as the return it is
-TAGS = frozenset(
-    {
-        EventTag.VERIFIER_ASSIGNED,
-        EventTag.REPORT_REGISTERED,
-        EventTag.REPORT_ATTACHED,
-        EventTag.VERIFICATION_REQUESTED,
-        EventTag.SEND_BACK_REQUESTED,
-        EventTag.SEND_BACK_DECLINED,
-        EventTag.REPORT_RETURNED,
-        EventTag.VERIFICATION_REGISTERED,
-        EventTag.APPROVAL_REQUESTED,
-        EventTag.REVIEW_STARTED,
-        EventTag.REVIEW_DOCUMENT_SENT,
-        EventTag.REPORT_RETURNED_TO_VERIFIER,
-        EventTag.REPORT_APPROVED,
-        EventTag.REPORT_SUBMITTED,
-        EventTag.REPORT_RECEIVED,
-        EventTag.REVOCATION_CONFIRMED,
-    }
-)
+TAGS = REPORT_TAGS | {EventTag.REPORT_ATTACHED}
 #: besides, for the holder itself and the secretariat
 OWN_TAGS = TAGS | {
     EventTag.REPORT_REFUSED,

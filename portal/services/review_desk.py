@@ -48,27 +48,14 @@ _GUIDE_OF = {
 # ---- who is in charge
 
 
-@dataclass(frozen=True)
-class Load:
-    """A colleague who may be in charge, and of how many reports that wait for the office that is so."""
-
-    clerk: User
-    reports: int
-
-
-_DESK = Desk(
+DESK = Desk(
     EmissionsReport,
     REPORTS_HERE,
     Permission.REPORT_REVIEW,
     EventTag.REPORT_CLERK_CHOSEN,
     lambda report: report.holder_id,
 )
-clerks, take, assign = _DESK.clerks, _DESK.take, _DESK.assign
-
-
-def loads(session: Session) -> list[Load]:
-    """The colleagues with what each has on the desk; two queries."""
-    return [Load(clerk, count) for clerk, count in _DESK.loads(session)]
+take, assign = DESK.take, DESK.assign
 
 
 # ---- how long it waits, and until when

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import ledger_proof, letter_pdf, mail, manual, virus_scan
+from portal.services import ledger_proof, mail, manual, virus_scan
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
+from portal.services.typesetter import FONT_FOLDER
 from portal.settings import DEVELOPMENT_SECRET, ROOT, Settings
 
 TRANSLATIONS = ROOT / "portal" / "translations"
@@ -184,7 +185,7 @@ def _mail_texts() -> Finding:
 
 
 def _fonts() -> Finding:
-    missing = [name for name in FONTS if not (letter_pdf.FONT_FOLDER / name).is_file()]
+    missing = [name for name in FONTS if not (FONT_FOLDER / name).is_file()]
     return Finding(
         "fonts", not missing, f"missing: {', '.join(missing)}" if missing else f"{len(FONTS)} there"
     )

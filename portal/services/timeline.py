@@ -31,31 +31,12 @@ from portal.models.base import MAX_QUANTITY
 from portal.models.event import UNTOLD
 from portal.permissions import Permission, may
 from portal.services import allowances, line_search, statements
-from portal.services.audit import ALLOWANCE_TAGS, EventTag
+from portal.services.audit import ALLOWANCE_TAGS, REPORT_TAGS, EventTag
 from portal.services.line_search import Filters
 from portal.services.statements import Line
 
 PER_PAGE = 20
 
-REPORT_TAGS = frozenset(
-    {
-        EventTag.VERIFIER_ASSIGNED,
-        EventTag.REPORT_REGISTERED,
-        EventTag.VERIFICATION_REQUESTED,
-        EventTag.SEND_BACK_REQUESTED,
-        EventTag.SEND_BACK_DECLINED,
-        EventTag.REPORT_RETURNED,
-        EventTag.VERIFICATION_REGISTERED,
-        EventTag.APPROVAL_REQUESTED,
-        EventTag.REVIEW_STARTED,
-        EventTag.REVIEW_DOCUMENT_SENT,
-        EventTag.REPORT_RETURNED_TO_VERIFIER,
-        EventTag.REPORT_APPROVED,
-        EventTag.REPORT_SUBMITTED,
-        EventTag.REPORT_RECEIVED,
-        EventTag.REVOCATION_CONFIRMED,
-    }
-)
 #: besides reports, for the login that holds the account
 OWNER_TAGS = frozenset(
     {

@@ -96,7 +96,7 @@ def test_a_statement_that_is_too_long_or_runs_backwards_says_so(
     wrong = reader.get("/allowances/statement?from=2015-03-01&to=2014-03-01")
     assert wrong.status_code == 422
     assert "終わりより後" in words(wrong) and 'value="2015-03-01"' in wrong.text
-    monkeypatch.setattr("portal.participant.account_statements.MOST_ON_PAPER", 1)
+    monkeypatch.setattr("portal.web_statements.MOST_ON_PAPER", 1)
     assert "statement.pdf" not in reader.get(f"/allowances/statement?{SPAN}").text
     refused = reader.get(f"/allowances/statement.pdf?{SPAN}")
     assert refused.status_code == 302

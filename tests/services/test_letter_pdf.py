@@ -15,7 +15,7 @@ import pytest
 import typst
 from pypdf import PdfReader
 
-from portal.services import letter_pdf
+from portal.services import letter_pdf, typesetter
 from portal.services.letter_pdf import (
     LetterAddress,
     LetterContent,
@@ -110,7 +110,7 @@ def everything_in(pdf: bytes) -> bytes:
 
 def ink(letter: LetterContent) -> list[list[tuple[float, float]]]:
     """Every dark spot of each page, in millimetres from the left and the top."""
-    pictures = letter_pdf._compiler().compile(
+    pictures = typesetter.compiler(letter_pdf.TEMPLATE_FOLDER).compile(
         input=letter_pdf.TEMPLATE_FOLDER / "letters.typ",
         format="png",
         ppi=36,
@@ -265,7 +265,7 @@ def test_hostile_words_print_literally_and_stay_on_the_paper() -> None:
 
 
 def test_a_template_cannot_read_outside_its_folder() -> None:
-    compiler = letter_pdf._compiler()
+    compiler = typesetter.compiler(letter_pdf.TEMPLATE_FOLDER)
     for path in ("/etc/passwd", "../../pyproject.toml"):
         with pytest.raises(typst.TypstError):
             compiler.compile(input=f'#read("{path}")'.encode(), format="pdf")
@@ -336,8 +336,11 @@ def test_a_letter_with_a_missing_character_is_refused_by_name() -> None:
     assert refused.value.characters == ("𠮷",)
 
 
-def test_threads_render_the_same_letter_with_their_own_compilers() -> None:
+def test_threads_render_the_same_letter_with_their_own_compilers_and_the_same_fonts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     expected = render_letter(LETTER)
+    monkeypatch.setattr(typst, "Fonts", lambda **_given: pytest.fail("20 MB of fonts are read once more"))
     results: list[bytes] = []
     threads = [threading.Thread(target=lambda: results.append(render_letter(LETTER))) for _ in range(4)]
     for thread in threads:

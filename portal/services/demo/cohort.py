@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 from portal.models import Holder, Period
-from portal.services import issue_batches, registration, targets
+from portal.services import issue_batches, targets
 from portal.services.demo import registry, reporting
 from portal.services.demo.assigning import assign_holder
 from portal.services.demo.stage import Stage
@@ -21,15 +20,9 @@ _TARGETS = (293, 337, 409, 443)
 def registered(stage: Stage) -> None:
     """Four holders of phase 3, each with its verifier."""
     for place, position in enumerate(_COMPANIES):
-        data = registry.holder_data(stage, position, phase=3, received=date(2014, 9, 2))
-        site, kana = ("第三工場", "だいさんこうじょう") if place % 2 else ("南館", "みなみかん")
-        data = replace(data, site_name=site, site_kana=kana, account_name=f"{data.company_name}　{site}")
         stage.at("2014-09-04 10:00", minutes=7 * place)
-        row = stage.play(registration.record_application, stage.session, data, actor=stage.officer())
-        # the companies are in phase 2 with other sites: whoever accepts has compared them
-        accepted = stage.play(
-            registration.accept, stage.session, row.id, actor=stage.officer(2), distinct=True
-        )
+        site = ("第三工場", "だいさんこうじょう") if place % 2 else ("南館", "みなみかん")
+        accepted = registry.with_another_site(stage, position, site, phase=3, received=date(2014, 9, 2))
         assert accepted.holder is not None
         stage.letters.append(accepted.letter.id)
         stage.later_holders.append(accepted.holder.id)

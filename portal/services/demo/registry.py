@@ -189,6 +189,18 @@ def all_verifiers(stage: Stage) -> None:
         stage.verifiers.append(accepted.verifier.id)
 
 
+def with_another_site(
+    stage: Stage, position: int, site: tuple[str, str], *, phase: int, received: date
+) -> registration.Accepted:
+    """A company of phase 2 takes part in ``phase`` with ``site`` (name, kana): recorded and accepted now."""
+    data = holder_data(stage, position, phase=phase, received=received)
+    name, kana = site
+    data = replace(data, site_name=name, site_kana=kana, account_name=f"{data.company_name}　{name}")
+    row = stage.play(registration.record_application, stage.session, data, actor=stage.officer())
+    # the company is in phase 2 with another site: whoever accepts has compared the two
+    return stage.play(registration.accept, stage.session, row.id, actor=stage.officer(2), distinct=True)
+
+
 def _short_form(
     kind: ParticipantKind,
     name: str,

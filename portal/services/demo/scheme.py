@@ -12,7 +12,6 @@ from portal.services import (
     factors,
     phase_proposals,
     phases,
-    registration,
     targets,
 )
 from portal.services.demo import registry
@@ -30,15 +29,9 @@ def next_cohort(stage: Stage) -> None:
     """Eight holders of phase 4: two without verifier, six targets to confirm, two confirmed."""
     holders = []
     for place, position in enumerate(_AGAIN):
-        data = registry.holder_data(stage, position, phase=4, received=date(2015, 9, 18))
-        site, kana = ("第二工場", "だいにこうじょう") if place % 2 else ("別館", "べっかん")
-        data = replace(data, site_name=site, site_kana=kana, account_name=f"{data.company_name}　{site}")
         stage.at("2015-10-02 10:00", minutes=4 * place)
-        row = stage.play(registration.record_application, stage.session, data, actor=stage.officer())
-        # the companies are in phase 2 with other sites: whoever accepts has compared them
-        accepted = stage.play(
-            registration.accept, stage.session, row.id, actor=stage.officer(2), distinct=True
-        )
+        site = ("第二工場", "だいにこうじょう") if place % 2 else ("別館", "べっかん")
+        accepted = registry.with_another_site(stage, position, site, phase=4, received=date(2015, 9, 18))
         assert accepted.holder is not None
         holders.append(accepted.holder.id)
     for place, (holder_id, quantity) in enumerate(zip(holders, _TARGETS, strict=True)):
