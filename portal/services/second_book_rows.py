@@ -133,7 +133,8 @@ def scheme(session: Session) -> Scheme:
 
 def _read(session: Session) -> dict[int, str]:
     """What the events of comparisons that agreed say of where they ended; one a night, so few."""
-    rows = session.execute(text("SELECT facts FROM event WHERE tag = 'books_compared'"))
+    of_comparisons = "SELECT facts FROM event WHERE subject_type = 'book_check' AND tag = 'books_compared'"
+    rows = session.execute(text(of_comparisons))
     told = [json.loads(facts) if isinstance(facts, str) else facts for (facts,) in rows]
     return {int(one["last_number"]): str(one["sha256"]) for one in told if one.get("sha256")}
 
