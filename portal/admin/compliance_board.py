@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import IO, Any
 
 from flask import abort, request
@@ -195,7 +196,7 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
             shown=shown[:MOST_SHOWN],
             found=len(shown),
             narrowed=len(shown) < len(board.standings),
-            order=self._order_of,
+            order=partial(self._order_of, board.phase.number),
             sorted_by=request.args.get("sort", "") if request.args.get("sort") in SORTS else "",
             downwards=request.args.get("desc") == "1",
             search=request.args.get("search", "").strip()[:100],
@@ -209,20 +210,21 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
             long=len(board.standings) > self.export_at_once,
         )
 
-    def _kept(self) -> dict[str, Any]:
-        """What narrows and orders the list, for its addresses."""
+    def _kept(self, number: int | None = None) -> dict[str, Any]:
+        """What narrows and orders the list of phase ``number``, for its addresses."""
         names = ("search", "outlook", "sort", "desc")
         kept = {name: value for name in names if (value := request.args.get(name, "")[:100])}
-        return {"phase": self._phase().number, **kept}
+        return {"phase": self._phase().number if number is None else number, **kept}
 
-    def _order_of(self, name: str) -> tuple[str, str]:
+    def _order_of(self, number: int, name: str) -> tuple[str, str]:
         """(address of the list ordered by ``name``, how it is ordered by it now).
 
         Figures are ordered from the largest first, names from the first; again the other way round.
         """
         here, down = request.args.get("sort") == name, request.args.get("desc") == "1"
         then = not down if here else name != "name"
-        address = self.get_url(".index", **{**self._kept(), "sort": name, "desc": "1" if then else None})
+        asked = {**self._kept(number), "sort": name, "desc": "1" if then else None}
+        address = self.get_url(".index", **asked)
         return str(address), ("descending" if down else "ascending") if here else ""
 
     # ---- as a file

@@ -15,6 +15,7 @@ from portal.services import jobs, list_files
 from portal.services.transaction import one_transaction
 from tests.admin.desk import TOKEN, Clerk, office
 from tests.factories import registration as make
+from tests.participant.test_allowances import queries
 
 FILE = "/admin/outlook/export/csv/?phase=2"
 
@@ -28,6 +29,10 @@ def test_a_large_phase_is_written_by_the_worker_and_a_small_one_at_once(
     clerk = Clerk(app, session, "officer")
     at_once = clerk.get(FILE)
     assert rows(at_once.get_data()) == codes
+    with queries(app) as seen:
+        clerk.get("/admin/outlook/?phase=2")
+    # ten for the board; not one for each of its columns, nor for each holder
+    assert len([one for one in seen if "FROM phase " in one]) <= 4 and len(seen) <= 24, "\n".join(seen)
     monkeypatch.setattr(ComplianceBoard, "export_at_once", 2)
     asked = clerk.get(FILE).text
     assert "3件あるため" in asked and 'method="post"' in clerk.get("/admin/outlook/").text

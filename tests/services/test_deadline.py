@@ -28,6 +28,7 @@ from portal.services.compliance import Figures
 from portal.services.figures import figures_for
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as trade
+from tests.factories import registration
 from tests.factories import reports as make
 
 
@@ -144,6 +145,9 @@ def test_it_happens_once_and_tells_a_once(session: Session, market: trade.Market
 
 
 def test_the_night_after_the_deadline_freezes(session: Session, market: trade.Market) -> None:
+    trade.at("2015-12-01 00:00")
+    with one_transaction(session):
+        registration.holder(session)  # too late to have had anything to do by the deadline
     trade.at("2015-12-01 03:05")
     run(session, lambda: jobs.schedule(session))
     while jobs.run_one(lambda: make_session(session.get_bind())) is not None:  # type: ignore[arg-type]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, event, func, select
+from sqlalchemy import Engine, delete, event, func, select, update
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.extensions import make_session
 from portal.models import (
+    Account,
     AccountAction,
+    AccountState,
     Event,
     MailMessage,
     MovementKind,
     Period,
+    PhaseRule,
     Reminder,
     ReminderSubject,
     ReportState,
@@ -111,6 +115,20 @@ def test_a_night_without_a_worker_is_caught_up_with_the_days_that_are_left(
     mails = session.scalars(select(MailMessage).where(MailMessage.kind == "report_due")).all()
     assert mails
     assert all("28" in mail.subject for mail in mails)
+    # a day that was put off is another day
+    later = due + timedelta(days=5)
+    with one_transaction(session):
+        session.execute(update(PhaseRule).values(base_report_due=later))
+    forget_mails(session)
+    night(session, before(later, 28))
+    night(session, before(later, 27))
+    assert told(session) == [("report_due", scheme.a.email), ("report_due", scheme.b.email)]
+    # who left the scheme owes nothing any more
+    with one_transaction(session):
+        closed = {"state": AccountState.CLOSED, "closed_at": clock.now()}
+        session.execute(update(Account).where(Account.id == scheme.holder.account.id).values(closed))
+    night(session, before(later, 7))
+    assert told(session) == []
 
 
 def test_the_verifier_is_reminded_while_it_verifies_and_nobody_after_it_handed_on(

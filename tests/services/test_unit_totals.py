@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.errors import PortalError, Refusal
 from portal.models import (
+    AccountAction,
     Holding,
     LedgerTransaction,
     MovementKind,
@@ -123,11 +124,16 @@ def test_the_totals_of_a_day_are_those_of_its_end_and_stay_so(session: Session, 
 def test_a_table_is_released_while_the_phase_lives_on(session: Session, market: trade.Market) -> None:
     phase_id = market.holder.phase_id
     with one_transaction(session):
+        trade.at("2015-12-10 09:00")
+        leaving = registration.trader(session).account
+        trade.at(NEXT)
         row = publications.propose(session, phase_id, ALLOWANCES, actor=market.officer, day=DAY)
+    assert row.content["sums"]["trading_accounts"] == 2
     trade.at("2015-12-15 09:00")
     with one_transaction(session):
         trade.move(session, market.t, TRANSFER, 3, market.holder.account.code)
         registration.trader(session)
+        trade.take(session, market, leaving, AccountAction.CLOSE)
         assert publications.release_problems(session, row, market.approver) == []
         publications.release(session, row.id, actor=market.approver)
     assert row.state is PublicationState.RELEASED and row.content["as_of"] == DAY.isoformat()
