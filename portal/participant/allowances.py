@@ -179,7 +179,8 @@ def balance() -> Any:
         other_words=other_words,
         correction_words=correction_words,
         corrected=corrections.corrected(session, account),
-        waiting=waiting_of(account),
+        # a past day knows nothing of what waits today
+        waiting=waiting_of(account) if asof == today else [],
         kept=kept,
         newer=_page(kept, after=past.newer),
         older=_page(kept, before=past.older),

@@ -82,8 +82,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The quantity {quantity} differs from base − target, {due}.",
     ),
     Refusal.RETIRE_MORE_THAN_NEEDED: (
-        "目標遵守に必要な量（あと{missing}）を超えています。超えて償却するときは、「必要量を超えて償却する」を選んでください。",
-        "This is more than is still needed to comply ({missing}). To retire more, tick “retire more than needed”.",
+        "目標遵守に必要な量（あと{missing}）を超えています。"
+        "超えて償却するときは、「必要量を超えて償却する」を選んでください。",
+        "This is more than is still needed to comply ({missing})."
+        " To retire more, tick “retire more than needed”.",
     ),
     Refusal.PROPOSAL_EXPIRED: (
         "起案から日数が過ぎたため、確認できません。もう一度起案してください。",

@@ -132,7 +132,8 @@ def test_units_that_wait_are_the_reason_where_nothing_else_is() -> None:
     held_up = replace(CASE, promised=400, quantity=1_500)
     (problem,) = problems(held_up)
     assert problem.text("ja") == (
-        "残高8,500 JAAのうち400 JAAは、手続き中のため動かせません。この手続きで動かせるのは1,100 JAAまでです。"
+        "残高8,500 JAAのうち400 JAAは、手続き中のため動かせません。"
+        "この手続きで動かせるのは1,100 JAAまでです。"
     )
     assert "At most 1,100 JAA" in problem.text("en")
     assert refused(replace(held_up, quantity=1_501)) == [Refusal.RESERVE]  # too much without them too
