@@ -12,7 +12,7 @@ from portal.participant import pages
 #: an account number, a telephone number
 _WHOLE = re.compile(
     r"(?:\u3042\u3068)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
-    r"|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日(?:（\w）)?"
+    r"|[0-9]{4}\u5e74[0-9]{1,2}\u6708[0-9]{1,2}\u65e5(?:\W\w\W)?"
     r"|AST-[0-9]+"
     r"|0[0-9]{1,4}-[0-9]{1,4}-[0-9]{4}"
     r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
