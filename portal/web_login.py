@@ -204,7 +204,7 @@ def _ask_to_log_in() -> None:
     said = _(
         "この画面を開くには、ログインが必要です。ログインが終わっているときは、もう一度ログインしてください。"
     )
-    if said not in _waiting_words():
+    if not _waiting_words():  # why the login ended may wait there already
         flash(said, "info")
 
 
@@ -237,7 +237,7 @@ def _still_here(settings: Settings) -> Response | None:
         if late:
             flash(_("ログインが終わっていました。時間がたったか、別の画面でログアウトしたためです。"), "warn")
             return _to_login()
-        if behind and request.method == "GET":
+        if behind and request.method == "GET" and request.endpoint not in _DOOR:
             _ask_to_log_in()
         return None
     if not user.usable:

@@ -263,7 +263,7 @@ def _short(row: BankingApplication) -> tuple[Any, Any] | None:
     if not missing:
         return None
     return (
-        _("この目標保有者は、目標の遵守にあと%(n)s t-CO2の償却が必要です", n=number(missing)),
+        _("この目標保有者に必要な償却量は、あと%(n)s t-CO2です", n=number(missing)),
         _(
             "バンキングした排出枠は、%(phase)sの償却には使えなくなります。",
             phase=phase_name(row.holder.phase.number),

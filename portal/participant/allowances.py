@@ -174,7 +174,8 @@ def balance() -> Any:
         history=past,
         most=statements.COUNTED_ON_A_PAGE,
         **line_words(session, account),
-        waiting=waiting_of(account),
+        # a past day knows nothing of what waits today
+        waiting=waiting_of(account) if asof == today else [],
         kept=kept,
         newer=_page(kept, after=past.newer),
         older=_page(kept, before=past.older),

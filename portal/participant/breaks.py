@@ -9,11 +9,12 @@ from markupsafe import Markup, escape
 from portal.participant import pages
 
 #: a figure with its unit, and the word that so much is left; a date of either language with its weekday;
-#: an account number
+#: an account number, a telephone number
 _WHOLE = re.compile(
     r"(?:\u3042\u3068)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
-    r"|[0-9]{4}\D[0-9]{1,2}\D[0-9]{1,2}\D\W\w\W"
+    r"|[0-9]{4}\u5e74[0-9]{1,2}\u6708[0-9]{1,2}\u65e5(?:\W\w\W)?"
     r"|AST-[0-9]+"
+    r"|0[0-9]{1,4}-[0-9]{1,4}-[0-9]{4}"
     r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
     r"|t-CO2"
 )

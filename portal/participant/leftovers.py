@@ -22,10 +22,18 @@ class Leftover:
     """What may be carried over (whole units), in which days, and the application that waits for it."""
 
     quantity: int
+    #: the same before anything was promised: what waits may be promised already, or not yet
+    free: int
     opens: date
     until: date
     waits: BankingApplication | None
     has_next: bool
+
+    def unasked(self, today: date) -> int:
+        """What may be carried over and was left out of the application that waits."""
+        if self.waits is None or not self.opens <= today <= self.until:
+            return 0
+        return max(0, min(self.quantity, self.free - self.waits.quantity))
 
     def may_apply(self, today: date) -> bool:
         """Whether there is something to apply for, and nothing in the way."""
@@ -37,6 +45,7 @@ def leftover_of(session: Session, holder: Holder, rule: PhaseRule, own: Position
     """Of the holder's own JAA; two queries."""
     return Leftover(
         own.movable if own is not None else 0,
+        own.held - (own.reserve or 0) if own is not None else 0,
         rule.banking_from,
         rule.banking_until,
         banking.open_application(session, holder.id),
@@ -66,7 +75,11 @@ def with_leftover(
     standing: Standing, left: Leftover, figures: Figures, state: Compliance, today: date
 ) -> Standing:
     """The head of the home page with what is left over, once nothing is to retire any more."""
-    if figures.missing != 0 or state not in (Compliance.MET, Compliance.MISSED) or not left.may_apply(today):
+    if figures.missing != 0 or state not in (Compliance.MET, Compliance.MISSED):
+        return standing
+    if left.waits is not None:
+        return _with_application(standing, left, state, today)
+    if not left.may_apply(today):
         return standing
     head = standing.head
     if state is Compliance.MET:
@@ -78,3 +91,21 @@ def with_leftover(
     )
     button = (_("バンキングを申請する"), url_for("participant.banking_apply"))
     return replace(standing, head=head, text=(*standing.text, more), buttons=(button, *standing.buttons))
+
+
+def _with_application(standing: Standing, left: Leftover, state: Compliance, today: date) -> Standing:
+    """The same while an application waits: it, and what it left out, which nobody else will name."""
+    assert left.waits is not None
+    head, rest = standing.head, left.unasked(today)
+    more = [_("バンキングを申請した%(n)s JAAは、事務局の決定を待っています。", n=number(left.waits.quantity))]
+    if rest:
+        more.append(
+            _(
+                "申請していない%(n)s JAAは、%(day)sを過ぎると使えなくなります。",
+                n=number(rest),
+                day=day(left.until),
+            )
+        )
+    if rest and state is Compliance.MET:
+        head = _("目標を達成しました。残りの%(n)s JAAは、まだ使えます", n=number(rest))
+    return replace(standing, head=head, text=(*standing.text, *more))

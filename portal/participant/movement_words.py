@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.models import MovementKind
+from portal.services.allowances import Draft
+from portal.web_text import number
 
 
 @dataclass(frozen=True)
@@ -138,3 +141,30 @@ OFFSET = Act(
     target=_l("オフセット先"),
 )
 ACTS = {act.kind: act for act in (TRANSFER, RETIRE, CANCEL, OFFSET)}
+
+
+def most_movable(act: Act, plan: Draft) -> str:
+    """How much can move now; where it is nothing, what of the balance is bound."""
+    unit = plan.unit_class.unit_type.value
+    if plan.movable:
+        return str(act.most) % {"amount": f"{number(plan.movable)} {unit}"}
+    promised = plan.held - plan.available
+    kept = plan.reserve if plan.reserve is not None and act.kind is not MovementKind.RETIRE else 0
+    values = {"held": number(plan.held), "promised": number(promised), "kept": number(kept), "unit": unit}
+    if not plan.held:
+        return _("この排出枠の残高は0 %(unit)sのため、いま動かせる量はありません。", unit=unit)
+    if promised and kept:
+        return _(
+            "いま動かせる量はありません。残高%(held)s %(unit)sのうち%(promised)s %(unit)sは手続き中で、"
+            "%(kept)s %(unit)sは口座に残しておく量です。",
+            **values,
+        )
+    if promised:
+        return _(
+            "いま動かせる量はありません。残高%(held)s %(unit)sのうち%(promised)s %(unit)sは手続き中です。",
+            **values,
+        )
+    return _(
+        "いま動かせる量はありません。残高%(held)s %(unit)sのうち%(kept)s %(unit)sは口座に残しておく量です。",
+        **values,
+    )

@@ -24,7 +24,7 @@ from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.correction_words import waiting_of
-from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act
+from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act, most_movable
 from portal.participant.refused import put
 from portal.participant.retirement_days import deadline_over, last_day
 from portal.participant.told_later import tell_later, told
@@ -149,7 +149,7 @@ def _show_input(
         stuck=tuple(texts(plan.standing)) if status == 200 else (),
         offers=not plan.standing or status != 200,
     )
-    form.quantity.description = unbroken(str(act.most) % {"amount": f"{number(plan.movable)} {unit}"})
+    form.quantity.description = unbroken(most_movable(act, plan))
     form.unit.label.text = str(act.units)
     held_up = [one for one in waiting_of(plan.source) if one.holds == plan.unit_class.id]
     template = "participant/allowances/movement.html"

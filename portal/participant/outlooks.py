@@ -62,6 +62,8 @@ def _sentences(then: Figures, state: Compliance | None) -> list[str]:
     found = []
     if jaa:
         found.append(_("この償却には、JAAがあと%(n)s足りません。", n=number(jaa)))
+    if jaa and then.promised:
+        found.append(_("手続き中の%(n)s JAAは、償却に使えません。", n=number(then.promised)))
     if jver:
         found.append(_("この償却には、jVERがあと%(n)s足りません。", n=number(jver)))
     if found:

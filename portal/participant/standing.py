@@ -173,7 +173,9 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance, offer:
         found.append(_("これまでに%(n)s t-CO2分を償却しています。", n=number(figures.retired)))
     if state is Compliance.SHORT and why:
         return (*found, *why)
-    if state is Compliance.SHORT:
+    if state is Compliance.SHORT and figures.promised:
+        found += _while_units_wait(figures)
+    elif state is Compliance.SHORT:
         values = {"held": number(figures.available), "n": number(figures.missing)}
         if figures.to_buy:
             values["n"] = number(figures.to_buy)
@@ -197,6 +199,34 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance, offer:
                 _("口座の残高は%(held)s JAAです。あと%(n)s JAAを償却すると、目標遵守となります。", **values)
             )
     return tuple(found)
+
+
+def _while_units_wait(figures: Figures) -> tuple[str, str]:
+    """What of the balance may be retired, and whether that is enough, while some of it is promised."""
+    values = {"free": number(figures.available), "n": number(figures.missing)}
+    waits = _(
+        "口座の残高%(held)s JAAのうち%(promised)s JAAは、手続き中のため、いまは動かせません。",
+        held=number(figures.held),
+        promised=number(figures.promised),
+    )
+    if figures.to_buy:
+        values["n"] = number(figures.to_buy)
+        if replace(figures, promised=0).to_buy:
+            rest = _("残りの%(free)s JAAでは%(n)s JAA足りません。期限までに購入してください。", **values)
+        else:
+            rest = _(
+                "残りの%(free)s JAAでは%(n)s JAA足りません。"
+                "手続きのあとも足りないときは、期限までに購入してください。",
+                **values,
+            )
+        return waits, rest
+    if figures.available < (figures.missing or 0):
+        return waits, _(
+            "残りのJAA %(free)sとjVER %(jver)sのうち、あと%(n)sを償却すると、目標遵守となります。",
+            jver=number(figures.held_jver),
+            **values,
+        )
+    return waits, _("残りの%(free)s JAAのうち、あと%(n)s JAAを償却すると、目標遵守となります。", **values)
 
 
 def deadlines(

@@ -50,6 +50,12 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "この手続きで動かせるのは{movable} JAAまでです。",
         "Keep {reserve} JAA (commitment reserve) in the account. At most {movable} JAA can be moved.",
     ),
+    Refusal.UNITS_PROMISED: (
+        "残高{held} {unit}のうち{promised} {unit}は、手続き中のため動かせません。"
+        "この手続きで動かせるのは{movable} {unit}までです。",
+        "Of the {held} {unit} held, {promised} {unit} are promised to a movement that waits."
+        " At most {movable} {unit} can be moved.",
+    ),
     Refusal.UNIT_NOT_USABLE: (
         "{unit_class}は、ほかの期の排出枠のため、償却に使えません。",
         "{unit_class} belongs to another phase and cannot be retired here.",
@@ -76,8 +82,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The quantity {quantity} differs from base − target, {due}.",
     ),
     Refusal.RETIRE_MORE_THAN_NEEDED: (
-        "目標遵守に必要な償却量は、あと{missing}です。それを超えて償却するときは、「必要量を超えて償却する」を選んでください。",
-        "Only {missing} more must be retired to comply. To retire more, tick “retire more than needed”.",
+        "目標遵守に必要な量（あと{missing}）を超えています。"
+        "超えて償却するときは、「必要量を超えて償却する」を選んでください。",
+        "This is more than is still needed to comply ({missing})."
+        " To retire more, tick “retire more than needed”.",
     ),
     Refusal.PROPOSAL_EXPIRED: (
         "起案から日数が過ぎたため、確認できません。もう一度起案してください。",

@@ -211,3 +211,4 @@ class Refusal(StrEnum):
     FILE_EMPTY = auto()
     FORM_NOT_XLSX = auto()
     TARGETS_ALL_THERE = auto()
+    UNITS_PROMISED = auto()

@@ -99,6 +99,13 @@ class Case:
         return max(0, self.available - self.kept)
 
     @property
+    def held_up(self) -> bool:
+        """Whether it would pass but for the units that are promised to a movement that waits."""
+        if self.quantity is None:
+            return False
+        return self.most < self.quantity <= self.held - self.kept
+
+    @property
     def movable(self) -> int:
         """The largest quantity this kind of movement may take: 0 while nothing may move at all."""
         return 0 if standing(self) else self.most
@@ -184,7 +191,7 @@ def _own_phase_open(case: Case) -> Problem | None:
 
 def _balance(case: Case) -> Problem | None:
     # where something must be kept, the reserve says how much may move: one mistake, one sentence
-    if case.quantity is None or case.quantity <= case.available or case.kept:
+    if case.quantity is None or case.quantity <= case.available or case.kept or case.held_up:
         return None
     return Problem(
         Refusal.BALANCE_SHORT,
@@ -198,9 +205,22 @@ def _balance(case: Case) -> Problem | None:
 
 
 def _reserve(case: Case) -> Problem | None:
-    if case.quantity is None or not case.kept or case.quantity <= case.most:
+    if case.quantity is None or not case.kept or case.quantity <= case.most or case.held_up:
         return None
     return Problem(Refusal.RESERVE, "quantity", {"reserve": case.kept, "movable": case.most})
+
+
+def _not_promised(case: Case) -> Problem | None:
+    # the cause is neither balance nor reserve: without what waits it would pass
+    if not case.held_up:
+        return None
+    figures = {
+        "held": case.held,
+        "promised": case.promised,
+        "movable": case.most,
+        "unit": case.unit_type.value,
+    }
+    return Problem(Refusal.UNITS_PROMISED, "quantity", figures)
 
 
 def _no_more_than_needed(case: Case) -> Problem | None:
@@ -228,6 +248,7 @@ RULES: tuple[Rule, ...] = (
     *STANDING,
     _balance,
     _reserve,
+    _not_promised,
     _no_more_than_needed,
     _target_exists,
     _target_differs,

@@ -19,6 +19,13 @@ _PERIODS: dict[Period, tuple[str, str]] = {
     Period.TARGET: ("削減目標年度", "target year"),
     Period.ADJUSTMENT: ("調整・自主削減年度", "adjustment year"),
 }
+#: the scheme's own accounts; those of participants bear the names they were registered with
+_SCHEME_ACCOUNTS = {
+    "発行口座": "Issuance account",
+    "償却口座": "Retirement account",
+    "取消口座": "Cancellation account",
+    "オフセット口座": "Offset account",
+}
 _MOVEMENTS: dict[MovementKind, tuple[str, str]] = {
     MovementKind.ISSUE: ("発行", "Issue"),
     MovementKind.ISSUE_JVER: ("jVERの発行", "Issue of jVER"),
@@ -105,6 +112,8 @@ def fact(name: str, value: Any, locale: str) -> Any:
         return None
     if name == "movement_kind" and not isinstance(value, tuple):
         return _of(_MOVEMENTS[MovementKind(value)], locale)
+    if name in ("source_name", "target_name") and locale == "en":
+        return _SCHEME_ACCOUNTS.get(value, value)
     if name == "opinion":
         return _of(_OPINIONS[Opinion(value)], locale)
     if isinstance(value, tuple):  # words in both languages: (Japanese, English)

@@ -77,6 +77,11 @@ def test_an_ordinary_case_is_one_page(app: Flask, session: Session, made: make.S
     assert ("適合 14", "Met 14")[word] in page
     assert ("登録できなかったファイルが2件", "2 files could not be registered")[word] in page
     assert ("別添", "Annex")[word] not in page
+    # the office's time line folds them into one line too
+    told = Clerk(app, session, "viewer").get(f"/admin/report/details/?id={report_id}&lang={lang}").text
+    refused = ("算定報告書を登録できませんでした", "Calculation report refused")[word]
+    assert told.count(refused) == 1
+    assert refused + ("（続けて2回）", " (2 times in a row)")[word] in told
 
 
 @LANGUAGES

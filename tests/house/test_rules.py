@@ -41,6 +41,10 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
             (R.QUANTITY_TOO_LARGE, ALL),
             (R.BALANCE_SHORT, f"{ALL}; {PROPOSED} (banking); only where no reserve binds"),
             (R.RESERVE, f"{ALL}; {PROPOSED} (banking)"),
+            (
+                R.UNITS_PROMISED,
+                f"{ALL}; {PROPOSED} (banking); instead of both, where promised units alone stand in the way",
+            ),
             (R.RETIRE_MORE_THAN_NEEDED, ALL),
             (R.ACCOUNT_NUMBER_SHAPE, ALL),
             (R.ACCOUNT_UNKNOWN, f"{ALL}; {PROPOSED} (jVER)"),

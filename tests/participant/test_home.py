@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.models import EmissionsReport, Holder, MovementKind, Period, ReportState, User
-from portal.services import timeline
+from portal.permissions import Role
+from portal.services import issuance, timeline
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
@@ -85,6 +86,33 @@ def test_home_tells_who_must_buy_and_who_missed(app: Flask, session: Session, na
     trade.at("2015-12-01 00:00")
     late = Visitor(app, names.a)
     assert "償却期限を過ぎました。3,000 JAA足りません" in words(late.get("/home"))
+
+
+def test_home_says_what_of_the_balance_waits_and_whether_the_rest_is_enough(
+    app: Flask, session: Session, names: Names
+) -> None:
+    with one_transaction(session):
+        officer = session.scalars(select(User).where(User.role == Role.OFFICER)).first()
+        assert officer is not None
+        issuance.propose_correction(session, 3, "相手の取り違え", key="undo", actor=officer)
+    reader = Visitor(app, names.a)
+    for tonnes, rest in (
+        (8_000, "残りの2,000 JAAでは1,000 JAA足りません。期限までに購入してください。"),
+        (7_400, "残りの2,000 JAAでは400 JAA足りません。手続きのあとも足りないときは、"),
+        (6_000, "残りの2,000 JAAのうち、あと1,000 JAAを償却すると、目標遵守となります。"),
+    ):
+        approve(session, names.holder_id, tonnes)
+        page = reader.get("/home?retire=2400")
+        text = words(page)
+        assert "口座の残高2,400 JAAのうち400 JAAは、手続き中のため、いまは動かせません。" in text
+        assert rest in text
+        assert "T-000003の訂正が、確認を待っています" in text
+        assert "/allowances/receipt/T-000003" in page.text
+        assert "手続き中の400 JAAは、償却に使えません。" in text
+    bound = "残高2,400 JAAのうち400 JAAは手続き中で、2,000 JAAは口座に残しておく量です。"
+    assert bound in words(reader.get("/allowances/transfer"))
+    past = words(reader.get("/allowances?asof=2015-03-30"))
+    assert "確認を待っています" not in past and "手続き中の量" in past
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def test_home_asks_for_the_leftover_until_it_is_applied_for(
     later = reader.get("/home")
     assert "目標を達成しました。必要な手続きはありません" in words(later)
     assert f'href="{address}"' in later.text and "使えなくなります" not in words(later)
+    assert "バンキングを申請した2,500 JAAは、事務局の決定を待っています。" in words(later)
+
+
+def test_home_names_what_an_application_left_out_before_and_after_the_office_proposes_it(
+    app: Flask, session: Session, market: trade.Market
+) -> None:
+    a = market.a.login_id
+    with one_transaction(session):
+        row = banking.apply(session, "7", key="apply", actor=market.a)
+    for _step in ("waits", "proposed"):
+        session.rollback()
+        text = words(Visitor(app, a).get("/home"))
+        assert "残りの2,493 JAAは、まだ使えます" in text and "必要な手続きはありません" not in text
+        assert "申請していない2,493 JAAは、2016年1月31日（日）を過ぎると使えなくなります。" in text
+        if _step == "waits":
+            with one_transaction(session):
+                banking.propose(session, row.id, version=row.version, key="move", actor=market.officer)
 
 
 def test_what_was_carried_over_and_jver_stand_on_home_balance_and_in_the_pictures(

@@ -79,7 +79,7 @@ def test_retirement_need_not_leave_the_reserve() -> None:
         ({"target": Side("AST-101", AccountKind.CANCELLATION, OPEN)}, Refusal.TARGET_KIND),
         ({"target": replace(TRADER, state=AccountState.CLOSED)}, Refusal.TARGET_CLOSED),
         ({"usable_until": date(2014, 6, 11)}, Refusal.UNIT_WINDOW_OVER),
-        ({"promised": 7_001}, Refusal.RESERVE),
+        ({"promised": 7_001}, Refusal.UNITS_PROMISED),
     ],
 )
 def test_each_rule_refuses_its_case(change: dict[str, object], refusal: Refusal) -> None:
@@ -126,6 +126,20 @@ def test_too_much_is_one_sentence_the_reserve_where_it_binds() -> None:
     assert refused(replace(over, own_phase=False)) == [Refusal.BALANCE_SHORT]
     assert refused(replace(over, figures=replace(FIGURES, issued=1_500))) == [Refusal.BALANCE_SHORT]
     assert refused(replace(RETIRE, quantity=8_501)) == [Refusal.BALANCE_SHORT]
+
+
+def test_units_that_wait_are_the_reason_where_nothing_else_is() -> None:
+    held_up = replace(CASE, promised=400, quantity=1_500)
+    (problem,) = problems(held_up)
+    assert problem.text("ja") == (
+        "残高8,500 JAAのうち400 JAAは、手続き中のため動かせません。"
+        "この手続きで動かせるのは1,100 JAAまでです。"
+    )
+    assert "At most 1,100 JAA" in problem.text("en")
+    assert refused(replace(held_up, quantity=1_501)) == [Refusal.RESERVE]  # too much without them too
+    assert refused(replace(held_up, quantity=1_100)) == []
+    assert refused(replace(RETIRE, promised=400)) == [Refusal.UNITS_PROMISED]
+    assert refused(replace(RETIRE, promised=400, quantity=8_501)) == [Refusal.BALANCE_SHORT]
 
 
 @pytest.mark.parametrize(

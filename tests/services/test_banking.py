@@ -223,7 +223,7 @@ def test_promised_units_do_not_move(session: Session, market: trade.Market) -> N
     proposed(session, market, row)
     with pytest.raises(PortalError) as raised, one_transaction(session):
         trade.move(session, market.a, MovementKind.TRANSFER, 1, market.trader.account.code)
-    assert refused(raised) == [Refusal.BALANCE_SHORT]
+    assert refused(raised) == [Refusal.UNITS_PROMISED]
 
 
 def test_login_b_and_traders_cannot_apply(session: Session, market: trade.Market) -> None:

@@ -26,7 +26,8 @@ MOVE: dict[str, Any] = {
     "quantity": 98765,
     "unit": "JAA",
     "source": "AST-1001",
-    "target": "AST-1003",
+    "target": "AST-2",
+    "target_name": "償却口座",
 }
 
 
@@ -130,6 +131,18 @@ def test_every_mail_can_be_written_in_both_languages(session: Session, scheme: P
                 assert ("http://127.0.0.1:8000" in message.body) == has_login
                 assert "03-0000-0000" in message.body
                 assert "None" not in message.body + message.subject
+                above, concerns, _more = message.body.partition(
+                    "\nConcerns: " if locale == "en" else "\n対象　　"
+                )
+                assert not concerns or above.endswith("\n"), (
+                    kind,
+                    "a line stays free before what it is about",
+                )
+                if kind.value.startswith("proposal_"):
+                    said = WORDS["proposal"][locale == "en"]
+                    assert said in message.subject.split("：" if locale == "ja" else ": ")[0], kind
+                if "movement_kind" in KINDS[kind].facts:
+                    assert ("AST-2 Retirement account" in message.body) == (locale == "en"), kind
 
 
 def message_is_for(audience: Audience, message: MailMessage, session: Session) -> bool:

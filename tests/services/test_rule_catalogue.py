@@ -109,6 +109,11 @@ case(
 case(R.BALANCE_SHORT, lambda w: w.move("8501", RETIRE), lambda w: w.move("8500", RETIRE))
 case(R.RESERVE, lambda w: w.move("1501"), lambda w: w.move("1500"))
 case(
+    R.UNITS_PROMISED,
+    then(lambda w: w.correct(w.first()), lambda w: w.move("1", RETIRE)),
+    lambda w: w.move("1", RETIRE),
+)
+case(
     R.UNIT_WINDOW_OVER,
     then(at("2016-02-01 00:00"), TO_TRADER),
     then(at("2016-01-31 23:59"), TO_TRADER),
