@@ -11,7 +11,7 @@ from flask import flash, redirect, request, send_file
 from flask_babel import gettext as _
 
 from portal import clock, web_papers
-from portal.errors import Refused
+from portal.errors import Problem, Refusal, Refused
 from portal.extensions import db_session
 from portal.models import Account
 from portal.services import account_statement as spans
@@ -25,7 +25,12 @@ from portal.web_lines import FIGURES, asked_page, line_words, statement_rows, st
 
 
 def _span() -> tuple[date, date]:
-    return spans.span(typed_day(request.args.get("from")), typed_day(request.args.get("to")))
+    """The span of the address. Raises ``Refused``: a statement of other days than were typed would mislead."""
+    days = {name: typed_day(request.args.get(name)) for name in ("from", "to")}
+    for name, day in days.items():
+        if day is None and request.args.get(name, "").strip():
+            raise Refused(Problem(Refusal.SPAN_UNREADABLE, name))
+    return spans.span(days["from"], days["to"])
 
 
 def shown(

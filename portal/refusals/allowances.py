@@ -181,6 +181,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "期間のはじめが、終わりより後になっています。",
         "The span begins after it ends.",
     ),
+    Refusal.SPAN_UNREADABLE: (
+        "期間の日付を読み取れません。2014-04-01の形で入力してください。",
+        "The days of the span cannot be read. Write them like 2014-04-01.",
+    ),
     Refusal.RETIREMENT_NOW_LATE: (
         "この画面を開いているあいだに、償却期限の{deadline}を過ぎました。もう一度ご確認ください。",
         "While this page lay open the retirement deadline, {deadline}, has passed. Please check again.",

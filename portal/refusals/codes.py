@@ -212,3 +212,4 @@ class Refusal(StrEnum):
     FORM_NOT_XLSX = auto()
     TARGETS_ALL_THERE = auto()
     UNITS_PROMISED = auto()
+    SPAN_UNREADABLE = auto()

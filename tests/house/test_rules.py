@@ -146,6 +146,7 @@ OTHERS = {
     R.LOOKUPS_PAUSED,  # looking up account numbers
     R.STATEMENT_TOO_LONG,  # a paper's length
     R.SPAN_REVERSED,  # its span
+    R.SPAN_UNREADABLE,
     R.RETIREMENT_NOW_LATE,  # a page that said otherwise; tests/participant/test_retirement_midnight.py
 }
 

@@ -89,13 +89,15 @@ def test_a_statement_on_paper_is_recorded_and_numbered(app: Flask, session: Sess
     assert "Opening balance" in paper(Visitor(app, names.a), f"/allowances/statement.pdf?{SPAN}&lang=en")
 
 
-def test_a_statement_that_is_too_long_or_runs_backwards_says_so(
+def test_a_statement_that_is_too_long_unreadable_or_runs_backwards_says_so(
     app: Flask, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = Visitor(app, names.a)
     wrong = reader.get("/allowances/statement?from=2015-03-01&to=2014-03-01")
     assert wrong.status_code == 422
     assert "終わりより後" in words(wrong) and 'value="2015-03-01"' in wrong.text
+    unreadable = reader.get("/allowances/statement?from=2014-02-30&to=2014-03-01")
+    assert unreadable.status_code == 422 and "期間の日付を読み取れません" in words(unreadable)
     monkeypatch.setattr("portal.web_statements.MOST_ON_PAPER", 1)
     assert "statement.pdf" not in reader.get(f"/allowances/statement?{SPAN}").text
     refused = reader.get(f"/allowances/statement.pdf?{SPAN}")
