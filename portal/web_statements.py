@@ -25,7 +25,7 @@ from portal.web_lines import FIGURES, asked_page, line_words, statement_rows, st
 
 
 def _span() -> tuple[date, date]:
-    """The span of the address. Raises ``Refused``: a statement of other days than were typed would mislead."""
+    """The span of the address. Raises ``Refused``: a statement of other days than were typed misleads."""
     days = {name: typed_day(request.args.get(name)) for name in ("from", "to")}
     for name, day in days.items():
         if day is None and request.args.get(name, "").strip():
