@@ -120,6 +120,8 @@ class Proposals:
         """(head, sentence) of why the reader cannot confirm a ``row`` that waits."""
         if not self.waits(row):
             return None
+        if (past := promised.past(row)) is not None:
+            return past
         head = _("確認は、まだできません")
         if not view.allows(self.confirm):
             return head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。")
