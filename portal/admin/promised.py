@@ -33,7 +33,7 @@ def until(row: Any) -> datetime | None:
 
 
 def past(row: Any) -> tuple[Any, Any] | None:
-    """(head, sentence) for every reader of a ``row`` whose day is past, until the night ends it."""
+    """(head, sentence) about a ``row`` whose day is past, until the night ends it."""
     end = until(row)
     if end is None or end > clock.now():
         return None

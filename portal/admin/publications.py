@@ -180,15 +180,14 @@ class PublicationView(SecretariatView):
     def later_for(self, model: Publication) -> tuple[Any, Any] | None:
         if model.state is not _S.PROPOSED:
             return None
-        if (past := promised.past(model)) is not None:
-            return past
         head = _("公表は、まだできません")
         if self._judged(model)[0] and (said := self._overtaken(model)):
             return _("この起案は、公表できません"), said
+        past = promised.past(model)
         if not self.allows(Permission.PUBLICATION_CONFIRM):
-            return head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+            return past or (head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。"))
         against = self._judged(model)[1]
-        return (head, " ".join(against)) if against else None
+        return (past[0] if past else head, " ".join(against)) if against else None
 
     def _overtaken(self, model: Publication) -> Any:
         """What a reader who cannot decline an overtaken proposal is told: who ends it, and how."""
