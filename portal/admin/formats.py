@@ -121,7 +121,9 @@ def moment_and(who: str) -> Callable[[Any, Any, Any, str], Any]:
         at, person = value_of(model, name), value_of(model, who)
         if at is None:
             return web_text.NOTHING
-        more = f"{web_text.time_of(at)}\u3000{person}" if person else web_text.time_of(at)
+        more: Any = web_text.time_of(at)
+        if person:
+            more = Markup('{}\u3000<span class="as-nb">{}</span>').format(more, person)
         shown = Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>')
         return shown.format(web_text.day(at), more)
 
