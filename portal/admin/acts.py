@@ -91,13 +91,24 @@ class ProvenForm(VersionForm):
         try:
             problem = prove(typed, "password") if typed else Problem(Refusal.REQUIRED, "password")
             if problem is not None:
-                raise Refused(problem)
+                # the service is not asked before the proof: what is empty is told with it, not one by one
+                raise Refused(*self._empty(), problem)
         except PortalError as refused:
             show_problems(self, refused)
             return False
         # proven: the page that comes back for another reason does not ask again
         self._fields.pop("password")
         return True
+
+    def _empty(self) -> list[Problem]:
+        """The required fields above the password in which nothing was typed."""
+        return [
+            Problem(Refusal.REQUIRED, field.name)
+            for field in self
+            if field.name != "password"
+            and any(isinstance(one, Needed) for one in field.validators)
+            and not str(field.data or "").strip()
+        ]
 
     def prove(self) -> None:
         """Called first in the act's transaction: refuses an act whose form was not proven."""

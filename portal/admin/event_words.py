@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from portal.models import Event
+from portal.models import Event, Movement
 from portal.services.audit import EventTag
 from portal.services.report_timeline import says_what_was_asked
 from portal.web_text import number
@@ -193,6 +193,8 @@ _WHOM = {
 def said(event: Event) -> str:
     """The sentence of an event, with whom it is about where that is what matters."""
     fact = _WHOM.get(event.tag)
+    if event.tag == EventTag.MOVEMENT_REFUSED and event.subject_type == Movement.__tablename__:
+        return _("この移動についての操作を受け付けませんでした")  # it may well have been executed
     if fact is None or fact not in event.facts:
         return event_word(event.tag)
     return _("%(what)s（%(name)s）", what=event_word(event.tag), name=event.facts[fact] or _("未定"))
@@ -272,4 +274,6 @@ def history(
         .limit(longest)
     )
     runs = [list(run) for _who, run in groupby(events, key=run_of)]
-    return [(run[0].at, told(run), _by(run[0], asked), place == 0) for place, run in enumerate(runs)]
+    # what was refused has changed nothing: how things stand, the step before it says
+    newest = next((place for place, run in enumerate(runs) if run[0].tag != EventTag.MOVEMENT_REFUSED), 0)
+    return [(run[0].at, told(run), _by(run[0], asked), place == newest) for place, run in enumerate(runs)]

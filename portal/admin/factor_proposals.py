@@ -112,11 +112,11 @@ class FactorProposalView(SecretariatView):
     def later_for(self, model: FactorProposal) -> tuple[Any, Any] | None:
         if model.state is not ProposalState.PROPOSED:
             return None
-        head = _("確認は、まだできません")
+        head, past = _("確認は、まだできません"), promised.past(model)
         if not self.allows(Permission.TARGET_CONFIRM):
-            return head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+            return past or (head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。"))
         against = self._against(model)
-        return (head, " ".join(against)) if against else None
+        return (past[0] if past else head, " ".join(against)) if against else None
 
     # ---- acts
 

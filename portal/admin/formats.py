@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 from markupsafe import Markup
 
 from portal import web_text
@@ -76,8 +77,20 @@ def outcome(model: Any) -> Any:
     return _ended(how) if how is not None else web_text.badge(model.state)
 
 
+def outcome_word(model: Any) -> str:
+    """The word of :func:`outcome`, for a line that says who and when."""
+    how = proposal_ends.ended_how(db_session(), model)
+    return web_text.label(model.state) if how is None else _how(how)[0]
+
+
+def _how(how: str) -> tuple[str, str]:
+    if how == proposal_ends.DECLINE:
+        return pgettext("proposal", "却下"), "bad"
+    return _("取下げ"), "off"
+
+
 def _ended(how: str) -> Any:
-    word, tone = (_("却下"), "bad") if how == proposal_ends.DECLINE else (_("取下げ"), "off")
+    word, tone = _how(how)
     return Markup('<span class="as-badge as-badge--{}">{}</span>').format(tone, word)
 
 
@@ -108,7 +121,9 @@ def moment_and(who: str) -> Callable[[Any, Any, Any, str], Any]:
         at, person = value_of(model, name), value_of(model, who)
         if at is None:
             return web_text.NOTHING
-        more = f"{web_text.time_of(at)}\u3000{person}" if person else web_text.time_of(at)
+        more: Any = web_text.time_of(at)
+        if person:
+            more = Markup('{}\u3000<span class="as-nb">{}</span>').format(more, person)
         shown = Markup('<span class="as-nb">{}</span><span class="as-table__more">{}</span>')
         return shown.format(web_text.day(at), more)
 

@@ -253,7 +253,6 @@ class LedgerView(LedgerSearch, SecretariatView):
         back = str(self.get_url(".details_view", id=row.id))
         moved = row.movement
         unit = moved.unit_class.unit_type.value
-        units = f"{unit_name(moved.unit_class)}　{number(moved.quantity)} {unit}"
         left = office_cases.correction_case(db_session(), row).available
         return Question(
             _("訂正を起案する"),
@@ -269,7 +268,8 @@ class LedgerView(LedgerSearch, SecretariatView):
             facts=[
                 (_("訂正する移動"), f"{row.code}　{label(row.kind)}"),
                 (_("日時"), moment(row.posted_at)),
-                (_("排出枠と数量"), units),
+                (_("排出枠"), unit_name(moved.unit_class)),
+                (_("数量"), f"{number(moved.quantity)} {unit}"),
                 (
                     _("%(account)sの動かせる残高", account=moved.target.code),
                     f"{number(left)} {unit}",

@@ -30,7 +30,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import banking_case, compliance_records, issuance, office_cases
+from portal.services import banking, banking_case, compliance_records, issuance, office_cases
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor
@@ -242,7 +242,15 @@ class MovementView(LedgerSearch, ProposalView):
 
     def details_context(self, model: Movement) -> dict[str, Any]:
         wrong = db_session.get(LedgerTransaction, model.reverses_id) if model.reverses_id else None
-        return {"says": says(model), "units": units(model), "wrong": wrong, "kind": kind_of(model)}
+        asked = banking.application_of(db_session(), model) if model.kind is MovementKind.CARRY_OVER else None
+        return {
+            "says": says(model),
+            "units": units(model),
+            "wrong": wrong,
+            "kind": kind_of(model),
+            "banking": asked,
+            "banking_code": banking.code_of(asked) if asked is not None else "",
+        }
 
     def steps_for(self, model: Movement) -> Sequence[Step]:
         if model.transaction is None:
@@ -269,7 +277,9 @@ class MovementView(LedgerSearch, ProposalView):
 
     def shown(self, row: Movement) -> list[tuple[Any, Any]]:
         if row.kind is MovementKind.CARRY_OVER:
-            return [(_("種類"), label(row.kind)), *carry_over_facts(row)]
+            asked = banking.application_of(db_session(), row)
+            code = [(_("申請番号"), banking.code_of(asked))] if asked is not None else []
+            return [(_("種類"), label(row.kind)), *code, *carry_over_facts(row)]
         return [
             (_("種類"), label(row.kind)),
             (_("移動元"), f"{row.source.code}　{account_name(row.source)}"),

@@ -195,6 +195,7 @@ class PhaseClosingView(ProposalView):
             # it is being mended: what is missing is no news
             problems = [one for one in problems if one.refusal is not Refusal.CLOSING_NOT_COMPARED]
         by_the_books = any(one.refusal in _OF_THE_BOOKS for one in problems)
+        waits = any(one.refusal is Refusal.CLOSING_PENDING for one in problems)
         return self.render(
             "admin/closing/standing.html",
             name=phase_name(phase.number),
@@ -204,9 +205,28 @@ class PhaseClosingView(ProposalView):
             totals=totals_words(phase_closings.totals(db_session(), phase)),
             back=self.get_url(".index_view"),
             books=self.get_url("book_check.index_view") if by_the_books else "",
+            waiting=self._waiting(phase) if waits else [],
             propose=self.get_url(".propose", phase=phase.number),
             may_propose=self.allows(Permission.TARGET_PROPOSE),
         )
+
+    def _waiting(self, phase: Phase) -> list[tuple[Any, str]]:
+        """The ways to what still waits about the phase's units: (words, address)."""
+        found = phase_closings.pending_of(db_session(), phase)
+        places = (
+            (_("移動の確認"), "movement", found.movements),
+            (_("一括発行"), "issue_batch", found.batched),
+            (_("バンキング申請"), "banking", found.applications),
+            (_("期と期限"), "phase_proposal", found.phase_proposals),
+        )
+        return [
+            (
+                _("%(where)sを開く（%(n)s件）", where=where, n=number(count)),
+                self.get_url(f"{name}.index_view"),
+            )
+            for where, name, count in places
+            if count
+        ]
 
     @page("/propose/", Permission.TARGET_PROPOSE, methods=_ASKS)
     def propose(self) -> Any:

@@ -9,9 +9,12 @@ from flask import Flask, g
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from portal import clock
+from portal.errors import Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Phase, ReductionTarget
 from portal.services import proposal_days
+from portal.web import texts
 from portal.web_text import moment
 
 
@@ -27,6 +30,14 @@ def until(row: Any) -> datetime | None:
         session = db_session()
         rules = g.proposal_rules = proposal_days.Rules(session, session.scalars(select(Phase.id)))
     return rules.ends_at(row)
+
+
+def past(row: Any) -> tuple[Any, Any] | None:
+    """(head, sentence) about a ``row`` whose day is past, until the night ends it."""
+    end = until(row)
+    if end is None or end > clock.now():
+        return None
+    return _("この起案は、もう確認できません"), " ".join(texts([Problem(Refusal.PROPOSAL_EXPIRED)]))
 
 
 def fact(row: Any) -> list[tuple[Any, Any]]:

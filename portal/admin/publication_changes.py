@@ -10,10 +10,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.extensions import db_session
-from portal.models import Publication, PublicationState, PublicationSubject
+from portal.models import Phase, Publication, PublicationState, PublicationSubject
 from portal.services import publications
+from portal.services.publication_content import day_of
 from portal.web_tables import sheet_of
-from portal.web_text import NOTHING, locale_name, number
+from portal.web_text import NOTHING, day, locale_name, number
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,21 @@ def changes_of(row: Publication) -> list[Line] | None:
         return None
     before = publications.of_phase(db_session(), row.phase_id, row.subject, PublicationState.RELEASED)
     return lines_between(before.content, row.content) if before is not None else None
+
+
+def goes_back(phase: Phase, subject: PublicationSubject, content: dict[str, Any]) -> list[str]:
+    """A sentence for whoever would put a table of an earlier day in the place of the public one."""
+    public, own = publications.goes_back_from(db_session(), phase, subject, content), day_of(content)
+    if public is None or own is None:
+        return []
+    words = {"public": day(public), "day": day(own)}
+    return [
+        _(
+            "いま公表している表は%(public)sの終わりの数量ですが、"
+            "この表はそれより前の%(day)sの終わりの数量です。",
+            **words,
+        )
+    ]
 
 
 def in_words(changes: list[Line]) -> str:

@@ -28,7 +28,7 @@ from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
-from portal.admin.publication_changes import changes_of, in_words
+from portal.admin.publication_changes import changes_of, goes_back, in_words
 from portal.admin.publication_forms import EndForm, ProposeForm
 from portal.admin.second_person import decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
@@ -129,8 +129,14 @@ class PublicationView(SecretariatView):
         return name_of(model)
 
     def details_context(self, model: Publication) -> dict[str, Any]:
-        changes = changes_of(model)
-        return {"shown": shown(model.content), "outdated": self._judged(model)[0], "changes": changes}
+        waits = model.state is _S.PROPOSED
+        return {
+            "shown": shown(model.content),
+            "outdated": self._judged(model)[0],
+            "changes": changes_of(model),
+            "back": goes_back(model.phase, model.subject, model.content) if waits else [],
+            "ended_word": formats.outcome_word(model),
+        }
 
     def history_of(self, model: Publication) -> Sequence[tuple[Any, ...]]:
         return history(db_session(), [("publication", [model.id])])
@@ -177,10 +183,11 @@ class PublicationView(SecretariatView):
         head = _("公表は、まだできません")
         if self._judged(model)[0] and (said := self._overtaken(model)):
             return _("この起案は、公表できません"), said
+        past = promised.past(model)
         if not self.allows(Permission.PUBLICATION_CONFIRM):
-            return head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+            return past or (head, _("公表できるのは、承認者の役割を持つ、起案した人とは別の人です。"))
         against = self._judged(model)[1]
-        return (head, " ".join(against)) if against else None
+        return (past[0] if past else head, " ".join(against)) if against else None
 
     def _overtaken(self, model: Publication) -> Any:
         """What a reader who cannot decline an overtaken proposal is told: who ends it, and how."""
@@ -248,6 +255,7 @@ class PublicationView(SecretariatView):
             subjects=list(PublicationSubject),
             shown=shown(content),
             against=against,
+            back=goes_back(phase, subject, content),
             day=day,
             latest=last_whole_day(),
         )
@@ -318,6 +326,7 @@ class PublicationView(SecretariatView):
             _("%(name)sを公表する", name=name_of(row)),
             facts=self._facts(row),
             makes=makes,
+            notes=goes_back(row.phase, row.subject, row.content),
             warn=(
                 _("公表した内容は、読んだ人の手元に残ります。"),
                 _("公表を終えても、取り戻すことはできません。表の内容を確かめてから公表してください。"),

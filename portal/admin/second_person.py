@@ -120,11 +120,11 @@ class Proposals:
         """(head, sentence) of why the reader cannot confirm a ``row`` that waits."""
         if not self.waits(row):
             return None
-        head = _("確認は、まだできません")
+        head, past = _("確認は、まだできません"), promised.past(row)
         if not view.allows(self.confirm):
-            return head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。")
+            return past or (head, _("確認できるのは、承認者の役割を持つ、起案した人とは別の人です。"))
         reasons = self.against(row)
-        return (head, " ".join(reasons)) if reasons else None
+        return (past[0] if past else head, " ".join(reasons)) if reasons else None
 
 
 @dataclass(frozen=True)

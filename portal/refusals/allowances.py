@@ -147,7 +147,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.CLOSING_PENDING: (
         "確認を待つ手続きが{count}件残っているため、この期は締められません。",
-        "{count} proposals or applications still wait, so this phase cannot be closed.",
+        "This phase cannot be closed while proposals or applications wait (now {count}).",
     ),
     Refusal.CLOSING_NOT_FROZEN: (
         "償却期限時点の記録が確定していない目標保有者が{count}者います。",

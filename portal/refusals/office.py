@@ -51,7 +51,7 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.ACCOUNT_PENDING: (
         "この口座には確認を待つ手続きが{count}件あるため、閉鎖できません。",
-        "{count} proposals or applications wait on this account, so it cannot be closed.",
+        "This account cannot be closed while proposals or applications wait on it (now {count}).",
     ),
     Refusal.ACCOUNT_CHANGE_OPEN: (
         "この口座には、確認を待つ起案がすでにあります。",

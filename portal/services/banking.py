@@ -295,6 +295,21 @@ def carry_overs(session: Session, row: BankingApplication) -> list[Movement]:
     return list(session.scalars(query.options(joinedload(Movement.decided_by)))) if numbers else []
 
 
+def application_of(session: Session, movement: Movement) -> BankingApplication | None:
+    """The application that the carry-over ``movement`` was proposed for; see :func:`carry_overs`."""
+    numbers = session.execute(
+        select(Event.subject_id, Event.facts).where(
+            Event.subject_type == BankingApplication.__tablename__,
+            Event.subject_id.in_(
+                select(BankingApplication.id).where(BankingApplication.holder_id == movement.source.holder_id)
+            ),
+            Event.tag == EventTag.BANKING_PROPOSED.value,
+        )
+    )
+    found = next((number for number, facts in numbers if facts["movement"] == movement.id), None)
+    return session.get(BankingApplication, found) if found is not None else None
+
+
 def _expect_free(row: BankingApplication, version: int) -> None:
     workflow.expect_version(row, version)
     if row.state is not DecisionState.APPLIED:

@@ -112,7 +112,7 @@ def closing_problems(session: Session, phase: Phase) -> list[Problem]:
     )
     if loose:
         found.append(Problem(Refusal.CLOSING_NOT_FROZEN, None, {"count": loose}))
-    waiting = pending(session, phase, unit_class)
+    waiting = pending_of(session, phase).count
     if waiting:
         found.append(Problem(Refusal.CLOSING_PENDING, None, {"count": waiting}))
     return found + _book_problems(session, unit_class)
@@ -147,11 +147,30 @@ def _last_posting(session: Session, unit_class: UnitClass) -> int:
     return session.scalar(query) or 0
 
 
-def pending(session: Session, phase: Phase, unit_class: UnitClass) -> int:
-    """How many proposals and applications about the phase's units still wait; a batch is its movements."""
+@dataclass(frozen=True)
+class Waiting:
+    """What about a phase's units still waits for somebody, counted where it is decided."""
+
+    movements: int
+    #: movements that are parts of issues to a whole phase
+    batched: int
+    applications: int
+    #: changes of the phase's own dates
+    phase_proposals: int
+
+    @property
+    def count(self) -> int:
+        return self.movements + self.batched + self.applications + self.phase_proposals
+
+
+def pending_of(session: Session, phase: Phase) -> Waiting:
+    """The proposals and applications about the phase's units that still wait; a batch is its movements."""
+    unit_class = banking_case.class_of(session, phase.id)
     moves = or_(Movement.unit_class_id == unit_class.id, Movement.target_class_id == unit_class.id)
+    waits = Movement.state == MovementState.PROPOSED
     counted = (
-        select(func.count()).where(Movement.state == MovementState.PROPOSED, moves),
+        select(func.count()).where(waits, moves, Movement.batch_id.is_(None)),
+        select(func.count()).where(waits, moves, Movement.batch_id.is_not(None)),
         select(func.count()).where(
             BankingApplication.state == DecisionState.APPLIED,
             # one whose carry-over is proposed is counted as that movement
@@ -165,7 +184,7 @@ def pending(session: Session, phase: Phase, unit_class: UnitClass) -> int:
             PhaseProposal.number == phase.number, PhaseProposal.state == ProposalState.PROPOSED
         ),
     )
-    return sum(session.scalar(one) or 0 for one in counted)
+    return Waiting(*(session.scalar(one) or 0 for one in counted))
 
 
 #: a phase has one closing of these at most

@@ -71,6 +71,15 @@ def of_phase(
     ).one_or_none()
 
 
+def goes_back_from(
+    session: Session, phase: Phase, subject: PublicationSubject, content: Content
+) -> date | None:
+    """The day that the public table tells of, if ``content`` would replace it with an earlier one."""
+    day, released = day_of(content), of_phase(session, phase.id, subject, PublicationState.RELEASED)
+    public = day_of(released.content) if released is not None else None
+    return public if day is not None and public is not None and day < public else None
+
+
 def propose_problems(
     session: Session, phase: Phase, subject: PublicationSubject, content: Content
 ) -> list[Problem]:

@@ -66,6 +66,7 @@ def test_a_declined_carry_over_stands_on_its_application(
         made = banking.propose(session, row.id, version=row.version, key="p", actor=market.officer)
         end(session, made, market.approver, REASON)
         number, movement, login = row.id, made.id, market.officer.login_id
+        account = market.holder.account.id
     clerk = Clerk(app, session, login)
     answer = clerk.get(f"/admin/banking/details/?id={number}")
     page = words(answer)
@@ -75,6 +76,11 @@ def test_a_declined_carry_over_stands_on_its_application(
     shown = clerk.get(f"/admin/movement/details/?id={movement}").text
     assert '<span class="as-badge as-badge--bad">却下</span>' in shown and "取下げ・却下" not in shown
     assert '<span class="as-badge as-badge--bad">却下</span>' in clerk.get("/admin/movement/?flt0_0=").text
+    # and there is a way to it from its movement, its account and the phase that it keeps open
+    way = f'href="/admin/banking/details/?id={number}"'
+    assert way in shown and way in clerk.get(f"/admin/account/details/?id={account}").text
+    standing = clerk.get("/admin/phase_closing/standing/?phase=2").text
+    assert 'href="/admin/banking/"' in standing and "バンキング申請を開く（1件）" in standing
 
 
 @ONE_DATABASE
@@ -104,8 +110,14 @@ def test_jver_are_issued_in_plain_words(app: Flask, session: Session, market: tr
         number, login = made.id, market.approver.login_id
     clerk, url = Clerk(app, session, login), f"/admin/movement/confirm/?id={number}"
     assert "500 jVERの発行を確定する" in clerk.get(url).text
+    form = clerk.form(url)
     told = clerk.send(url).text
     assert "500 jVERの発行を実行しました" in told and "jVERのjVER" not in told
+    # a page of before is refused; what the movement is now is still the line that executed it
+    assert clerk.post(url, form).status_code == 422
+    lines = clerk.get(f"/admin/movement/details/?id={number}").text.split('id="log"')[1].split("<li")[1:]
+    assert "この移動についての操作を受け付けませんでした" in lines[0] and "is-now" not in lines[0]
+    assert "移動を実行しました" in lines[1] and "is-now" in lines[1]
 
 
 @ONE_DATABASE

@@ -36,6 +36,7 @@ def test_every_waiting_paper_says_until_when(app: Flask, session: Session) -> No
     for name, confirm in ASKED_AT.items():
         places |= {f"/admin/{name}/details/": rows[name].id, f"/admin/{name}/{confirm}/": rows[name].id}
     year, login = rows["factor_proposal"].fiscal_year, desk.approver.login_id
+    papers = {name: rows[name].id for name in ASKED_AT}
     session.rollback()
     reader = Visitor(app, login)
     for url, number in places.items():
@@ -45,3 +46,8 @@ def test_every_waiting_paper_says_until_when(app: Flask, session: Session) -> No
         page = reader.get(f"/admin/{name}/?page=0")
         assert f"{last}まで" in page.text, name
     assert last in reader.get(f"/admin/factor/year/?id={year}").text
+    # its day is past and the night has not come yet: no page says "not yet"
+    clock.set_time(clock.now() + timedelta(days=15))
+    for name, number in papers.items():
+        page = Visitor(app, login).get(f"/admin/{name}/details/?id={number}").text
+        assert "この起案は、もう確認できません" in page and "まだできません" not in page, name

@@ -16,6 +16,7 @@ from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.factories import allowances, reports
 from tests.factories import registration as make
+from tests.participant.visitor import words
 
 PROPOSE = "/admin/publication/propose/?phase=2"
 TABLE = re.compile(r"<table.*</table>", re.DOTALL)
@@ -196,5 +197,17 @@ def test_the_desk_reads_in_english_and_the_home_counts_what_waits(
     assert "Verified emissions" in listed and "To be confirmed" in listed
     assert officer.get("/admin/publication/propose/?phase=77").status_code == 404
     assert officer.get("/admin/publication/propose/?phase=2&subject=x").status_code == 404
+    # a table of an earlier day in the place of the public one: everybody who acts is told
+    allowances.at("2014-04-11 09:00")
+    officer, approver = Clerk(app, session, "officer"), Clerk(app, session, "approver")
+    allowance = f"{PROPOSE}&subject=allowances"
+    officer.send(allowance)
+    approver.send(at(session, "release"))
+    back = "この表はそれより前の2014年4月9日（水）の終わりの数量です"
+    assert back not in words(officer.get(f"{allowance}&lang=ja"))
+    assert back in words(officer.get(f"{allowance}&day=2014-04-09"))
+    officer.send(f"{allowance}&day=2014-04-09")
+    for act in ("details", "release"):
+        assert back in words(approver.get(f"{at(session, act)}&lang=ja")), act
     viewer = Clerk(app, session, "viewer")
     assert "Propose a publication" not in viewer.get("/admin/publication/?lang=en").text
