@@ -360,14 +360,14 @@ def _http_error(error: HTTPException) -> Any:
     return _page({405: 404}.get(status, status) if status in known else 400 if status < 500 else 500, error)
 
 
-def install(app: Flask, settings: Settings) -> None:
+def install(app: Flask) -> None:
     """Give an application the shared ways: door, frame, headers, error pages."""
 
     app.url_map.converters["int"] = RowNumber
 
     @app.before_request
     def _begin() -> None:
-        g.settings = settings
+        g.settings = settings = cast(Settings, app.extensions["portal_settings"])
         g.csp_nonce = secrets.token_urlsafe(16)
         # whoever writes does so through carry_out, which begins anew
         begin_reading(db_session())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, flash, redirect, request, session, url_for
+from flask import Flask, Response, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import logout_user, user_logged_out
@@ -128,7 +128,7 @@ def install(app: Flask, settings: Settings) -> None:
     )
     datastore = SQLAlchemySessionUserDatastore(cast(Any, db_session), User, cast(Any, NoRoles))
     Security(app, datastore, login_form=LoginForm)
-    app.before_request(lambda: _still_here(settings))
+    app.before_request(_still_here)
     user_authenticated.connect(_logged_in, app)
     user_logged_out.connect(_logged_out, app)
 
@@ -223,7 +223,7 @@ def _behind_a_login() -> bool:
     return permission_of(current_app, endpoint) not in (None, Permission.PUBLIC)
 
 
-def _still_here(settings: Settings) -> Response | None:
+def _still_here() -> Response | None:
     """Idle too long: log out with a word. Initial password: to the page that sets an own one."""
     if request.endpoint == "static":
         return None
@@ -245,7 +245,7 @@ def _still_here(settings: Settings) -> Response | None:
         return _ended_elsewhere() or _to_login()
     now, seen = clock.host_now(), session.get(_SEEN)
     idle = now - datetime.fromtimestamp(float(seen), UTC) if seen is not None else timedelta(0)
-    if idle > timedelta(minutes=settings.idle_minutes):
+    if idle > timedelta(minutes=g.settings.idle_minutes):
         _forget_for_now()
         flash(_("しばらく操作がなかったため、ログアウトしました。もう一度ログインしてください。"), "warn")
         if request.endpoint in _DOOR:

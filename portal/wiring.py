@@ -76,17 +76,12 @@ def make_app(settings: Settings | None = None) -> Flask:
         BABEL_TRANSLATION_DIRECTORIES=";".join([str(ROOT / "portal" / "translations")] * len(DOMAINS)),
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    app.extensions["portal_settings"] = settings
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    _refuse_unsafe(settings, bind_database(settings))
-    installation.forget()
-    mail.configure(settings)
-    letter_words.configure(settings)
-    virus_scan.configure(settings)
+    point(app, settings)
     Babel(app, locale_selector=web.choose_locale)
-    web.install(app, settings)
+    web.install(app)
     web_login.install(app, settings)
     web.shut(app)
     web_refill.install(app)
@@ -101,6 +96,19 @@ def make_app(settings: Settings | None = None) -> Flask:
     participant.install(app)
     admin.install(app)
     return app
+
+
+def point(app: Flask, settings: Settings) -> None:
+    """Have the application and this process work with the database, the addresses and limits of ``settings``.
+
+    What :func:`make_app` writes into ``app.config`` (keys, cookies, size of a form, proxies) stays.
+    """
+    app.extensions["portal_settings"] = settings
+    _refuse_unsafe(settings, bind_database(settings))
+    installation.forget()
+    mail.configure(settings)
+    letter_words.configure(settings)
+    virus_scan.configure(settings)
 
 
 def _refuse_unsafe(settings: Settings, engine: Engine) -> None:

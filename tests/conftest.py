@@ -187,12 +187,11 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """The whole web application on the test's database."""
-    from portal import create_app
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The whole web application on the test's database. Made once per worker: it holds none of its data."""
     from portal.extensions import db_session, session_factory
 
-    yield create_app(settings)
+    yield kept.application(settings, changed=bool(monkeypatch._setattr or monkeypatch._setitem))
     # the process's sessions stay bound to this database otherwise, and its connections open
     db_session.remove()
     session_factory.kw["bind"].dispose()

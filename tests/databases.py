@@ -6,17 +6,19 @@ locks, retries and runs in several processes.
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 KINDS = ("sqlite", "postgresql")
+_one_at_a_time = threading.Lock()
 POSTGRES_URL_NAME = "PORTAL_TEST_POSTGRES_URL"
 
 
@@ -35,17 +37,29 @@ def postgres_server() -> URL:
     return make_url(given)
 
 
-@contextmanager
-def _administration(server: URL) -> Iterator[Connection]:
+@cache
+def _administration(server: URL, _process: int) -> Connection:
+    """The connection of this process over which databases come and go; open until the process ends."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        yield connection
+    connection = engine.connect()
+    atexit.register(connection.close)
+    return connection
+
+
+def _administer(statement: str) -> None:
+    with _one_at_a_time:
+        _administration(postgres_server(), os.getpid()).execute(text(statement))
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(
+        int(one) for one in _administration(postgres_server(), os.getpid()).dialect.server_version_info or ()
+    )
 
 
 def drop(url: str) -> None:
     """Remove a PostgreSQL database, whoever is still connected to it."""
-    with _administration(postgres_server()) as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)'))
+    _administer(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
 
 def empty(kind: str, folder: Path) -> str:
@@ -54,8 +68,7 @@ def empty(kind: str, folder: Path) -> str:
     if kind == "sqlite":
         return f"sqlite:///{folder / name}.db"
     server = postgres_server()
-    with _administration(server) as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template0'))
+    _administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
     return server.set(database=name).render_as_string(hide_password=False)
 
 
@@ -65,10 +78,9 @@ def copy(template: str, folder: Path) -> str:
     name = f"portal_test_{secrets.token_hex(6)}"
     if source.get_backend_name() == "sqlite":
         return f"sqlite:///{shutil.copyfile(str(source.database), folder / f'{name}.db')}"
-    with _administration(postgres_server()) as connection:
-        # copying the files takes a quarter of the time that logging them does; 15 and later can choose
-        strategy = " STRATEGY FILE_COPY" if connection.dialect.server_version_info >= (15,) else ""  # type: ignore[operator]
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{source.database}"{strategy}'))
+    # copying the files takes a quarter of the time that logging them does; 15 and later can choose
+    strategy = " STRATEGY FILE_COPY" if _version() >= (15,) else ""
+    _administer(f'CREATE DATABASE "{name}" TEMPLATE "{source.database}"{strategy}')
     return source.set(database=name).render_as_string(hide_password=False)
 
 

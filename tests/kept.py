@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -21,7 +23,9 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
-from portal import extensions
+from portal import create_app, extensions
+from portal.services import list_files
+from portal.settings import Settings
 
 #: more than the portal has statements
 STATEMENTS = 4000
@@ -92,3 +96,45 @@ def modules() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
+
+
+@dataclass(frozen=True)
+class _Application:
+    """An application as it was made, with what :func:`application` puts back."""
+
+    app: Flask
+    config: dict[str, Any]
+    globals: dict[str, Any]
+    writer: list_files.Writer
+
+
+_applications: dict[Settings, _Application] = {}
+
+
+def application(settings: Settings, *, changed: bool) -> Flask:
+    """The whole application on ``settings``: made once per worker, then pointed to the next test's database.
+
+    As in production, where one application serves for months, nothing of it may depend on what was served
+    before. ``changed``: the test put something of its own into the program, and gets an application of its
+    own that nobody sees again.
+    """
+    from portal.wiring import point
+
+    if changed:
+        return create_app(settings)
+    # the rest of the address is told to mails and letters only; whether it is https decides on the cookies
+    scheme = settings.base_url.partition(":")[0]
+    key = replace(settings, database_url="", instance=Path(), base_url=scheme)
+    found = _applications.get(key)
+    if found is None:
+        app = create_app(settings)
+        made = _Application(app, dict(app.config), dict(app.jinja_env.globals), list_files._writers[0])
+        _applications[key] = made
+        return app
+    found.app.config.clear()
+    found.app.config.update(found.config)
+    found.app.jinja_env.globals.clear()
+    found.app.jinja_env.globals.update(found.globals)
+    list_files.provide(found.writer)
+    point(found.app, settings)
+    return found.app

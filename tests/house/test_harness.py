@@ -15,7 +15,8 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine, create_engine, inspect, make_url
 
 from portal import clock
-from tests import databases
+from portal.settings import Settings
+from tests import databases, kept
 from tests.browsers import PHONE, Pages
 from tests.servers import MailServer, serving
 
@@ -37,6 +38,15 @@ def test_the_clock_stops_at_tokyo_wall_time(at: Callable[[str], datetime]) -> No
 
 def test_the_clock_runs_again_in_the_next_test() -> None:
     assert clock.now() != clock.now()
+
+
+def test_no_test_hands_on_what_it_did_to_the_application(app: Flask, settings: Settings) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    app.jinja_env.globals["planted"] = "here"
+    again = kept.application(settings, changed=False)
+    assert again is app and app.extensions["portal_settings"] is settings
+    assert app.config["WTF_CSRF_ENABLED"] is True and "planted" not in app.jinja_env.globals
+    assert kept.application(settings, changed=True) is not app
 
 
 def test_every_test_has_a_migrated_database_of_its_own(engine: Engine, database_kind: str) -> None:
