@@ -130,4 +130,7 @@ def test_what_the_office_is_refused_is_recorded_at_its_proposal(
     (event,) = refusals(session)
     assert (event.subject_type, event.subject_id) == ("movement", proposal)
     assert event.facts["codes"] == ["source_not_open"] and event.facts["kind"] == "correction"
-    assert "移動を受け付けませんでした" in clerk.get(f"/admin/movement/details/?id={proposal}").text
+    assert (
+        "この移動についての操作を受け付けませんでした"
+        in clerk.get(f"/admin/movement/details/?id={proposal}").text
+    )

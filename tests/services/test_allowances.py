@@ -154,7 +154,7 @@ def test_a_correction_is_the_mirror_image_once_by_two_persons(session: Session, 
     undo = issuance.propose_correction(
         session, wrong.transaction.id, "口座番号の誤り", key="undo", actor=market.officer
     )
-    assert refusals(session, market.t, TRANSFER, 700, market.holder.account.code) == ["balance_short"]
+    assert refusals(session, market.t, TRANSFER, 700, market.holder.account.code) == ["units_promised"]
     issuance.confirm(session, undo.id, version=undo.version, actor=market.approver)
     assert standing(session, market) == (8_500, 0, 7_000, 1_500)
     with pytest.raises(Refused) as refused:
