@@ -53,6 +53,8 @@ from tests.factories import allowances as factory
 from tests.factories import registration as make
 from tools.throwaway_postgres import throwaway_postgres
 
+#: when the table for the public is proposed
+NEXT_DAY = "2014-06-03 10:00"
 PORTION = 20_000
 MOVEMENT = (
     "id", "kind", "state", "source_id", "target_id", "unit_class_id", "quantity", "voluntary",
@@ -284,6 +286,7 @@ def measured(url: str, sizes: list[int], *, verified: bool) -> dict[int, dict[st
             holder = session.get_one(User, seat.user)
             factory.move(session, holder, MovementKind.RETIRE, 10)
             phase = session.scalars(select(Holder.phase_id).where(Holder.id == holder.holder_id)).one()
+            factory.at(NEXT_DAY)  # a table tells of days that are over
             publications.propose(session, phase, PublicationSubject.ALLOWANCES, actor=officer)
         a = session.get_one(User, seat.user).login_id
         logins = {"a": a, "t": f"AST{seat.opposite}T", "office": office}
