@@ -268,11 +268,6 @@ def expire(session: Session, movement_id: int) -> bool:
     return True
 
 
-def expire_due(session: Session) -> int:
-    """Let all proposals past their day go in one transaction; returns how many."""
-    return sum(expire(session, one) for one in due(session))
-
-
 def tell_expired(session: Session, row: object, what: tuple[str, str], days: int) -> None:
     """Tell the office that a proposal waited its ``days`` in vain; whoever proposed it is among them."""
     notify(session, MailKind.PROPOSAL_EXPIRED, row=row, proposal=what, days=days)

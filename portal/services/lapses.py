@@ -155,8 +155,9 @@ class Step:
         return sum(self.expire(session, one) for one in self.due(session))
 
 
+MOVEMENTS = Step("movement", issuance.due, issuance.expire)
 STEPS: tuple[Step, ...] = (
-    Step("movement", issuance.due, issuance.expire),
+    MOVEMENTS,
     Step("issue_batch", issue_batches.due, issue_batches.expire),
     *(Step(one.model.__tablename__, partial(due, kind=one), partial(expire, kind=one)) for one in PAPERS),
 )

@@ -300,7 +300,8 @@ _MOVEMENT_COLUMNS = (
     "id, kind, state, source_id, target_id, unit_class_id, quantity, note, voluntary, idempotency_key,"
     " content_hash, proposed_by_id, proposed_at, decided_by_id, decided_at, version"
 )
-# every part of this text is a constant; values come beside it
+# every part of this text is a constant; values come beside it. A balance that "moved" did not see may have
+# been opened while this waited for the head: many pay into one account at a time, so "opened" adds to it
 _ACT_TEXT = f"""
 WITH head AS MATERIALIZED (
   SELECT last_number + 1 AS number, last_hash AS previous FROM ledger_head WHERE id = 1 FOR UPDATE

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal.models import AccountAction, Movement, MovementKind
+from portal.models import AccountAction, Movement, MovementKind, User
 from portal.services import account_life, banking, book_checks, issuance, proposal_ends
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk
@@ -26,8 +26,8 @@ def market(session: Session) -> trade.Market:
         return trade.market(session)
 
 
-def end(session: Session, movement: Movement, actor: object, reason: str | None) -> None:
-    issuance.withdraw(session, movement.id, version=movement.version, actor=actor, reason=reason)  # type: ignore[arg-type]
+def end(session: Session, movement: Movement, actor: User, reason: str | None) -> None:
+    issuance.withdraw(session, movement.id, version=movement.version, actor=actor, reason=reason)
 
 
 def test_a_proposal_knows_whether_it_was_withdrawn_or_declined(

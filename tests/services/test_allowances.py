@@ -18,7 +18,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import allowances, issuance
+from portal.services import allowances, issuance, lapses
 from portal.services.allowances import Request
 from portal.services.figures import figures_of
 from tests.factories import allowances as make
@@ -183,9 +183,9 @@ def test_a_proposal_expires_after_fourteen_days_and_gives_its_units_back(
         session, wrong.transaction.id, "誤り", key="undo", actor=market.officer
     )
     make.at("2014-04-22 08:59")
-    assert issuance.expire_due(session) == 0
+    assert lapses.MOVEMENTS(session) == 0
     make.at("2014-04-22 09:00")
-    assert issuance.expire_due(session) == 1
+    assert lapses.MOVEMENTS(session) == 1
     session.refresh(undo)
     assert undo.state is MovementState.EXPIRED
     make.move(session, market.t, TRANSFER, 700, market.holder.account.code)

@@ -24,7 +24,7 @@ from portal.models import (
     ReportState,
     UnitClass,
 )
-from portal.services import banking, issuance, ledger_proof
+from portal.services import banking, issuance, lapses, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration
@@ -127,7 +127,7 @@ def test_a_proposal_that_lapses_frees_them_too(session: Session, market: trade.M
     movement = proposed(session, market, row)
     trade.at("2015-12-30 10:00")
     with one_transaction(session):
-        assert issuance.expire_due(session) == 1
+        assert lapses.MOVEMENTS(session) == 1
     assert movement.state is MovementState.EXPIRED
     assert held(session, market)[2] == (2_500, 0)
     assert row.movement_id is None

@@ -36,6 +36,16 @@ def market(session: Session) -> make.Market:
         return make.market(session)
 
 
+def wait_for(engine: Engine, count: int = 1) -> None:
+    """Until so many stand before somebody else's lock."""
+    for _ in range(2000):
+        with engine.connect() as looking:  # within one transaction it would see the same each time
+            if looking.scalar(text(WAITING)) == count:
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"there are no {count} who wait")
+
+
 def waits_for(
     engine: Engine, account: int, act: Callable[[Session], object], meanwhile: Callable[[], object]
 ) -> PortalError | None:
@@ -54,13 +64,7 @@ def waits_for(
     with make_session(engine) as holding:
         ledger.lock_accounts(holding, account)
         thread.start()
-        for _ in range(500):
-            with engine.connect() as looking:  # within one transaction it would see the same each time
-                if looking.scalar(text(WAITING)):
-                    break
-            time.sleep(0.01)
-        else:
-            raise AssertionError("nobody waits")
+        wait_for(engine)
         meanwhile()
         holding.rollback()
     thread.join()

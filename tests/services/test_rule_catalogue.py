@@ -271,9 +271,13 @@ def test_rule_lets_pass(world: World, rule: Refusal) -> None:
     world.session.flush()
 
 
+def wizard_step(w: World, kind: MovementKind) -> Callable[[], object]:
+    return partial(w.move, "1", kind)
+
+
 #: every kind of movement just before its last step
 LAST_STEPS: dict[str, Callable[[World], Callable[[], object]]] = {
-    **{one.value: lambda w, one=one: partial(w.move, "1", one) for one in WIZARD},  # type: ignore[misc]
+    **{one.value: partial(wizard_step, kind=one) for one in WIZARD},
     "issue": lambda w: partial(w.confirm, w.issue()),
     "batch": lambda w: partial(w.execute, w.batch()),
     "jver": lambda w: partial(w.confirm, w.jver(5)),

@@ -180,8 +180,8 @@ def read_before(connection: Connection, told: Told) -> None:
     """A comparison has read all of it, and its event says up to which hash."""
     row = connection.execute(text("SELECT last_number, last_hash FROM ledger_head")).one()
     facts = {"last_number": row[0], "sha256": row[1]}
-    about = {"tag": "books_compared", "subject_type": "book_check", "subject_id": 1}
-    connection.execute(insert(Event.__table__).values(at=clock.now(), facts=facts, **about))  # type: ignore[arg-type]
+    about = {"at": clock.now(), "tag": "books_compared", "subject_type": "book_check", "subject_id": 1}
+    connection.execute(insert(Event).values({**about, "facts": facts}))
 
 
 SELF = "UPDATE movement SET decided_by_id = proposed_by_id WHERE kind = 'issue'"

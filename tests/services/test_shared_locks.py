@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -16,7 +15,7 @@ from portal.services import ledger, ledger_proof
 from portal.services.transaction import one_transaction, run
 from tests.factories import allowances as make
 from tests.factories import registration
-from tests.services.test_locked_meanwhile import WAITING
+from tests.services.test_locked_meanwhile import wait_for
 
 TRANSFER = MovementKind.TRANSFER
 
@@ -49,16 +48,6 @@ def pay(session: Session, user_id: int, quantity: int, account: int) -> None:
 
 def impatient(session: Session) -> None:
     session.execute(text("SET LOCAL lock_timeout = '300ms'"))
-
-
-def wait_for(session: Session, count: int) -> None:
-    """Until so many stand before somebody else's lock."""
-    until = time.monotonic() + 20
-    while session.scalar(text(WAITING)) != count:
-        session.rollback()
-        assert time.monotonic() < until, "they do not wait"
-        time.sleep(0.01)
-    session.rollback()
 
 
 def test_one_payment_under_way_lets_another_into_the_same_account_go_before_it(
@@ -96,7 +85,7 @@ def test_payments_that_open_one_balance_together_are_added_up(
         holding.execute(text("SELECT id FROM ledger_head FOR UPDATE"))
         for thread in threads:
             thread.start()
-        wait_for(session, len(threads))
+        wait_for(engine, len(threads))
         holding.rollback()
     for thread in threads:
         thread.join()
@@ -142,7 +131,7 @@ def test_a_payment_waits_for_its_accounts_in_the_order_of_their_numbers(
         with make_session(engine) as holding:
             ledger.lock_accounts(holding, held)
             thread.start()
-            wait_for(session, 1)
+            wait_for(engine, 1)
             assert (session.scalar(free, {"id": other}) is not None) is is_free
             session.rollback()
             holding.rollback()

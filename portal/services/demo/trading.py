@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from portal.models import LedgerTransaction, Movement, MovementKind, User
-from portal.services import allowances, issuance, issue_batch_jobs, issue_batches
+from portal.services import allowances, issuance, issue_batch_jobs, issue_batches, lapses
 from portal.services.allowances import Request
 from portal.services.demo import carrying, plan
 from portal.services.demo.plan import Progress
@@ -133,7 +133,7 @@ def proposals(stage: Stage) -> Iterator[datetime]:
         jver, stage.session, trader, 53, "省エネ事業 第9号の申請", key=stage.key(), actor=stage.officer()
     )
     yield tokyo("2015-09-16 10:00")
-    stage.play(issuance.expire_due, stage.session)
+    stage.play(lapses.MOVEMENTS, stage.session)
     yield tokyo("2015-10-13 16:20")
     stage.play(
         jver, stage.session, trader, 128, "省エネ事業 第12号の申請", key=stage.key(), actor=stage.officer(2)
