@@ -41,11 +41,12 @@ def shown(
     ``page_at`` and ``file_at`` give the addresses of a span's page and of its files (``file=``); ``section``:
     where its lines stand on the page. ``made`` is an Overview, or nothing where ``problem`` says why.
     """
-    session, made, problem = db_session(), None, ""
+    session, made, problem = db_session(), None, None
     try:
         made = spans.overview(session, account, *_span())
     except Refused as refused:
-        problem = " ".join(texts(refused.problems))
+        # both days of a span are judged together: there is one problem, at one of them
+        problem = refused.problems[0].field, texts(refused.problems)[0]
     since, until = request.args.get("from", "")[:10], request.args.get("to", "")[:10]
     found: dict[str, Any] = {}
     if made is not None:

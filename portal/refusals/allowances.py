@@ -182,8 +182,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The span begins after it ends.",
     ),
     Refusal.SPAN_UNREADABLE: (
-        "期間の日付を読み取れません。2014-04-01の形で入力してください。",
-        "The days of the span cannot be read. Write them like 2014-04-01.",
+        "期間の日付を読み取れません。正しい年月日を入力してください。",
+        "A day of the span cannot be read. Enter a day that exists.",
     ),
     Refusal.RETIREMENT_NOW_LATE: (
         "この画面を開いているあいだに、償却期限の{deadline}を過ぎました。もう一度ご確認ください。",

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from pypdf import PdfReader
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from portal.models import Event, LedgerTransaction, MovementKind, User
 from portal.services import account_statement, positions, statements
@@ -89,6 +90,11 @@ def test_a_statement_on_paper_is_recorded_and_numbered(app: Flask, session: Sess
     assert "Opening balance" in paper(Visitor(app, names.a), f"/allowances/statement.pdf?{SPAN}&lang=en")
 
 
+def wrong_day(page: TestResponse) -> list[str]:
+    """The fields that are marked as wrong."""
+    return re.findall(r'<input[^>]* name="(\w+)"[^>]* aria-invalid="true"', page.text)
+
+
 def test_a_statement_that_is_too_long_unreadable_or_runs_backwards_says_so(
     app: Flask, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +104,7 @@ def test_a_statement_that_is_too_long_unreadable_or_runs_backwards_says_so(
     assert "終わりより後" in words(wrong) and 'value="2015-03-01"' in wrong.text
     unreadable = reader.get("/allowances/statement?from=2014-02-30&to=2014-03-01")
     assert unreadable.status_code == 422 and "期間の日付を読み取れません" in words(unreadable)
+    assert wrong_day(unreadable) == ["from"] and wrong_day(wrong) == ["to"]
     monkeypatch.setattr("portal.web_statements.MOST_ON_PAPER", 1)
     assert "statement.pdf" not in reader.get(f"/allowances/statement?{SPAN}").text
     refused = reader.get(f"/allowances/statement.pdf?{SPAN}")
