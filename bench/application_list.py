@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,10 +39,13 @@ from portal.services.registration_data import ApplicationData
 from portal.services.transaction import one_transaction
 from portal.settings import Settings
 from tests import databases
+from tests.factories import numbers
 from tests.factories import registration as make
 
 ROWS = 100_000
 PORTION = 2_000
+#: of so many companies one is written like its neighbour in another way
+TWINS = 1_000
 STATES = (*[ApplicationState.RECEIVED] * 15, *[ApplicationState.CORRECTION_ASKED] * 5,
           *[ApplicationState.REJECTED] * 10, *[ApplicationState.ACCEPTED] * 70)  # fmt: skip
 WORDS = (
@@ -67,11 +71,11 @@ DIGITS = "〇一二三四五六七八九"
 
 
 def rows_of(count: int, base: ApplicationData, officer: int) -> Iterator[dict[str, Any]]:
-    """Bulk rows of invented companies; every thousandth is written like its neighbour in another way."""
+    """Bulk rows of invented companies, some of them twins (:data:`TWINS`)."""
     dice = random.Random(1)
     first = date(2013, 4, 1)
     for n in range(1, count + 1):
-        twin = n % 1000 == 1 and n > 1
+        twin = n % TWINS == 1 and n > 1
         of = n - 1 if twin else n
         trade, kana = TRADES[of % 5]
         name = "".join(DIGITS[int(digit)] for digit in str(of))
@@ -88,7 +92,7 @@ def rows_of(count: int, base: ApplicationData, officer: int) -> Iterator[dict[st
             "account_name": f"{word}{name}{trade} 第{of % 7 + 1}工場 {n}",
         }
         made = ApplicationData(**data)
-        state = STATES[dice.randrange(len(STATES))] if n % 1000 > 1 else ApplicationState.RECEIVED
+        state = STATES[dice.randrange(len(STATES))] if n % TWINS > 1 else ApplicationState.RECEIVED
         done = state not in (ApplicationState.RECEIVED, ApplicationState.CORRECTION_ASKED)
         number = f"R2-{n:04d}"
         yield {
@@ -131,7 +135,7 @@ def enter(client: FlaskClient) -> None:
     assert answer.status_code == 302, answer.status_code
 
 
-def best(work: Callable[[], Any], times: int = 5) -> float:
+def best(work: Callable[[], Any], times: int) -> float:
     """Milliseconds of the fastest run."""
     took = []
     for _ in range(times):
@@ -186,8 +190,8 @@ def pages(count: int) -> dict[str, str]:
     }
 
 
-def measure(url: str, count: int) -> tuple[dict[str, str], float]:
-    """The figures of one database, and how long it took to fill."""
+def measure(url: str, count: int, times: int = 5) -> tuple[dict[str, str], float]:
+    """The figures of one database, each the best of ``times``, and how long it took to fill."""
     upgrade_database(url)
     engine = make_engine(url)
     with make_session(engine) as session:
@@ -200,17 +204,19 @@ def measure(url: str, count: int) -> tuple[dict[str, str], float]:
         client = app.test_client()
         enter(client)
         for name, address in pages(count).items():
-            found[name] = f"{best(lambda at=address: _asked(client, at)):,.0f} ms"
+            found[name] = f"{best(partial(_asked, client, address), times):,.0f} ms"
             print(f"{name}: {found[name]}", file=sys.stderr)
         with make_session(engine) as session:
             open_one = session.scalars(
-                select(RegistrationApplication).where(RegistrationApplication.number == "R2-1001")
+                select(RegistrationApplication).where(RegistrationApplication.number == f"R2-{TWINS + 1:04d}")
             ).one()
-            assert near_duplicates(session, open_one)[0].code == "R2-1000"
-            found["near-duplicates of one"] = f"{best(lambda: near_duplicates(session, open_one)):,.1f} ms"
+            assert near_duplicates(session, open_one)[0].code == f"R2-{TWINS:04d}"
+            found["near-duplicates of one"] = (
+                f"{best(lambda: near_duplicates(session, open_one), times):,.1f} ms"
+            )
             row_id = open_one.id
         found["details of one"] = (
-            f"{best(lambda: _asked(client, f'/admin/application/details/?id={row_id}')):,.0f} ms"
+            f"{best(lambda: _asked(client, f'/admin/application/details/?id={row_id}'), times):,.0f} ms"
         )
         for kind in ("csv", "xlsx"):
             found |= _as_file(client, url, kind)
@@ -255,7 +261,7 @@ def main() -> None:
         for kind in databases.KINDS:
             if kind == "postgresql" and not os.environ.get(databases.POSTGRES_URL_NAME):
                 continue
-            make.start_over()
+            numbers.start_over()
             url = databases.empty(kind, Path(folder))
             try:
                 results[kind], filled = measure(url, count)

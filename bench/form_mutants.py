@@ -284,12 +284,13 @@ def figure_of_rows(data: bytes, expected: FormExpectation) -> int:
                 for each in expected.factors[year]
                 if fold(str(label)) in {fold(each.code), fold(each.name_ja), fold(each.name_en)}
             )
-            unit = factor.factor
-            if unit is None:
+            if factor.factor is None:
                 unit = Fraction(factor.calorific or 0) * Fraction(factor.carbon or 0) * 44 / 12
+            else:
+                unit = Fraction(factor.factor)
             row = layout.activity_row(place, number)
             months = [book[ACTIVITY][f"{column}{row}"].value for column in layout.months]
-            total += sum(map(_month, months)) * Fraction(unit)
+            total += sum(map(_month, months)) * unit
     return floor(total / len(years))
 
 

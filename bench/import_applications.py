@@ -26,6 +26,7 @@ from portal.services import imports
 from portal.services.transaction import one_transaction, run
 from tests import databases
 from tests.factories import imports as make
+from tests.factories import numbers
 from tests.factories import registration as people
 
 T = TypeVar("T")
@@ -45,9 +46,11 @@ def peak_mib(who: int) -> float:
 
 _READER = """
 import resource, sys
+from portal.services.spreadsheets import warm
 from portal.services.spreadsheets.jail import read_table_jailed
 table = read_table_jailed(sys.stdin.buffer.read(), "applications")
 assert table.rows, table.findings
+warm.readers.stop()
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
 
@@ -91,7 +94,7 @@ def main() -> None:
     for kind in kinds:
         with tempfile.TemporaryDirectory() as folder:
             url = databases.empty(kind, Path(folder))
-            people.start_over()
+            numbers.start_over()
             steps = measure(url, data)
             if kind == "postgresql":
                 databases.drop(url)

@@ -192,7 +192,7 @@ def log_in(app: Flask, login_id: str) -> FlaskClient:
     return client
 
 
-def best(work: Callable[[], Any], times: int = 3) -> float:
+def best(work: Callable[[], Any], times: int) -> float:
     found = []
     for _ in range(times):
         began = time.perf_counter()
@@ -245,9 +245,9 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
 
 
 def pages(
-    app: Flask, asking: dict[str, tuple[str, str]], logins: dict[str, str], size: int
+    app: Flask, asking: dict[str, tuple[str, str]], logins: dict[str, str], size: int, times: int
 ) -> dict[str, float]:
-    """Milliseconds by page."""
+    """Milliseconds by page, the best of ``times``."""
     readers = {who: log_in(app, login) for who, login in logins.items()}
 
     def asked(client: FlaskClient, address: str) -> float:
@@ -255,7 +255,7 @@ def pages(
             answer = client.get(address, follow_redirects=True)
             assert answer.status_code in (200, 422), (address, answer.status_code)
 
-        took = best(ask)
+        took = best(ask, times)
         print(f"  {address}: {took:,.0f} ms", flush=True)
         return took
 
@@ -272,7 +272,7 @@ def places(engine: Engine, seat: Seat) -> list[int]:
         return [connection.scalars(query.offset(place).limit(1)).one() for place in (count // 2, 15)]
 
 
-def measured(url: str, sizes: list[int], *, verified: bool) -> dict[int, dict[str, float]]:
+def measured(url: str, sizes: list[int], *, verified: bool, times: int = 3) -> dict[int, dict[str, float]]:
     """The pages' times by the number of entries."""
     upgrade_database(url)
     engine = make_engine(url)
@@ -305,7 +305,7 @@ def measured(url: str, sizes: list[int], *, verified: bool) -> dict[int, dict[st
         for size in sizes:
             took = fill(engine, seat, size)
             clock.set_time(datetime(2015, 3, 2, 1, 0, tzinfo=UTC))
-            found[size] = pages(app, addresses(engine, seat), logins, size)
+            found[size] = pages(app, addresses(engine, seat), logins, size, times)
             print(f"{engine.dialect.name}: {size:,} entries, filled in {took:.0f} s", flush=True)
     if verified:
         with make_session(engine) as session:

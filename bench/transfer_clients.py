@@ -23,6 +23,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import psycopg
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from bench.transfer_world import WHEN, Seat
@@ -36,9 +37,9 @@ from tests.factories import allowances as factory
 Transfer = Callable[[bool], None]
 
 
-def service(url: str, seat: Seat) -> Transfer:
+def service(engine: Engine, seat: Seat) -> Transfer:
     """A login that moves one unit through the service, each in a transaction of its own."""
-    session = make_session(make_engine(url))
+    session = make_session(engine)
     actor = session.get_one(User, seat.user)
 
     def transfer(hot: bool) -> None:
@@ -93,14 +94,15 @@ def fresh(values: dict[str, Any], number: object = None) -> dict[str, Any]:
     return {**values, "id": number, "idempotency_key": secrets.token_hex(12), "mails": mails}
 
 
-def raw(url: str, seat: Seat, *, together: bool = False) -> tuple[Transfer, Callable[[], float]]:
-    """The same statements by psycopg alone; and how long (ms) the last one and its commit take.
+def raw(
+    engine: Engine, connection: psycopg.Connection[Any], seat: Seat, *, together: bool = False
+) -> tuple[Transfer, Callable[[], float]]:
+    """The same statements by psycopg alone over ``connection``; how long (ms) the last and its commit take.
 
     ``together``: the last one is sent with its COMMIT, and both are answered at once.
     """
-    move = service(url, seat)
+    move = service(engine, seat)
     ways = {hot: recorded(lambda _hot, hot=hot: move(hot)) for hot in (False, True)}  # type: ignore[misc]
-    connection = connect(url)
 
     def transfer(hot: bool) -> None:
         cursor, number = connection.cursor(), None
@@ -137,10 +139,11 @@ def main() -> None:
     kind, url, seat = sys.argv[1], sys.argv[2], Seat(**json.loads(sys.argv[3]))
     factory.at(WHEN)
     hold: Callable[[], float] = float
+    engine = make_engine(url)
     if kind == "service":
-        transfer = service(url, seat)
+        transfer = service(engine, seat)
     else:
-        transfer, hold = raw(url, seat, together=kind == "raw-together")
+        transfer, hold = raw(engine, connect(url), seat, together=kind == "raw-together")
     for _ in range(15):  # psycopg prepares what it has seen five times, PostgreSQL plans anew five times
         transfer(False)
         transfer(True)
