@@ -66,6 +66,7 @@ class _Compiled(BytecodeCache):
         bucket.code = self._kept.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None  # it was compiled just now
         self._kept[bucket.key, bucket.checksum] = bucket.code
 
 

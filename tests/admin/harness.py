@@ -10,7 +10,7 @@ from typing import Any
 
 import flask_babel
 from flask import Flask, g, request
-from flask_admin import Admin
+from flask_admin.base import Admin
 from flask_login import LoginManager, UserMixin
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -67,7 +67,7 @@ class ShipView(SecretariatView):
     can_create = True
     can_edit = True
     column_list = ["number", "name", "state", "tons", "sealed", "built", "seen"]
-    column_details_list = column_list
+    column_details_list = ["number", "name", "state", "tons", "sealed", "built", "seen"]
     column_default_sort = ("number", False)
     column_sortable_list = ["number", "name", "built"]
     column_searchable_list = ["name", "kana", "number"]
@@ -115,7 +115,7 @@ class ShipView(SecretariatView):
 
     @page("/sail/", Permission.REGISTRATION_DECIDE, methods=("POST",))
     def sail_view(self) -> str:
-        return self.get_one(request.args["id"]).name
+        return str(self.get_one(request.args["id"]).name)
 
     @page("/broken/", Permission.REGISTRATION_VIEW)
     def broken_view(self) -> str:
@@ -187,11 +187,11 @@ def small_house(ships: int = 120, protect: bool = True) -> Iterator[Flask]:
     csrf.init_app(app)
     login = LoginManager(app)
 
-    @login.request_loader
-    def _who(asked: Any) -> Any:
+    def who(asked: Any) -> Any:
         role = asked.headers.get("X-Role")
         return db_session.query(Clerk).filter_by(role=Role(role)).one() if role else None
 
+    login.request_loader(who)
     app.add_url_rule("/login", "security.login", lambda: "login")
     _dressed(app)
     admin = Admin(app, name="ASSET", url="/admin", index_view=Home(url="/admin"))

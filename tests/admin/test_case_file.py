@@ -72,16 +72,16 @@ def test_an_ordinary_case_is_one_page(app: Flask, session: Session, made: make.S
     for word in ("7,460", NOTE, "検針票の期間は？", "各月の末日までです。", verifier, "質問.pdf", "1 / 1"):
         assert word in page, word
     # what deviates stands there, what conforms is a count; so are the files that were refused
-    word = 0 if lang == "ja" else 1
+    place = 0 if lang == "ja" else 1
     assert ITEMS[0].word(lang) in page and ITEMS[1].word(lang) not in page
-    assert ("適合 14", "Met 14")[word] in page
-    assert ("登録できなかったファイルが2件", "2 files could not be registered")[word] in page
-    assert ("別添", "Annex")[word] not in page
+    assert ("適合 14", "Met 14")[place] in page
+    assert ("登録できなかったファイルが2件", "2 files could not be registered")[place] in page
+    assert ("別添", "Annex")[place] not in page
     # the office's time line folds them into one line too
     told = Clerk(app, session, "viewer").get(f"/admin/report/details/?id={report_id}&lang={lang}").text
-    refused = ("算定報告書を登録できませんでした", "Calculation report refused")[word]
+    refused = ("算定報告書を登録できませんでした", "Calculation report refused")[place]
     assert told.count(refused) == 1
-    assert refused + ("（続けて2回）", " (2 times in a row)")[word] in told
+    assert refused + ("（続けて2回）", " (2 times in a row)")[place] in told
 
 
 @LANGUAGES
@@ -101,12 +101,12 @@ def test_a_long_case_keeps_its_first_page_and_has_the_rest_in_an_annex(
         report_id = report.id
     first, second, *more = pages(Clerk(app, session, "viewer"), report_id, lang)
     assert more
-    word = 0 if lang == "ja" else 1
+    place = 0 if lang == "ja" else 1
     # the first page is whole in itself: figures, fault, the newest round and decision, where the rest is
     for said in ("7,460", NOTE, "11番目。", "…"):
         assert said in first, said
-    assert ("別添にすべてあります", "in the annex, in full")[word] in first
-    assert second.startswith(("別添", "Annex")[word]) or ("別添", "Annex")[word] in second[:120]
+    assert ("別添にすべてあります", "in the annex, in full")[place] in first
+    assert second.startswith(("別添", "Annex")[place]) or ("別添", "Annex")[place] in second[:120]
     annex = "".join((second, *more))
     assert all(f"{number}番目。" in annex for number in range(12))
     # all six reasons in full; a page's end may stand between two letters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -113,7 +114,7 @@ def test_looking_an_account_up_names_what_is_wrong_with_what_is_typed(
 def test_a_proposal_long_after_the_login_asks_for_the_password(
     app: Flask, session: Session, cohort: make.Cohort, act: str
 ) -> None:
-    urls = {
+    urls: dict[str, tuple[str, dict[str, Any]]] = {
         "issue": (f"/admin/issue/propose/?id={cohort.second.id}", {}),
         "whole phase": ("/admin/issue_batch/propose/?phase=2", {"holder": [str(cohort.second.id)]}),
         "jver": (

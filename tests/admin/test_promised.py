@@ -49,5 +49,5 @@ def test_every_waiting_paper_says_until_when(app: Flask, session: Session) -> No
     # its day is past and the night has not come yet: no page says "not yet"
     clock.set_time(clock.now() + timedelta(days=15))
     for name, number in papers.items():
-        page = Visitor(app, login).get(f"/admin/{name}/details/?id={number}").text
-        assert "この起案は、もう確認できません" in page and "まだできません" not in page, name
+        text = Visitor(app, login).get(f"/admin/{name}/details/?id={number}").text
+        assert "この起案は、もう確認できません" in text and "まだできません" not in text, name

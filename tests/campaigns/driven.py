@@ -41,7 +41,8 @@ FAULTS = st.sampled_from([None, *BEFALL, *BEFALL, *BEFALL])
 STALE = st.sampled_from([False] * 6 + [True])
 
 
-F, T = TypeVar("F", bound=Callable[..., Any]), TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def quick(engine: Engine) -> Engine:

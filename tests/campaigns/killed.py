@@ -206,7 +206,8 @@ class _Watch:
                 "SELECT (SELECT count(*) FROM movement), (SELECT last_number FROM ledger_head),"
                 " (SELECT count(*) FROM banking_application)"
             )
-            return tuple(connection.execute(text(query)).one())  # type: ignore[return-value]
+            movements, postings, applications = connection.execute(text(query)).one()
+            return movements, postings, applications
 
     def after(self, what: str, told: Sequence[Told], *, wait: bool) -> None:
         """Send the form that was in flight again, and go on to the act's end.
@@ -230,11 +231,11 @@ class _Watch:
             return
         with make_session(self.engine) as session:
             for again in range(place, len(STEPS[one.what])):
-                answer = self._sent(session, one, again)
-                if answer is None:
+                sent = self._sent(session, one, again)
+                if sent is None:
                     self.toll.lost.append(f"{key} cannot be sent again")
                     break
-                self._acknowledged(key, again, answer)
+                self._acknowledged(key, again, sent)
                 if again == place:
                     lasted = self._state() == before
                     self.toll.after += lasted

@@ -26,9 +26,11 @@ from portal.services import (
     banking,
     banking_case,
     banking_results,
+    banking_rules,
     books,
     compliance,
     deadline,
+    figures,
     four_eyes,
     issuance,
     issue_batches,
@@ -199,6 +201,7 @@ def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
 
     def unreserved(*given: Any, **options: Any) -> Any:
         case = case_of(*given, **options)
+        assert case.figures is not None
         return replace(case, figures=replace(case.figures, issued=0))
 
     for module in (banking, banking_case):
@@ -206,7 +209,7 @@ def _reserve_carried_over(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_window(patch: pytest.MonkeyPatch) -> None:
-    judge = banking.application_problems
+    judge = banking_rules.application_problems
     patch.setattr(
         banking,
         "application_problems",
@@ -259,8 +262,8 @@ def _always_revocable(patch: pytest.MonkeyPatch) -> None:
 
 
 def _as_of_now(patch: pytest.MonkeyPatch) -> None:
-    figures_for = deadline.figures_for
-    patch.setattr(deadline, "figures_for", lambda session, ids, *, at: figures_for(session, ids))
+    real = figures.figures_for
+    patch.setattr(deadline, "figures_for", lambda session, ids, *, at: real(session, ids))
 
 
 def _closing_unless(refusal: Refusal) -> Plant:

@@ -164,8 +164,8 @@ def test_the_portal_is_served_and_stops_when_told(typed: Run, database_url: str,
     }
     command = [sys.executable, "-m", "portal", "run", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         line = next(line for line in process.stdout if "http://" in line)
         with urlopen(line.strip() + "static/portal.css", timeout=20) as answer:
             assert answer.status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -30,7 +31,7 @@ def expected(engine: Engine) -> FormExpectation:
         return report_forms.expectation(session, made.report(Period.TARGET))
 
 
-def filled(expected: FormExpectation, monthly_gj: int, **more: int) -> bytes:
+def filled(expected: FormExpectation, monthly_gj: int, **more: Any) -> bytes:
     """A form with one source of 12 equal months of the first energy of the factor table."""
     year = expected.identity.fiscal_years[0]
     factor = next(factor for factor in expected.factors[year] if factor.kind == "energy")

@@ -166,7 +166,7 @@ def accepted(session: Session, data: ApplicationData, *, actor: User | None = No
 
 
 @replayed
-def holder(session: Session, **changes: object) -> Holder:
+def holder(session: Session, /, **changes: object) -> Holder:
     """A registered holder whose logins have :data:`PASSWORD`."""
     made = accepted(session, holder_data(session, **changes)).holder
     assert made is not None
@@ -177,7 +177,7 @@ def holder(session: Session, **changes: object) -> Holder:
 
 
 @replayed
-def trader(session: Session, **changes: object) -> Trader:
+def trader(session: Session, /, **changes: object) -> Trader:
     """A registered trader whose login has :data:`PASSWORD`."""
     made = accepted(session, trader_data(**changes)).trader
     assert made is not None
@@ -199,7 +199,7 @@ def colleague_of(session: Session, whose: Verifier, by: User, name: str = "æ¤œè¨
 
 
 @replayed
-def verifier(session: Session, **changes: object) -> Verifier:
+def verifier(session: Session, /, **changes: object) -> Verifier:
     """A registered verifier whose login has :data:`PASSWORD`."""
     made = accepted(session, verifier_data(**changes)).verifier
     assert made is not None

@@ -179,7 +179,7 @@ def _patched() -> tuple[Any, ...]:
     if patches is None:
         return ()
     attributes = [(_Same(one), name, _Same(getattr(one, name, None))) for one, name, _ in patches._setattr]
-    items = [(_Same(one), name, _Same(one.get(name))) for one, name, _ in patches._setitem]  # type: ignore[attr-defined]
+    items = [(_Same(one), name, _Same(one.get(name))) for one, name, _ in patches._setitem]
     return *attributes, *items
 
 

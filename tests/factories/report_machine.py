@@ -337,6 +337,7 @@ def play(
         def __init__(self) -> None:
             super().__init__(template, folder, cast)
 
+    assert settings.default is not None
     run_state_machine_as_test(
         seed(Seeded) if seed is not None else Seeded,
         settings=settings(

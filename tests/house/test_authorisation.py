@@ -308,9 +308,8 @@ def test_what_a_login_without_full_rights_may_open_is_written_here(
 
 
 def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix) -> None:
-    rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset")
-    rooms = (*rooms, "account_name", "account_statement")
-    rooms = ("balance", "history_file", "receipt", "retire", "transfer", "cancel", "offset", "banking")
+    acts = ("retire", "transfer", "cancel", "offset", "banking")
+    rooms = ("balance", "history_file", "receipt", "account_name", "account_statement", *acts)
     told = {
         key: word
         for key, word in matrix.items()
@@ -324,8 +323,7 @@ def test_login_b_and_verifiers_are_not_told_that_allowances_exist(matrix: Matrix
 def test_a_viewer_changes_nothing(world: World, matrix: Matrix) -> None:
     own = {"security.login", "security.logout", "account_password.own", "account_password.first"}
     # take any bulk act to its own permission: the test below
-    own |= {"holder.action_view", "target.action_view"}
-    own |= {"holder.action_view", "application.action_view", "report.action_view"}
+    own |= {f"{screen}.action_view" for screen in ("holder", "target", "application", "report")}
     opened = {
         endpoint
         for (endpoint, method, role), word in matrix.items()

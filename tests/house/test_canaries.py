@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import quote, urlsplit
@@ -115,11 +115,15 @@ def canaries(engine: Engine) -> Canaries:
     with make_session(engine) as session:
         secret = {figure for figure in ledger_figures(session) if figure >= LEAST}
         plain = emissions_figures(session) | YEARS
-        models = {"report": ReportFile, "verification": VerificationReport, "review": ReviewDocument}
+        files: dict[str, type[ReportFile | VerificationReport | ReviewDocument]] = {
+            "report": ReportFile,
+            "verification": VerificationReport,
+            "review": ReviewDocument,
+        }
         return Canaries(
             frozenset(secret - plain),
             list(session.scalars(select(EmissionsReport.id).order_by(EmissionsReport.id))),
-            {name: list(session.scalars(select(model.id))) for name, model in models.items()},
+            {name: list(session.scalars(select(model.id))) for name, model in files.items()},
             [one.code for one in session.scalars(select(LedgerTransaction)).all()],
         )
 
@@ -142,7 +146,7 @@ def app(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
 
 def patterns(app: Flask, canaries: Canaries, role: Role) -> Iterator[str]:
     """Every participants' address, with every row of the reader's kind and a few that are not its own."""
-    values: dict[str, list[object]] = {
+    values: dict[str, Sequence[object]] = {
         "period": [*Period, "carry_over"],
         "source": [*canaries.file_ids],
         "file": ["csv", "xlsx"],
@@ -160,7 +164,7 @@ def patterns(app: Flask, canaries: Canaries, role: Role) -> Iterator[str]:
         for name in rule.arguments:
             whole = re.compile(rf"<[^<>]*\b{name}>")
             if name == "file_id":
-                given: list[object] = [one for ids in canaries.file_ids.values() for one in ids[:4]]
+                given: Sequence[object] = [one for ids in canaries.file_ids.values() for one in ids[:4]]
             else:
                 given = values[name]
             found = [whole.sub(quote(str(value)), url) for url in found for value in given]
@@ -223,8 +227,9 @@ def crawl(app: Flask, login_id: str, start: Iterable[str]) -> list[Page]:
                 continue
             seen.add(plain)
             answer = visitor.get(plain)
-            html = answer.mimetype == "text/html"
-            body = NOISE.sub("", answer.text) if html else text_of(answer.data, answer.mimetype)
+            kind = answer.mimetype or ""
+            html = kind == "text/html"
+            body = NOISE.sub("", answer.text) if html else text_of(answer.data, kind)
             links = [unescape(link) for link in LINK.findall(body)] if html else []
             head = "\n".join(
                 f"{name}: {value}"
@@ -232,7 +237,7 @@ def crawl(app: Flask, login_id: str, start: Iterable[str]) -> list[Page]:
                 if name in ("Location", "Content-Disposition")
             )
             text = unechoed(f"{head}\n{unescape(body)}", plain)
-            pages.append(Page(f"{plain} ({language})", answer.status_code, text, links, answer.mimetype))
+            pages.append(Page(f"{plain} ({language})", answer.status_code, text, links, kind))
             answer.close()
             waiting += [link for link in links if not link.startswith("/logout")]
             if answer.status_code in (301, 302):

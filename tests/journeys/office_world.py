@@ -185,9 +185,9 @@ def names(session: Session) -> list[str]:
         if kept and table.name not in _OURS:
             for row in session.execute(select(*kept)):
                 found.update(str(text).strip() for text in row if text)
-    for row in session.scalars(select(ImportRow)):
-        found.update(str(text) for text in row.values.values())
-        found.add(f"{row.sheet}, row")  # the file's own words
+    for read in session.scalars(select(ImportRow)):
+        found.update(str(text) for text in read.values.values())
+        found.add(f"{read.sheet}, row")  # the file's own words
     found.add("受電")  # a source of the forms
     session.rollback()
     return sorted((text for text in found if not text.isascii()), key=len, reverse=True)

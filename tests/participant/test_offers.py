@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -167,7 +169,7 @@ def test_a_past_day_is_told_by_the_state_and_the_window_of_that_day(
     session.flush()
     seen = {}
     for day in ("2015-10-09", "2015-10-10", "2015-10-19", "2015-10-20", "2016-01-31", "2016-02-01"):
-        when = clock.date.fromisoformat(day)
+        when = date.fromisoformat(day)
         figures = figures_of(session, market.holder)
         jaa = positions(session, account, figures, when)[0]
         seen[day] = (jaa.why_not, jaa.movable)

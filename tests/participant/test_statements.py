@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from portal.models import Event, LedgerTransaction, MovementKind, User
+from portal.models import Account, Event, LedgerTransaction, MovementKind, User
 from portal.services import account_statement, positions, statements
 from portal.services.audit import EventTag
 from portal.services.line_search import Filters
@@ -166,8 +166,14 @@ def test_pages_of_the_history_follow_each_other_both_ways(
     assert 'rel="prev"' not in page.text
 
 
+def account_of(session: Session, names: Names) -> Account:
+    holder = session.scalars(select(User).where(User.login_id == names.a)).one().holder
+    assert holder is not None
+    return holder.account
+
+
 def test_every_balance_of_the_history_is_the_sum_of_what_came_before(session: Session, names: Names) -> None:
-    account = session.scalars(select(User).where(User.login_id == names.a)).one().holder.account
+    account = account_of(session, names)
     everything = list(statements.all_lines(session, account, Filters()))
     running = 0
     for line in reversed(everything):
@@ -181,7 +187,7 @@ def test_every_balance_of_the_history_is_the_sum_of_what_came_before(session: Se
 
 
 def test_opening_and_lines_make_the_closing_on_any_days(session: Session, names: Names) -> None:
-    account = session.scalars(select(User).where(User.login_id == names.a)).one().holder.account
+    account = account_of(session, names)
     days = ("2014-04-07", "2014-04-08", "2014-06-12", "2015-02-18", "2015-03-20", "2015-04-01")
     for begin in days:
         for end in [day for day in days if day >= begin]:

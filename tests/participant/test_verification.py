@@ -147,8 +147,8 @@ def test_an_adverse_opinion_is_registered_but_does_not_go_on(
     session.rollback()
     told = hand_in(reader, names, opinion="adverse", do="register")
     assert "この意見には、指摘事項の記入が必要です。" in words(told)
-    adverse = {"opinion": "adverse", "findings": "7月分の検針票がありません", "do": "register"}
-    assert hand_in(reader, names, **adverse).status_code == 302
+    told = hand_in(reader, names, opinion="adverse", findings="7月分の検針票がありません", do="register")
+    assert told.status_code == 302
     assert state(session, names) is S.VERIFICATION_REQUESTED
     page = reader.get(f"/verification/{names.report}")
     assert "この検証報告書で承認を依頼する" not in page.text

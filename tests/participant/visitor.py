@@ -77,6 +77,6 @@ def asked(reader: Visitor, kind: str, page: TestResponse | None = None, **typed:
 
 def confirmed(reader: Visitor, kind: str, password: str = PASSWORD, **typed: str) -> TestResponse:
     """Through input and confirmation; the last answer."""
-    page = asked(reader, kind, **typed)
+    page = asked(reader, kind, None, **typed)
     assert page.status_code == 200, words(page)
     return reader.send(page, f"/allowances/{kind}/confirm", password=password)

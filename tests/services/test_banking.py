@@ -62,7 +62,7 @@ def held(session: Session, market: trade.Market) -> dict[int | None, tuple[int, 
         .join(UnitClass, UnitClass.id == Holding.unit_class_id)
         .where(Holding.account_id == market.holder.account.id)
     )
-    numbers = {None: None}
+    numbers: dict[int | None, int | None] = {None: None}
     numbers |= {phase.id: phase.number for phase in session.scalars(select(type(market.holder.phase)))}
     return {numbers[phase]: (quantity, promised) for phase, quantity, promised in rows}
 

@@ -141,8 +141,8 @@ def test_joint_companies_are_renamed_join_and_leave(session: Session) -> None:
     assert holder.contact.organisation.name == "新乙株式会社"
     again = refused(lambda: recorded(session, holder, joint_companies=(("", ""), pairs[2], ("丁", "てい"))))
     assert again == {"contact_company": Refusal.COMPANY_LINKED}
-    data = {"joint_companies": (("", ""), pairs[2], ("丁", "てい")), "contact_company": "丁"}
-    recorded(session, holder, **data)
+    joint = (("", ""), pairs[2], ("丁", "てい"))
+    recorded(session, holder, joint_companies=joint, contact_company="丁")
     session.expire_all()
     assert holder.contact.organisation.name == "丁" and len(holder.joint_companies) == 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
-from sqlalchemy import make_url, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import OperationalError
 
@@ -23,7 +23,7 @@ def test_the_statements_of_a_movement_are_short_enough_for_the_drivers_memory() 
         assert len(prepared.text_for(psycopg.dialect())) <= MAX_CACHED_STATEMENT_LENGTH
 
 
-def _closed_by_the_server(engine: extensions.Engine, other: extensions.Engine) -> None:
+def _closed_by_the_server(engine: Engine, other: Engine) -> None:
     """Put a connection into the pool that the server then closes."""
     with engine.connect() as connection:
         number = connection.scalar(text("SELECT pg_backend_pid()"))

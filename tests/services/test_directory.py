@@ -46,7 +46,7 @@ def test_consent_against_consent_for_every_role_and_state(session: Session) -> N
     own_t, other_h = make.trader(session), make.holder(session)
     verifier = make.verifier(session).users[0]
     office = [make.office(session, role) for role in (Role.OFFICER, Role.APPROVER, Role.VIEWER)]
-    wrong = []
+    wrong: list[tuple[object, ...]] = []
     for mine, my_state, theirs, their_state in product((True, False), STATES, (True, False), STATES):
         # the database lets nobody open a closed account again: each case is given up after it was looked at
         case = session.begin_nested()
@@ -119,7 +119,8 @@ def test_kind_narrows_and_pages_follow_each_other_without_reading_the_table(
     reader, statements = trader.users[0], []
     pages = [directory.look(session, reader, page=n) for n in (1, 2, 3)]
     assert [e.account for page in pages for e in page.entries] == [
-        one.account.code for one in (*holders, trader)
+        *(one.account.code for one in holders),
+        trader.account.code,
     ]
     assert [(page.total, page.pages, page.first) for page in pages] == [(5, 3, 1), (5, 3, 3), (5, 3, 5)]
     assert directory.look(session, reader, page=99).page == 3

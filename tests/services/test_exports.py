@@ -29,7 +29,7 @@ def as_sheet(*values: Any, figures: tuple[int, ...] = ()) -> list[Any]:
     with file:
         sheet = load_workbook(io.BytesIO(file.read())).active
     assert sheet is not None
-    return list(sheet.iter_rows())[1]
+    return list(list(sheet.iter_rows())[1])
 
 
 @pytest.mark.parametrize("text", ["0312345678", "1-2-3", "3/4", "2015-10", "1e5", "1234567890123456", "007"])

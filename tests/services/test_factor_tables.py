@@ -255,10 +255,10 @@ def test_each_state_action_and_role_as_the_table_says(
                 assert row.state is state
             elif edge is not None and action == "withdraw" and who is not office.officer:
                 # what is another's is declined, and that needs a reason
-                refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))  # type: ignore[misc]
+                refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))
                 assert refused == [("reason", Refusal.REASON_NEEDED)]
             elif edge is None:
-                refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))  # type: ignore[misc]
+                refused = problems(lambda act=act, row=row, who=who: act(session, row.id, actor=who))
                 assert refused == [(None, Refusal.WRONG_STATE)]
             else:
                 act(session, row.id, actor=who)

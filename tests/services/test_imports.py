@@ -19,6 +19,7 @@ from portal.errors import NotAllowed, PortalError, Refusal, Refused, Stale
 from portal.extensions import make_session
 from portal.models import (
     Event,
+    ImportKind,
     ImportRow,
     ImportState,
     Job,
@@ -31,6 +32,7 @@ from portal.models import (
 from portal.permissions import Role
 from portal.services import import_jobs, imports, jobs, registration, registration_batch
 from portal.services.audit import EventTag
+from portal.services.spreadsheets import jail
 from portal.services.spreadsheets.import_table import read_table
 from portal.services.transaction import one_transaction, run
 from tests.factories import imports as make
@@ -109,7 +111,7 @@ def test_a_thousand_applications_come_in_whole_or_not_at_all(
     assert desk.count(RegistrationApplication) == 0
 
     # the 700th breaks: nothing is left of the 699 before it, and nobody's number is used up
-    real, broken = registration_batch.application_row, Counter[str]()
+    real, broken = registration.application_row, Counter[str]()
 
     def breaking(number: str, *args: Any, **kwargs: Any) -> RegistrationApplication:
         broken[number] += 1
@@ -233,7 +235,7 @@ def test_a_worker_that_lost_its_lease_keeps_nothing_and_the_next_one_reads_again
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = desk.send(few(1, 2))
-    real = import_jobs.read_table_jailed
+    real = jail.read_table_jailed
 
     def late(*args: Any) -> Any:
         clock.step(jobs.LEASE * 2)  # another worker takes it meanwhile, and finishes it
@@ -299,6 +301,7 @@ def test_what_was_registered_since_the_preview_stops_the_whole_import(desk: Desk
     # whoever started it is told, and of which file
     last = desk.session.scalars(select(MailMessage).order_by(MailMessage.id.desc())).first()
     assert last is not None and last.recipient == starter.email
+    assert row.document is not None
     assert "取り込めませんでした" in last.body and row.document.name in last.body
     assert desk.count(RegistrationApplication) == 2
     series = desk.session.scalars(select(NumberSeries).where(NumberSeries.name == "application:R2")).one()
@@ -362,7 +365,7 @@ def test_who_may_not_record_may_not_import(desk: Desk, role: Role) -> None:
             lambda: make.send(desk.session, few(2), actor=other),
             lambda: imports.start(desk.session, sent, actor=other),
             lambda: imports.discard(desk.session, sent, actor=other),
-            lambda: imports.blank_workbook(desk.session, imports.ImportKind.APPLICATIONS, actor=other),
+            lambda: imports.blank_workbook(desk.session, ImportKind.APPLICATIONS, actor=other),
         )
         for act in acts[1:]:
             with pytest.raises(NotAllowed):

@@ -33,7 +33,7 @@ from tests.factories import registration as make
 from tests.services.test_races import at_once
 
 DAY = date(2013, 10, 8)
-WHY = {"learnt_by": "telephone", "reason": "10月8日に担当者へ電話して確かめた。"}
+WHY: dict[str, Any] = {"learnt_by": "telephone", "reason": "10月8日に担当者へ電話して確かめた。"}
 
 
 @pytest.fixture(autouse=True)

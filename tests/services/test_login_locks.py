@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import NotAllowed, PortalError, Refusal, Stale
-from portal.models import Event, Holder, MailMessage, User
+from portal.models import Event, Holder, MailMessage, MovementKind, User
 from portal.permissions import SECRETARIAT, Role
 from portal.services import allowances, colleagues, login_locks, logins, users
 from portal.services.audit import EventTag
@@ -67,7 +67,7 @@ def test_a_locked_login_is_out_and_only_who_knows_its_password_learns_why(
     with pytest.raises(NotAllowed):
         users.change_own_password(session, make.PASSWORD, NEW, NEW, actor=a)
     with pytest.raises(NotAllowed):
-        allowances.draft(session, allowances.Request(allowances.MovementKind.RETIRE, "1"), actor=a)
+        allowances.draft(session, allowances.Request(MovementKind.RETIRE, "1"), actor=a)
     login_locks.unlock(session, a.id, reason="見つかった", actor=officer)
     assert problem(session, a) is None and a.password == password
     events = session.scalars(

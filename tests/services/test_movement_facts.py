@@ -149,7 +149,7 @@ def test_what_is_written_at_once_is_what_is_written_row_by_row(
 
 def test_a_mould_says_what_the_template_says(session: Session, market: make.Market) -> None:
     """The mails of a movement are filled into a text made once; it is the text of the templates."""
-    facts = {
+    facts: dict[str, Any] = {
         "movement_kind": "transfer",
         "quantity": 1_500,
         "unit": "JAA",

@@ -23,6 +23,7 @@ from portal.services import (
 from portal.services.audit import EventTag
 from portal.services.report_lines import ReviewStatus
 from portal.services.report_rules import Turn
+from portal.services.report_timeline import TimeLineEntry
 from tests.factories import registration
 from tests.factories import reports as make
 
@@ -110,7 +111,7 @@ def test_a_file_that_was_taken_off_is_not_named_to_the_verifier(
     assert "別の会社の図.pdf" in [entry.facts.get("filename") for entry in _line(session, report, scheme.a)]
 
 
-def _line(session: Session, report: EmissionsReport, reader: User) -> tuple[report_views.TimeLineEntry, ...]:
+def _line(session: Session, report: EmissionsReport, reader: User) -> tuple[TimeLineEntry, ...]:
     return report_views.report_view(session, report.id, reader).time_line
 
 

@@ -147,7 +147,8 @@ def peopled(session: Session) -> World:
         people = [*holder.users, *trader.users, *verifier.users]
         people += [make.office(session, role) for role in (Role.OFFICER, Role.APPROVER, Role.VIEWER)]
     assert {user.role for user in people} == set(Role)
-    owners = dict(zip(ParticipantKind, (holder, trader, verifier), strict=True))
+    each: tuple[Participant, ...] = (holder, trader, verifier)
+    owners = dict(zip(ParticipantKind, each, strict=True))
     assert [company_changes.kind_of(one) for one in owners.values()] == list(owners)
     return World(session, owners, {Role(user.role): user for user in people})
 

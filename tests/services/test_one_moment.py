@@ -66,7 +66,7 @@ def test_a_proposal_confirmed_in_its_last_moment_is_posted_in_that_moment(
         end = one.expires_at
         assert end is not None
         strikes(end)
-        run(session, lambda one=one: issuance.confirm(session, one.id, version=1, actor=cohort.approver))  # type: ignore[misc]
+        run(session, lambda one=one: issuance.confirm(session, one.id, version=1, actor=cohort.approver))
         assert one.transaction is not None
         assert {one.decided_at, one.transaction.posted_at} == {end - TICK}
         assert stamps(session) == {end - TICK}

@@ -81,5 +81,5 @@ def test_who_left_the_scheme_is_late_with_nothing(session: Session) -> None:
 def test_a_name_that_begins_with_an_equals_sign_is_no_formula_in_a_form() -> None:
     book = Workbook()
     assert book.active is not None
-    assert fixed(book.active, "A1", "=1+1株式会社").data_type == "s"  # type: ignore[arg-type]
-    assert fixed(book.active, "A2", 3).data_type == "n"  # type: ignore[arg-type]
+    assert fixed(book.active, "A1", "=1+1株式会社").data_type == "s"
+    assert fixed(book.active, "A2", 3).data_type == "n"

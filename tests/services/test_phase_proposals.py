@@ -106,7 +106,7 @@ def test_a_phase_opens_with_its_units_and_factors_by_two_persons(session: Sessio
     assert session.scalars(select(Phase).where(Phase.number == 3)).one_or_none() is None
     made = phase_proposals.confirm_proposal(session, row.id, actor=office.second)
     assert (made.number, made.target_year, row.phase_id) == (3, 2015, made.id)
-    assert session.scalars(select(UnitClass).where(UnitClass.phase_id == made.id)).one()
+    session.scalars(select(UnitClass).where(UnitClass.phase_id == made.id)).one()  # there is one
     assert phase_proposals.is_opening(row)
 
 
@@ -168,7 +168,7 @@ def test_each_state_action_and_role_as_the_table_says(
     session: Session, office: Office, state: ProposalState
 ) -> None:
     """The whole square, through the services."""
-    acts = {
+    acts: dict[str, Callable[..., object]] = {
         "confirm": phase_proposals.confirm_proposal,
         "withdraw": phase_proposals.withdraw_proposal,
         "decline": partial(phase_proposals.withdraw_proposal, reason="誤り"),

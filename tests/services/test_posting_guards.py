@@ -79,7 +79,7 @@ def forge(
 
 def classes(session: Session) -> tuple[int, int]:
     """(JAA, jVER)."""
-    found = dict(session.execute(text("SELECT unit_type, id FROM unit_class")).all())
+    found = {kind: number for kind, number in session.execute(text("SELECT unit_type, id FROM unit_class"))}
     return found["JAA"], found["jVER"]
 
 

@@ -154,7 +154,7 @@ def test_everything_against_a_proposal_is_said_at_once(session: Session, running
     phase, officer = scheme.holder.phase_id, scheme.officer
     for subject in PublicationSubject:
         found = refused(
-            lambda subject=subject: publications.propose(  # type: ignore[misc]
+            lambda subject=subject: publications.propose(
                 session, phase, subject, actor=officer, note="あ" * 2_001
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -27,7 +27,7 @@ def market(session: Session) -> make.Market:
     return made
 
 
-def at_once(engine: Engine, acts: list[Callable[[Session], object]]) -> list[object]:
+def at_once(engine: Engine, acts: Sequence[Callable[[Session], object]]) -> list[object]:
     """Do every act in a session of its own, all at the same moment; answers or refusals in order."""
     answers: list[object] = [None] * len(acts)
     start = threading.Barrier(len(acts))

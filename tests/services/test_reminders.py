@@ -59,10 +59,10 @@ def night(session: Session, wall: str) -> None:
 
 def told(session: Session) -> list[tuple[str, str | None]]:
     """(kind, recipient) of the mails since the last look, which are then forgotten."""
-    kinds = ("report_due", "report_overdue", "verification_due", "retirement_due")
-    kinds += ("figure_needed", "figures_needed", "banking_due")
+    figures = ("figure_needed", "figures_needed", "banking_due")
+    kinds = ("report_due", "report_overdue", "verification_due", "retirement_due", *figures)
     query = select(MailMessage).where(MailMessage.kind.in_(kinds)).order_by(MailMessage.id)
-    found = [(mail.kind, mail.recipient) for mail in session.scalars(query)]
+    found: list[tuple[str, str | None]] = [(mail.kind, mail.recipient) for mail in session.scalars(query)]
     session.rollback()
     forget_mails(session)
     return found

@@ -28,8 +28,10 @@ from tests.factories import reports
 
 S = ReportState
 #: the days on which a report's standing turns
-DATES = ("base_report_from", "base_report_due", "issue_from", "target_report_from", "target_report_due")
-DATES += ("retirement_deadline", "adjustment_report_from", "adjustment_report_due")
+DATES = (
+    *("base_report_from", "base_report_due", "issue_from", "target_report_from", "target_report_due"),
+    *("retirement_deadline", "adjustment_report_from", "adjustment_report_due"),
+)
 VERIFIED = [one for one in S if one not in (S.SUBMITTED, S.RECEIVED)]
 ADJUSTMENT = [S.NOT_SUBMITTED, S.SUBMITTED, S.RECEIVED]
 DAYS = Deadlines(date(2015, 4, 1), date(2015, 7, 31), date(2015, 11, 30))

@@ -154,9 +154,9 @@ def test_attachments_are_of_known_kinds_at_most_ten_and_locked_after_the_request
 
         files = [report_files.attach_file(session, report.id, "図.png", PNG, actor=scheme.a)]
         for name, data in (("図.exe", b"MZ"), ("図.svg", b"<svg/>"), ("図.xlsm", PDF)):
-            assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_KIND)]  # type: ignore[misc]
+            assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_KIND)]
         for name, data in (("図.png", PDF), ("偽.pdf", b"text")):
-            assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_DISGUISED)]  # type: ignore[misc]
+            assert refused(lambda n=name, d=data: attach(n, d)) == [("file", Refusal.FILE_DISGUISED)]
         for _n in range(9):
             attach("境界図.pdf", PDF)
         assert refused(lambda: attach("境界図.pdf", PDF)) == [("file", Refusal.TOO_MANY_FILES)]

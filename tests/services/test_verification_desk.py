@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, event, func, insert, select
+from sqlalchemy import Engine, Table, event, func, insert, select
 from sqlalchemy.orm import Session
 
 from portal import clock
@@ -119,6 +119,7 @@ def copies(
 ) -> int:
     """``count`` copies of a row, beside the services: acts of their own would take minutes. The first id."""
     table = model.__table__
+    assert isinstance(table, Table)
     row = dict(session.execute(select(table).where(table.c.id == row_id)).mappings().one())
     first = (session.scalar(select(func.max(table.c.id))) or 0) + 1
     session.execute(

@@ -120,7 +120,7 @@ def test_of_two_colleagues_who_save_at_once_one_is_told(engine: Engine, session:
         )
 
     for shown in (0, 1):  # the draft that is not there yet, and the one that is
-        answers = at_once(engine, [saver(one, shown) for one in people])  # type: ignore[misc]
+        answers = at_once(engine, [saver(one, shown) for one in people])
         assert sorted(map(str, answers)) == sorted([str(shown + 1), str(Refusal.STALE_PAGE)])
     assert session.scalar(select(func.count()).select_from(VerificationDraft)) == 1
 

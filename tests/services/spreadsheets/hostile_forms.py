@@ -167,14 +167,14 @@ def sheets(good: bytes) -> Wrong:
 
     renamed = {
         f"sheet renamed: {name}": (
-            book(lambda xml, name=name: xml.replace(f'name="{name}"', f'name="{name} (2)"')),  # type: ignore[misc]
+            book(lambda xml, name=name: xml.replace(f'name="{name}"', f'name="{name} (2)"')),
             "sheet_missing",
         )
         for name in SHEET_PARTS
     }
     removed = {
         f"sheet removed: {name}": (
-            book(lambda xml, name=name: re.sub(rf'<sheet [^>]*name="{name}"[^>]*/>', "", xml)),  # type: ignore[misc]
+            book(lambda xml, name=name: re.sub(rf'<sheet [^>]*name="{name}"[^>]*/>', "", xml)),
             "sheet_missing",
         )
         for name in ("活動量", "排出量集計")

@@ -63,9 +63,9 @@ def other_kinds(good: bytes) -> Hostile:
     }
 
 
-def _zip_with(parts: dict[str, bytes], **how: int) -> bytes:
+def _zip_with(parts: dict[str, bytes], *, compression: int) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", **how) as package:  # type: ignore[arg-type]
+    with zipfile.ZipFile(out, "w", compression) as package:
         for name, content in parts.items():
             package.writestr(name, content)
     return out.getvalue()
@@ -152,12 +152,12 @@ def _zip(parts: dict[str, bytes], *, extra: bytes = b"", gap: bytes = b"", comme
         body.write(name.encode() + packed_content)
     body.write(gap)
     begin = body.tell()
-    for place, (name, head, offset) in enumerate(told):
+    for place, (told_name, head, offset) in enumerate(told):
         last = place == len(told) - 1
         more, said = (extra, comment) if last else (b"", b"")
-        sizes = (len(name), len(more), len(said))
+        sizes = (len(told_name), len(more), len(said))
         body.write(struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, *head, *sizes, 0, 0, 0, offset))
-        body.write(name + more + said)
+        body.write(told_name + more + said)
     size = body.tell() - begin
     body.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(told), len(told), size, begin, 0))
     return body.getvalue()

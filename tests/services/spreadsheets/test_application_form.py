@@ -122,7 +122,7 @@ def test_a_holders_form_names_its_phase_and_the_others_have_none() -> None:
     ]
     for kind, phase in (("holder", None), ("trader", 2)):
         with pytest.raises(ValueError):
-            build_application(kind, phase)  # type: ignore[arg-type]
+            build_application(kind, phase)
     assert build_application("trader") is build_application("trader")  # built once
 
 

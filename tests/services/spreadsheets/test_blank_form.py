@@ -62,6 +62,7 @@ def test_only_the_cells_to_fill_in_are_unlocked(period: Period, layout: Layout, 
         assert sheet.protection.sheet
         assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, sheet.title != ACTIVITY)
+        assert sheet.oddFooter and sheet.oddHeader
         assert sheet.print_area and sheet.oddFooter.center.text == "&A  &P / &N"
         assert sheet.oddHeader.left.text == "AST-1001　株式会社アセット不動産　アセット第一ビル"
     for spec in specs:

@@ -44,7 +44,7 @@ def attempted(way: str) -> tuple[bool, dict[str, str]]:
     ours, theirs = socket.socketpair()
     told, end = os.pipe()
     with ours, theirs, tempfile.TemporaryFile() as task, tempfile.TemporaryFile() as answer:
-        process = subprocess.Popen([*_ATTEMPTS, way], stdin=theirs, stderr=subprocess.PIPE)
+        process = subprocess.Popen([*_ATTEMPTS, way], stdin=theirs.fileno(), stderr=subprocess.PIPE)
         theirs.close()
         socket.send_fds(ours, [warm.ORDER.pack(20)], [task.fileno(), answer.fileno(), end])
         os.close(end)
