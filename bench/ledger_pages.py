@@ -272,8 +272,10 @@ def places(engine: Engine, seat: Seat) -> list[int]:
         return [connection.scalars(query.offset(place).limit(1)).one() for place in (count // 2, 15)]
 
 
-def measured(url: str, sizes: list[int], *, verified: bool, times: int = 3) -> dict[int, dict[str, float]]:
-    """The pages' times by the number of entries."""
+def measured(
+    url: str, sizes: list[int], *, verified: bool, waiting: int = 30, times: int = 3
+) -> dict[int, dict[str, float]]:
+    """The pages' times by the number of entries, each the best of ``times``; ``waiting`` for their issue."""
     upgrade_database(url)
     engine = make_engine(url)
     with make_session(engine) as session:
@@ -281,7 +283,7 @@ def measured(url: str, sizes: list[int], *, verified: bool, times: int = 3) -> d
         with one_transaction(session):
             officer = make.office(session, Role.OFFICER)
             office = officer.login_id
-            to_be_issued(session, 30)
+            to_be_issued(session, waiting)
             factory.at(WHEN)
             holder = session.get_one(User, seat.user)
             factory.move(session, holder, MovementKind.RETIRE, 10)
