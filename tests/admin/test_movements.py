@@ -65,10 +65,10 @@ def test_an_issue_is_base_minus_target_and_needs_two_people(
     assert own.status_code == 422 and held(session, account, UnitType.JAA) == 0
     said = second.get(confirm).text
     assert (
-        '第2期の<span class="as-nb">8,500 JAA</span>を発行します' in said
+        '<span class="as-nb">第2期</span>の<span class="as-nb">8,500 JAA</span>を発行します' in said
         and "8,500 JAAの発行を確定する" in said
     )
-    assert "取引番号はT-000001です" in second.send(confirm).text
+    assert '取引番号は<span class="as-nb">T-000001</span>です' in second.send(confirm).text
     assert held(session, account, UnitType.JAA) == 8_500
     assert "発行を起案できる目標保有者はいません" in first.get("/admin/issue/").text
 
