@@ -249,7 +249,8 @@ def _overtaken(view: Any, form: Any) -> Sequence[tuple[Any, ...]] | None:
     if offered(view, row) and "version" in form and hasattr(row, "version"):
         form["version"].data = row.version
         return None
-    return tuple(view.history_of(row)[:1])
+    # what made the row what it is now, not what was refused of it
+    return tuple(one for one in view.history_of(row) if one[3])[:1]
 
 
 def status() -> int:

@@ -34,7 +34,7 @@ def unbroken(text: str) -> Markup:
 
 @pages.app_template_filter("sentences")
 def sentences(text: str) -> Markup:
-    """A heading of several sentences: a line breaks before one of them rather than inside; numbers stay whole."""
+    """A heading of several sentences: a line breaks before one of them, not inside; numbers stay whole."""
     parts = [
         _NUMBER.sub(r'<span class="as-nb">\g<0></span>', str(escape(one))) for one in _PARTS.findall(text)
     ]
