@@ -26,6 +26,7 @@ from portal.permissions import Permission
 from portal.services import logins
 from portal.settings import Settings
 from portal.web import actor, admin_blueprints, carry_out, permission_of, reader, texts
+from portal.web_text import locale_name
 
 #: what a login with an initial password may open before it has set its own
 BEFORE_CHANGE = {"security.logout", "static", "account_password.first"}
@@ -166,34 +167,40 @@ def _forget_for_now() -> None:
         session["lang"] = language
 
 
-def _to_login() -> Response:
-    """To the log-in, and from there back to where the reader was, with what was typed."""
+def _to_login(why: str = "") -> Response:
+    """To the log-in, and from there back to where the reader was, with what was typed.
+
+    One notice says ``why`` the login ended, and what became of what was sent.
+    """
     page, kept = web_refill.page_of_request(), False
     if request.method not in ("GET", "HEAD"):
         page, kept = web_refill.keep()
-        flash(
+        what = (
             _(
                 "いま送った内容は、実行されていません。ログインすると元の画面に戻り、入力していた内容をもう一度表示します（1時間以内）。"
             )
             if kept
-            else _("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。"),
-            "warn",
+            else _("いま送った内容は、実行されていません。ログインすると、元の画面に戻ります。")
         )
+        flash(_in_one(why, what), "warn")
+    elif why:
+        flash(_in_one(why, _("もう一度ログインしてください。")), "warn")
     return cast(Response, redirect(url_for("security.login", next=page)))
+
+
+def _in_one(*sentences: str) -> str:
+    """Whole sentences one after the other, as the reader's language sets them."""
+    return ("" if locale_name() == "ja" else " ").join(one for one in sentences if one)
 
 
 def _ended_elsewhere() -> Response | None:
     """The session was ended from outside (a lock, a new password): say so, and lead back after the login."""
     _forget_for_now()
-    flash(
-        _(
-            "ログインが終わりました。パスワードやログインIDの状態が変わったためです。もう一度ログインしてください。"
-        ),
-        "warn",
-    )
+    why = _("ログインが終わりました。パスワードやログインIDの状態が変わったためです。")
     if request.method in ("GET", "HEAD") or request.endpoint in _DOOR:
+        flash(_in_one(why, _("もう一度ログインしてください。")), "warn")
         return None
-    return _to_login()
+    return _to_login(why)
 
 
 def _ask_to_log_in() -> None:
@@ -235,8 +242,9 @@ def _still_here() -> Response | None:
         behind = web_refill.left_behind() or _behind_a_login()
         late = behind and request.method == "POST" and request.endpoint not in _DOOR
         if late:
-            flash(_("ログインが終わっていました。時間がたったか、別の画面でログアウトしたためです。"), "warn")
-            return _to_login()
+            return _to_login(
+                _("ログインが終わっていました。時間がたったか、別の画面でログアウトしたためです。")
+            )
         if behind and request.method == "GET" and request.endpoint not in _DOOR:
             _ask_to_log_in()
         return None
@@ -247,10 +255,11 @@ def _still_here() -> Response | None:
     idle = now - datetime.fromtimestamp(float(seen), UTC) if seen is not None else timedelta(0)
     if idle > timedelta(minutes=g.settings.idle_minutes):
         _forget_for_now()
-        flash(_("しばらく操作がなかったため、ログアウトしました。もう一度ログインしてください。"), "warn")
+        why = _("しばらく操作がなかったため、ログアウトしました。")
         if request.endpoint in _DOOR:
+            flash(_in_one(why, _("もう一度ログインしてください。")), "warn")
             return cast(Response, redirect(url_for("security.login")))
-        return _to_login()
+        return _to_login(why)
     session[_SEEN] = now.timestamp()
     if request.endpoint == "security.login" and (page := web_refill.page_asked_for()) is not None:
         # logged in meanwhile, in another tab of this browser

@@ -25,4 +25,4 @@ def why_not_words(one: Position) -> str:
         return _("使える期間が%(day)sで終わりました", day=day(one.until))
     if one.why_not is Unusable.BOOKS_DISAGREE:
         return _("台帳の照合で不一致が見つかったため、いまは使えません")
-    return _("口座が利用中でないため") if one.why_not is not None else ""
+    return _("口座が利用中でないため、動かせません") if one.why_not is not None else ""

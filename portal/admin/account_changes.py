@@ -55,12 +55,14 @@ class AccountChangeView(KeySearch, ProposalView):
     column_formatters = {
         "account.id": formats.unbroken(lambda m: m.account.code),
         "action": formats.word,
+        "reason": formats.beginning,
         "state": formats.state_until,
         "proposed_at": formats.moment_and("proposed_by.name"),
     }
     column_formatters_export = {
         "account.id": lambda _v, _c, m, _n: m.account.code,
         "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
+        "reason": lambda _v, _c, m, _n: m.reason,
     }
     column_filters = (
         ChoiceFilter(AccountChange.state, _l("状態"), lambda: [(s, label(s)) for s in ProposalState]),

@@ -13,6 +13,7 @@ from wtforms import DateField, Field, Form, HiddenField, PasswordField, TextArea
 from wtforms.validators import InputRequired
 
 from portal.admin.forms import AdminForm, VersionField, show_problems
+from portal.admin.offered import offered
 from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, Stale, refuse
 from portal.services.numbers import search_key
 from portal.services.once import new_key
@@ -70,6 +71,9 @@ class ProvenForm(VersionForm):
         render_kw={"autocomplete": "current-password"},
     )
 
+    #: nothing is wrong but the proof: the act may be rehearsed, so that all its refusals are told at once
+    unproven = False
+
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         # whoever they are is asked last, beside the button
@@ -78,41 +82,31 @@ class ProvenForm(VersionForm):
             self._fields["password"] = password
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Check the fields, then the password in a transaction of its own.
+        """Check the fields, and the password in a transaction of its own.
 
         What is counted against a guess must stay when the act is rolled back.
         """
         above: Any = super()  # WTForms is untyped
-        if not above.validate(extra_validators):
-            return False
+        fits = bool(above.validate(extra_validators))
         if "password" not in self:
-            return True
+            return fits
         typed = self["password"].data or ""
         try:
             problem = prove(typed, "password") if typed else Problem(Refusal.REQUIRED, "password")
             if problem is not None:
-                # the service is not asked before the proof: what is empty is told with it, not one by one
-                raise Refused(*self._empty(), problem)
+                # a pause for too many tries lets nothing be asked
+                self.unproven = fits and problem.refusal is not Refusal.LOGIN_PAUSED
+                raise Refused(problem)
         except PortalError as refused:
             show_problems(self, refused)
             return False
         # proven: the page that comes back for another reason does not ask again
         self._fields.pop("password")
-        return True
-
-    def _empty(self) -> list[Problem]:
-        """The required fields above the password in which nothing was typed."""
-        return [
-            Problem(Refusal.REQUIRED, field.name)
-            for field in self
-            if field.name != "password"
-            and any(isinstance(one, Needed) for one in field.validators)
-            and not str(field.data or "").strip()
-        ]
+        return fits
 
     def prove(self) -> None:
         """Called first in the act's transaction: refuses an act whose form was not proven."""
-        if "password" in self:
+        if "password" in self and not self.unproven:
             raise refuse(Refusal.PASSWORD_WRONG, "password")
 
 
@@ -173,6 +167,8 @@ def submitted(
     was typed. A row that is not there, and an act the reader may not do, are not the form's affair.
     """
     if not form.validate_on_submit():
+        if getattr(form, "unproven", False):
+            _rehearse(form, work)
         return None
     try:
         admit(*files, field=files_field)
@@ -180,8 +176,35 @@ def submitted(
     except (NotFound, NotAllowed):
         raise
     except PortalError as refused:
+        form.outdated = isinstance(refused, Stale)
         show_problems(form, refused)
         return None
+
+
+class _Undone(Exception):
+    """Ends a rehearsal."""
+
+
+def _rehearse(form: Any, work: Callable[[], object]) -> None:
+    """Say what the service would refuse of an act that lacks its proof; nothing is kept of it.
+
+    Whoever typed something wrong is told with the password, not after it. It is no secret: the reader may
+    make this proposal or confirm it, and a refused form says the same.
+    """
+
+    def undone() -> None:
+        work()
+        raise _Undone
+
+    try:
+        carry_out(undone)
+    except _Undone:
+        return
+    except (NotFound, NotAllowed):
+        raise
+    except PortalError as refused:
+        form.outdated = isinstance(refused, Stale)
+        show_problems(form, refused)
 
 
 @dataclass(frozen=True)
@@ -206,9 +229,28 @@ class Question:
     against: tuple[Any, Sequence[str]] | None = None
 
 
-def ask(view: Any, form: Any, question: Question) -> tuple[str, int]:
-    """The page that asks, with the form that answers."""
-    return view.render("admin/act.html", form=form, question=question), status()
+def ask(
+    view: Any, form: Any, question: Question, template: str = "admin/act.html", **more: Any
+) -> tuple[str, int]:
+    """The page that asks, with the form that answers; without it, if somebody else has decided meanwhile."""
+    overtaken = _overtaken(view, form) if getattr(form, "outdated", False) else None
+    return view.render(template, form=form, question=question, overtaken=overtaken, **more), status()
+
+
+def _overtaken(view: Any, form: Any) -> Sequence[tuple[Any, ...]] | None:
+    """What happened to the row of a stale page, the newest event; ``None``: the act is still possible.
+
+    Then the page shows the row as it is now, and its form answers that.
+    """
+    row_id = request.args.get("id", "")
+    if not row_id or not hasattr(view, "get_one"):
+        return ()
+    row = view.get_one(row_id)
+    if offered(view, row) and "version" in form and hasattr(row, "version"):
+        form["version"].data = row.version
+        return None
+    # what made the row what it is now, not what was refused of it
+    return tuple(one for one in view.history_of(row) if one[3])[:1]
 
 
 def status() -> int:

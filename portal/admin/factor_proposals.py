@@ -13,7 +13,7 @@ from flask_babel import ngettext, pgettext
 from sqlalchemy.orm import joinedload
 
 from portal.admin import formats, promised
-from portal.admin.acts import ProvenForm, Question, ask, status, submitted
+from portal.admin.acts import ProvenForm, Question, ask, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -156,14 +156,8 @@ class FactorProposalView(SecretariatView):
             )
             return redirect(self.get_url("factor.year", id=year))
         row = self._row()
-        html = self.render(
-            "admin/factor/confirm.html",
-            form=form,
-            question=self._confirm_question(row),
-            changes=changes_of(row),
-            **words(),
-        )
-        return html, status()
+        question, changes = self._confirm_question(row), changes_of(row)
+        return ask(self, form, question, "admin/factor/confirm.html", changes=changes, **words())
 
     def _confirm_question(self, row: FactorProposal) -> Question:
         makes = consequences(row.fiscal_year, replaces=bool(row.content["before"]))

@@ -33,6 +33,9 @@ def day(_view: Any, value: date, _name: str = "") -> Any:
     return Markup('<span class="as-nb">{}</span>').format(web_text.day(value))
 
 
+#: letters of a long text in a list
+_BEGINNING = 60
+
 #: datetime before date: a datetime is a date too, and the first match wins
 TYPE_FORMATTERS: dict[type, Any] = {type(None): dash, bool: yes_no, datetime: moment, date: day}
 
@@ -105,6 +108,12 @@ def phase(_view: Any, _context: Any, model: Any, name: str) -> Any:
     if value is None:
         return web_text.NOTHING
     return Markup('<span class="as-nb">{}</span>').format(web_text.phase_name(value))
+
+
+def beginning(_view: Any, _context: Any, model: Any, name: str) -> str:
+    """What somebody wrote, cut short: a list shows that there is a reason, the row's own page all of it."""
+    text = " ".join(str(value_of(model, name) or web_text.NOTHING).split())
+    return text if len(text) <= _BEGINNING else f"{text[: _BEGINNING - 1]}…"
 
 
 def unbroken(text_of: Callable[[Any], str]) -> Callable[[Any, Any, Any, str], Any]:

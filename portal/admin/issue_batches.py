@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.acts import ProvenKeyForm, Question, read_versions, status, submitted, written_versions
+from portal.admin.acts import ProvenKeyForm, Question, ask, read_versions, status, submitted, written_versions
 from portal.admin.base import Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -255,14 +255,8 @@ class IssueBatchView(ProposalView):
         if request.path.rstrip("/").endswith("withdraw"):
             return super().asked(form, row, question)
         lines = issue_batches.judged(db_session(), row) if PROPOSALS.waits(row) else []
-        html = self.render(
-            "admin/issue_batch/confirm.html",
-            form=form,
-            question=question,
-            lines=lines,
-            why=lambda line: texts(line.problems),
-        )
-        return html, status()
+        more = {"lines": lines, "why": lambda line: texts(line.problems)}
+        return ask(self, form, question, "admin/issue_batch/confirm.html", **more)
 
     def attempt(self, row: IssueBatch) -> Attempt:
         return Attempt(IssueBatch, row.id, MovementKind.ISSUE.value, str(row.total))

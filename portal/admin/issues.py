@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import abort, flash, redirect, request
 from flask_babel import gettext as _
@@ -32,6 +32,8 @@ def _tonnes(figure: int | None) -> str:
 
 class JverForm(ProvenKeyForm):
     """jVER for an account, by application (domain §5)."""
+
+    widths: ClassVar[dict[str, str]] = {"quantity": "10"}
 
     account = StringField(_l("口座番号"), validators=[Needed()], description=_l("例：AST-1001"))
     quantity = StringField(

@@ -9,15 +9,20 @@ from markupsafe import Markup, escape
 from portal.participant import pages
 
 #: a figure with its unit, and the word that so much is left; a date of either language with its weekday;
-#: an account number, a telephone number
+#: an account number, a telephone number, a phase; what is quoted: numbers of ledger, application and error;
+#: a short company name, with its bracket
 _WHOLE = re.compile(
     r"(?:\u3042\u3068)?[−+]?[0-9][0-9,]* (?:JAA|jVER|t-CO2)"
     r"|[0-9]{4}\u5e74[0-9]{1,2}\u6708[0-9]{1,2}\u65e5(?:\W\w\W)?"
-    r"|AST-[0-9]+"
+    r"|AST-[0-9]+|[BT]-[0-9]{6,}|E-[0-9]{8}-[0-9]{6}"
+    r"|(?:\u7b2c[0-9]+\u671f|Phase [0-9]+)(?: JAA)?"
+    r"|[\uff08(]?[^\s<>&\uff08\uff09()\u3001\u3002\u300c\u300d]{1,8}(?:\u682a\u5f0f|\u6709\u9650|\u5408\u540c)\u4f1a\u793e"
     r"|0[0-9]{1,4}-[0-9]{1,4}-[0-9]{4}"
     r"|[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
     r"|t-CO2"
 )
+#: the numbers of ledger and application alone; a sentence with its full stop
+_NUMBER, _PARTS = re.compile(r"[BT]-[0-9]{6,}"), re.compile("[^\u3002]+\u3002?|\u3002")
 
 
 @pages.app_template_filter("unbroken")
@@ -25,3 +30,14 @@ def unbroken(text: str) -> Markup:
     """``text``, escaped, with its figures and dates held together."""
     # escaped before: only the span is ours
     return Markup(_WHOLE.sub(r'<span class="as-nb">\g<0></span>', str(escape(text))))  # noqa: S704
+
+
+@pages.app_template_filter("sentences")
+def sentences(text: str) -> Markup:
+    """A heading of several sentences: a line breaks before one of them, not inside; numbers stay whole."""
+    parts = [
+        _NUMBER.sub(r'<span class="as-nb">\g<0></span>', str(escape(one))) for one in _PARTS.findall(text)
+    ]
+    if len(parts) > 1:
+        parts = [f'<span class="as-phrase">{one}</span>' for one in parts]
+    return Markup("".join(parts))  # noqa: S704 (escaped above)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from portal.models import MovementKind
 from portal.services.allowances import Draft
@@ -26,7 +28,7 @@ class Act:
     moved: Any
     after: Any
     most: Any  # help: how much can move now; %(amount)s
-    refused: Any
+    refused: Callable[[int], str]  # head over so many reasons
     stuck: Any  # nothing can move, whatever is typed
     confirm_title: Any
     say: Any  # the act in one sentence; %(amount)s %(unit)s %(code)s %(name)s
@@ -63,7 +65,12 @@ TRANSFER = Act(
     moved=_l("移転する数量"),
     after=_l("移転後の残高"),
     most=_l("1以上の整数で入力してください。いま移転できるのは%(amount)sまでです。"),
-    refused=_l("移転できません。下の項目を直してください。"),
+    refused=lambda n: ngettext(
+        "移転できません。%(n)s件の問題を直してください。",
+        "移転できません。%(n)s件の問題を直してください。",
+        n,
+        n=n,
+    ),
     stuck=_l("いまは移転できません"),
     confirm_title=_l("移転内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、%(code)s（%(name)s）へ移転します。"),
@@ -87,7 +94,12 @@ RETIRE = Act(
     moved=_l("償却する数量"),
     after=_l("償却後の残高"),
     most=_l("1以上の整数で入力してください。いま償却できるのは%(amount)sまでです。"),
-    refused=_l("償却できません。下の項目を直してください。"),
+    refused=lambda n: ngettext(
+        "償却できません。%(n)s件の問題を直してください。",
+        "償却できません。%(n)s件の問題を直してください。",
+        n,
+        n=n,
+    ),
     stuck=_l("いまは償却できません"),
     confirm_title=_l("償却内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、償却口座%(code)sへ移して償却します。"),
@@ -108,7 +120,12 @@ CANCEL = Act(
     moved=_l("取り消す数量"),
     after=_l("取消後の残高"),
     most=_l("1以上の整数で入力してください。いま取り消せるのは%(amount)sまでです。"),
-    refused=_l("取り消せません。下の項目を直してください。"),
+    refused=lambda n: ngettext(
+        "取り消せません。%(n)s件の問題を直してください。",
+        "取り消せません。%(n)s件の問題を直してください。",
+        n,
+        n=n,
+    ),
     stuck=_l("いまは取り消せません"),
     confirm_title=_l("取消内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、取消口座%(code)sへ移して取り消します。"),
@@ -129,7 +146,12 @@ OFFSET = Act(
     moved=_l("オフセットする数量"),
     after=_l("オフセット後の残高"),
     most=_l("1以上の整数で入力してください。いまオフセットに使えるのは%(amount)sまでです。"),
-    refused=_l("オフセットできません。下の項目を直してください。"),
+    refused=lambda n: ngettext(
+        "オフセットできません。%(n)s件の問題を直してください。",
+        "オフセットできません。%(n)s件の問題を直してください。",
+        n,
+        n=n,
+    ),
     stuck=_l("いまはオフセットできません"),
     confirm_title=_l("オフセット内容の確認"),
     say=_l("%(amount)s（%(unit)s）を、オフセット口座%(code)sへ移してオフセットします。"),

@@ -157,7 +157,7 @@ def test_a_page_older_than_the_import_is_told_and_a_second_press_does_nothing_mo
     assert clerk.post(f"/admin/import/start/?id={sent}", shown).status_code == 302
     assert clerk.post(f"/admin/import/start/?id={sent}", shown).status_code == 302
     late = second.post(f"/admin/import/discard/?id={sent}", other)
-    assert late.status_code == 422 and "ほかの方が内容を変更しました" in late.text
+    assert late.status_code == 422 and "この操作はもうできません" in late.text
     work(clerk)
     assert clerk.session.scalar(select(func.count()).select_from(RegistrationApplication)) == 2
 

@@ -65,10 +65,10 @@ def test_an_issue_is_base_minus_target_and_needs_two_people(
     assert own.status_code == 422 and held(session, account, UnitType.JAA) == 0
     said = second.get(confirm).text
     assert (
-        '第2期の<span class="as-nb">8,500 JAA</span>を発行します' in said
+        '<span class="as-nb">第2期</span>の<span class="as-nb">8,500 JAA</span>を発行します' in said
         and "8,500 JAAの発行を確定する" in said
     )
-    assert "取引番号はT-000001です" in second.send(confirm).text
+    assert '取引番号は<span class="as-nb">T-000001</span>です' in second.send(confirm).text
     assert held(session, account, UnitType.JAA) == 8_500
     assert "発行を起案できる目標保有者はいません" in first.get("/admin/issue/").text
 
@@ -109,7 +109,17 @@ def test_jver_are_proposed_for_an_account_with_every_mistake_named(
     assert (
         wrong.status_code == 422 and 'id="quantity-error"' in wrong.text and "省エネ事業の申請" in wrong.text
     )
-    officer.send("/admin/issue/jver/", {**typed, "quantity": "１２８"})
+    with officer.client.session_transaction() as kept:
+        kept["fresh"] = 0.0
+    # what is wrong is told with the password that lacks, not after it; and nothing is kept of it
+    for password in ({}, {"password": "wrong"}):
+        both = officer.send("/admin/issue/jver/", {**typed, **password}).text
+        assert 'id="quantity-error"' in both and 'id="password-error"' in both and "2か所を直して" in both
+    right = {**typed, "quantity": "１２８"}
+    alone = officer.send("/admin/issue/jver/", right).text
+    assert 'id="quantity-error"' not in alone and 'id="password-error"' in alone
+    assert session.scalars(select(Movement)).all() == []
+    officer.send("/admin/issue/jver/", {**right, "password": make.PASSWORD})
     made = last(session)
     assert (made.kind, made.quantity) == (MovementKind.ISSUE_JVER, 128)
     Clerk(app, session, "approver").send(f"/admin/movement/confirm/?id={made.id}")

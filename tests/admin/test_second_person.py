@@ -131,6 +131,10 @@ def test_the_second_person_is_asked_proves_who_he_is_and_confirms_once(
     told = session.scalars(acts).all()
     again = second.post(url, {**form, "password": make.PASSWORD})
     assert again.status_code == 422 and len(session.scalars(acts).all()) == len(told)
+    # who came too late reads what was done, by whom, and finds no button that must fail
+    late = again.text.split("<main", 1)[1]
+    assert "<button" not in late and "この操作はもうできません" in late and "最新の内容を見る" in late
+    assert re.search("先に行われた操作.*<time .*事務 花子", late, re.DOTALL) is not None
     assert "いまはできません" in second.get(url).text
 
 

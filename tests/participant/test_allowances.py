@@ -115,6 +115,7 @@ def test_every_failing_rule_is_shown_at_once_and_what_was_typed_stays(app: Flask
     )
     assert page.status_code == 422
     text = words(page)
+    assert "移転できません。2件の問題を直してください。" in text
     # one mistake, one refusal; by how much it is too much stands beside
     assert "500不足" in text and "足りません" not in text
     assert "7,000 JAA（コミットメントリザーブ量）" in text
