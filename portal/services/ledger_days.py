@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Boolean, ColumnElement, ScalarSelect, and_, func, select, true, tuple_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
-from portal.models import LedgerEntry, LedgerHead, LedgerTransaction
+from portal.models import MAX_QUANTITY, Holding, LedgerEntry, LedgerHead, LedgerTransaction
 
 
 @dataclass(frozen=True)
@@ -85,18 +88,55 @@ def edge_at(session: Session, moment: datetime) -> Edge:
     return Edge(moment, first, its_number, last, last_one)
 
 
+class _OfAccount(FunctionElement[bool]):
+    """One condition in two wordings, for SQLite and for PostgreSQL."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_OfAccount)
+def _in_parts(element: _OfAccount, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(next(iter(element.clauses)), **more)
+
+
+@compiles(_OfAccount, "postgresql")
+def _as_one(element: _OfAccount, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(list(element.clauses)[1], **more)
+
+
+def last_entry(
+    column: InstrumentedAttribute[int], account: Any, unit_class: Any, *, below: int = MAX_QUANTITY
+) -> ScalarSelect[int]:
+    """``column`` of an account's last entry of a unit class, of those numbered ``below``; a step of an index.
+
+    ``account`` and ``unit_class`` are columns of ``Holding``'s rows, beside which this is another.
+    """
+    own = aliased(LedgerEntry)
+    place = tuple_(own.account_id, own.unit_class_id, own.id)
+    # where few accounts have most entries, PostgreSQL would look for any other's along all numbers, back from
+    # the newest; asked for a place in the index of accounts it cannot. SQLite finds that with the parts only
+    parts = and_(own.account_id == account, own.unit_class_id == unit_class, own.id < below)
+    whole = and_(place < tuple_(account, unit_class, below), place > tuple_(account, unit_class, 0))
+    return (
+        select(getattr(own, column.key))
+        .where(_OfAccount(parts, whole))
+        .order_by(own.account_id.desc(), own.unit_class_id.desc(), own.id.desc())
+        .limit(1)
+        .correlate(Holding)
+        .scalar_subquery()
+    )
+
+
 def held_before(edge: Edge, account: Any, unit_class: Any) -> ColumnElement[int]:
     """What an account held of a unit class just before the moment, as a column beside ``Holding``'s rows.
 
     ``account`` and ``unit_class`` are columns of the row. Units; 0 if there was nothing yet.
     """
-    own, late = aliased(LedgerEntry), aliased(LedgerEntry)
-    stood = select(own.balance_after).where(
-        own.account_id == account, own.unit_class_id == unit_class, own.id < edge.first
-    )
-    held = func.coalesce(stood.order_by(own.id.desc()).limit(1).scalar_subquery(), 0)
+    held = func.coalesce(last_entry(LedgerEntry.balance_after, account, unit_class, below=edge.first), 0)
     if edge.last is None:
         return held
+    late = aliased(LedgerEntry)
     stragglers = (
         select(func.sum(late.quantity))
         .join(LedgerTransaction, LedgerTransaction.id == late.transaction_id)
@@ -116,14 +156,7 @@ def moved_since(edge: Edge, account: Any, unit_class: Any) -> ColumnElement[int]
 
     Units. Two steps of an index for each row, however many entries there are.
     """
-    own = aliased(LedgerEntry)
-    newest = (
-        select(own.balance_after)
-        .where(own.account_id == account, own.unit_class_id == unit_class)
-        .order_by(own.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    newest = last_entry(LedgerEntry.balance_after, account, unit_class)
     return func.coalesce(newest, 0) - held_before(edge, account, unit_class)
 
 
