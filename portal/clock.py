@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -79,6 +80,7 @@ def at_tokyo(day: date, at: time = time(0, 0)) -> datetime:
     return datetime.combine(_within(day), at, TOKYO).astimezone(UTC)
 
 
+@lru_cache(maxsize=1_000)
 def end_of_day(day: date) -> datetime:
     """The first moment that is no longer ``day`` in Tokyo: a deadline holds strictly before it."""
     return at_tokyo(_within(day) + timedelta(days=1))

@@ -28,8 +28,8 @@ from portal.web_downloads import download
 from portal.web_text import fiscal, label
 
 _KINDS = ("csv", "xlsx")
-#: rows on the page, the most endangered first; the file has all
-MOST_SHOWN = 500
+#: holders on one page; the file has all
+PAGE = 100
 
 #: outlook → (word, fill in the picture, tone of its badge)
 OUTLOOKS: dict[Outlook, tuple[Any, str, str]] = {
@@ -172,6 +172,14 @@ def _narrowed(standings: Sequence[Standing]) -> list[Standing]:
     ]
 
 
+def _page_of(count: int) -> tuple[int, int]:
+    """(page the address asks for, counted from 1; how many there are) of ``count`` holders."""
+    pages = max(1, -(-count // PAGE))
+    asked = request.args.get("page", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
+    return min(max(number, 1), pages), pages
+
+
 class ComplianceBoard(MakesFiles, SecretariatPage):
     """期限の見通し."""
 
@@ -188,14 +196,19 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
         found, board = chosen_board()
         if board is None:
             abort(404)
-        shown = _asked(board.standings)
+        asked = _asked(board.standings)
+        number, pages = _page_of(len(asked))
         return self.render(
             "admin/board/index.html",
             phases=found,
             board=board,
-            shown=shown[:MOST_SHOWN],
-            found=len(shown),
-            narrowed=len(shown) < len(board.standings),
+            shown=asked[(number - 1) * PAGE : number * PAGE],
+            found=len(asked),
+            narrowed=len(asked) < len(board.standings),
+            number=number,
+            pages=pages,
+            first=(number - 1) * PAGE + 1,
+            page_address=lambda n: self.get_url(".index", **self._kept(board.phase.number), page=n),
             order=partial(self._order_of, board.phase.number),
             sorted_by=request.args.get("sort", "") if request.args.get("sort") in SORTS else "",
             downwards=request.args.get("desc") == "1",

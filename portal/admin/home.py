@@ -78,6 +78,8 @@ NIGHT_WORK: dict[str, Any] = {
     "remind": _l("期限のお知らせ"),
     "forget_imports": _l("一括登録の古いファイルの消去"),
     "forget_old_attempts": _l("ログインの失敗の記録の消去"),
+    "compare_publications": _l("公表した表と記録の照合"),
+    "add_up_transfers": _l("移転量の累計"),
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

@@ -18,7 +18,7 @@ from portal.models.document import Document, DocumentContent
 from portal.models.event import Event
 from portal.models.intake import Import, ImportKind, ImportRow, ImportState
 from portal.models.job import DoneOnce, Job, JobState, PortalState
-from portal.models.ledger import LedgerEntry, LedgerHead, LedgerTransaction
+from portal.models.ledger import LedgerEntry, LedgerHead, LedgerTransaction, TransferTotal
 from portal.models.letter import BatchState, Letter, LetterBatch, LetterKind, LetterState
 from portal.models.mail import MailMessage, MailState
 from portal.models.movement import FOUR_EYES_KINDS, Movement, MovementKind, MovementState
@@ -165,6 +165,7 @@ __all__ = [
     "SiteKind",
     "TargetState",
     "Trader",
+    "TransferTotal",
     "UnitClass",
     "UnitType",
     "User",

@@ -83,6 +83,24 @@ class LedgerEntry(Base):
     unit_class: Mapped[UnitClass] = relationship()
 
 
+class TransferTotal(Base):
+    """How many units of a class participants had sent each other up to a posting, that one included.
+
+    What was corrected up to there is taken back. At a number that is kept every class has its sum, so that
+    nothing before it is read again; numbers only grow, and nothing changes behind them.
+    """
+
+    __tablename__ = "transfer_total"
+    __table_args__ = (CheckConstraint("units >= 0", "units_not_negative"),)
+    number: Mapped[int] = mapped_column(
+        ForeignKey("ledger_transaction.id"), primary_key=True, autoincrement=False
+    )
+    unit_class_id: Mapped[int] = mapped_column(
+        ForeignKey("unit_class.id"), primary_key=True, autoincrement=False
+    )
+    units: Mapped[Quantity]
+
+
 class LedgerHead(Base):
     """The one row that says where the chain ends; locking it puts postings in order.
 

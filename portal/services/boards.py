@@ -216,10 +216,11 @@ def phase_board(session: Session, phase: Phase) -> PhaseBoard:
         .order_by(Holder.id)
     )
     holders = list(rows)
-    figures = figures_for(session, [holder.id for holder, _state in holders]) if holders else {}
-    records = compliance_records.newest_of(session, figures)
+    whose = select(Holder.id).where(Holder.phase_id == phase.id)
+    figures = figures_for(session, whose)
+    records = compliance_records.newest_of(session, whose)
     official = compliance_records.official(session, figures, records)
-    told = reminders.told_of_retirement(session, figures)
+    told = reminders.told_of_retirement(session, whose)
     standings = [
         Standing(
             holder,

@@ -7,7 +7,7 @@ it, in the correction's transaction; the night looks again for whatever else may
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -28,7 +28,7 @@ from portal.services import audit
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance, Figures, status
 from portal.services.documents import insert_if_absent
-from portal.services.figures import figures_for
+from portal.services.figures import HolderIds, figures_for
 from portal.services.mail import KnownLogins, MailKind, known_logins, notify
 
 #: the status as mails say it
@@ -98,9 +98,9 @@ def official(
     }
 
 
-def newest_of(session: Session, ids: Iterable[int]) -> dict[int, ComplianceSnapshot]:
+def newest_of(session: Session, ids: HolderIds) -> dict[int, ComplianceSnapshot]:
     """The official record of each of the holders ``ids`` that has one, by holder id; one query."""
-    query = newest().where(ComplianceSnapshot.holder_id.in_(list(ids)))
+    query = newest().where(ComplianceSnapshot.holder_id.in_(ids if isinstance(ids, Select) else list(ids)))
     return {one.holder_id: one for one in session.scalars(query)}
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, false, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, false, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal import clock
@@ -30,6 +30,9 @@ from portal.models import (
 from portal.services.compliance import Figures, ReserveRule
 from portal.services.ledger_days import edge_at, held_before
 
+#: whose figures: numbers, or the query for them; with a thousand numbers the database is told a book
+HolderIds = Collection[int] | Select[int]
+
 
 def figures_of(session: Session, holder: Holder) -> Figures:
     """The figures of one holder."""
@@ -37,27 +40,20 @@ def figures_of(session: Session, holder: Holder) -> Figures:
 
 
 def figures_for(
-    session: Session, holder_ids: Collection[int], *, at: datetime | None = None, put_right: bool = False
+    session: Session, holder_ids: HolderIds, *, at: datetime | None = None, put_right: bool = False
 ) -> dict[int, Figures]:
-    """The figures of several holders, by holder id. Six queries, however many holders.
+    """The figures of several holders, by holder id. Seven queries, however many holders.
 
     With ``at`` they are what stood just before that moment: what was approved, confirmed and posted by
     then. Promises are not kept over time, so that ``promised`` is 0 there. ``put_right``: corrections made
     since count there too, each at the moment of what it corrects.
     """
-    ids = list(holder_ids)
+    ids = holder_ids if isinstance(holder_ids, Select) else list(holder_ids)
     confirmed = _confirmed(session, ids, at)
     targets = _targets(session, ids, at)
     held = _held(session, ids) if at is None else _held_at(session, ids, at, put_right)
-    rules = {
-        holder_id: rule
-        for holder_id, rule in session.execute(
-            select(Holder.id, PhaseRule)
-            .join(PhaseRule, PhaseRule.phase_id == Holder.phase_id)
-            .where(Holder.id.in_(ids), PhaseRule.superseded_at.is_(None))
-        )
-    }
-    if any(holder_id not in rules for holder_id in ids):
+    rules, reserves = _rules(session, ids)
+    if not isinstance(ids, Select) and any(holder_id not in rules for holder_id in ids):
         raise NotFound
     deadlines = {rule.phase_id: rule.retirement_deadline for rule in rules.values()}
     flows = _flows(session, ids, deadlines, at, put_right)
@@ -73,20 +69,34 @@ def figures_for(
             held=held[(holder_id, UnitType.JAA)][0],
             promised=held[(holder_id, UnitType.JAA)][1],
             held_jver=held[(holder_id, UnitType.JVER)][0] - held[(holder_id, UnitType.JVER)][1],
-            rule=ReserveRule(
-                released_by_compliance=rules[holder_id].reserve_released_by_compliance,
-                jver_counts_for_reserve=rules[holder_id].jver_counts_for_reserve,
-                jver_counts_for_compliance=rules[holder_id].jver_counts_for_compliance,
-            ),
+            rule=reserves[rules[holder_id].phase_id],
             deadline=rules[holder_id].retirement_deadline,
             late_jaa=-flows[(holder_id, "retire", UnitType.JAA)][1],
             late_jver=-flows[(holder_id, "retire", UnitType.JVER)][1],
         )
-        for holder_id in ids
+        for holder_id in (rules if isinstance(ids, Select) else ids)
     }
 
 
-def _targets(session: Session, ids: list[int], at: datetime | None) -> dict[int, int]:
+def _rules(session: Session, ids: HolderIds) -> tuple[dict[int, PhaseRule], dict[int, ReserveRule]]:
+    """The rule in force of each holder's phase, and what it says of the reserve, by phase id."""
+    query = select(Holder.id, Holder.phase_id).where(Holder.id.in_(ids)).order_by(Holder.id)
+    phases = {one: phase for one, phase in session.execute(query)}
+    in_force = select(PhaseRule).where(
+        PhaseRule.phase_id.in_(set(phases.values())), PhaseRule.superseded_at.is_(None)
+    )
+    found = {rule.phase_id: rule for rule in session.scalars(in_force)}
+    return {one: found[phase] for one, phase in phases.items() if phase in found}, {
+        phase: ReserveRule(
+            released_by_compliance=rule.reserve_released_by_compliance,
+            jver_counts_for_reserve=rule.jver_counts_for_reserve,
+            jver_counts_for_compliance=rule.jver_counts_for_compliance,
+        )
+        for phase, rule in found.items()
+    }
+
+
+def _targets(session: Session, ids: HolderIds, at: datetime | None) -> dict[int, int]:
     query = select(ReductionTarget.holder_id, ReductionTarget.quantity).where(
         ReductionTarget.holder_id.in_(ids), ReductionTarget.state == TargetState.CONFIRMED
     )
@@ -99,7 +109,7 @@ def _targets(session: Session, ids: list[int], at: datetime | None) -> dict[int,
 
 
 def _confirmed(
-    session: Session, ids: list[int], at: datetime | None
+    session: Session, ids: HolderIds, at: datetime | None
 ) -> dict[tuple[int, Period], tuple[int | None, datetime | None]]:
     """(confirmed t-CO2, when); ``(None, None)`` is not confirmed."""
     query = select(
@@ -122,7 +132,7 @@ def _late(figure: int | None, when: datetime | None, deadline: date) -> bool:
 
 
 def _flows(
-    session: Session, ids: list[int], deadlines: dict[int, date], at: datetime | None, put_right: bool
+    session: Session, ids: HolderIds, deadlines: dict[int, date], at: datetime | None, put_right: bool
 ) -> dict[tuple[int, str, UnitType], tuple[int, int]]:
     """(all, the part after the phase's deadline) of the units issued to and retired from the accounts.
 
@@ -166,7 +176,7 @@ def _flows(
     return flows
 
 
-def _moved(ids: list[int]) -> Subquery:
+def _moved(ids: HolderIds) -> Subquery:
     """The holders' issues, retirements and corrections, signed as their accounts saw them.
 
     Read from the movements, which an index finds by what they are: an account may have a million entries.
@@ -198,7 +208,7 @@ def _own_units() -> ColumnElement[bool]:
 
 
 def _held_at(
-    session: Session, ids: list[int], at: datetime, put_right: bool
+    session: Session, ids: HolderIds, at: datetime, put_right: bool
 ) -> dict[tuple[int, UnitType], tuple[int, int]]:
     """(held, 0) of the same units, as the last entries before ``at`` tell; with ``put_right`` corrected."""
     stood = held_before(edge_at(session, at), Holding.account_id, Holding.unit_class_id)
@@ -217,7 +227,7 @@ def _held_at(
     return held
 
 
-def _put_right_since(session: Session, ids: list[int], at: datetime) -> dict[tuple[int, UnitType], int]:
+def _put_right_since(session: Session, ids: HolderIds, at: datetime) -> dict[tuple[int, UnitType], int]:
     """What corrections from ``at`` on have moved of what was posted before it."""
     original = aliased(LedgerTransaction)
     rows = session.execute(
@@ -235,7 +245,7 @@ def _put_right_since(session: Session, ids: list[int], at: datetime) -> dict[tup
     return {(holder_id, unit_type): int(quantity) for holder_id, unit_type, quantity in rows}
 
 
-def _held(session: Session, ids: list[int]) -> dict[tuple[int, UnitType], tuple[int, int]]:
+def _held(session: Session, ids: HolderIds) -> dict[tuple[int, UnitType], tuple[int, int]]:
     """(held, promised) of the holders' own-phase JAA and of jVER."""
     rows = session.execute(
         select(Holder.id, UnitClass.unit_type, Holding.quantity, Holding.promised)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from portal import clock
 from portal.errors import NotFound
 from portal.models import (
+    ISSUANCE_ACCOUNT,
     Account,
     EmissionsReport,
     Holder,
@@ -64,7 +65,10 @@ def terms_of(session: Session, phase_id: int, *, without: Collection[int] = ()) 
 
 def issued_by_class(session: Session, *, without: Collection[int] = ()) -> dict[int, int]:
     """Units issued or proposed to be, by unit class, without those whose issue was corrected; one query."""
-    query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(standing_issues.stands())
+    query = select(Movement.unit_class_id, func.sum(Movement.quantity)).where(
+        standing_issues.stands(),
+        Movement.source_id == ISSUANCE_ACCOUNT,  # says nothing more, but leads past all that was transferred
+    )
     if without:
         query = query.where(Movement.id.not_in(list(without)))
     return {one: int(units) for one, units in session.execute(query.group_by(Movement.unit_class_id))}

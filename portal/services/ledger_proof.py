@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from portal.models import (
     Movement,
     MovementKind,
     MovementState,
+    TransferTotal,
 )
 from portal.services.ledger import assert_balanced, sides_of
 from portal.services.posting import Side, canonical_bytes
@@ -89,6 +91,8 @@ class _Seen:
     last_entry: int = 0
     latest_at: datetime | None = None
     behind: timedelta = timedelta(0)
+    #: units of each class that participants sent each other
+    transferred: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
             _check_one(transaction, sides[transaction.id], seen)
             _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
             _check_order(transaction, entries[transaction.id], seen)
+        _check_transferred(session, batch, sides, seen)
         last = batch[-1].id
         session.expunge_all()
     head = session.scalars(select(LedgerHead)).one()
@@ -217,6 +222,34 @@ def _check_movement(transaction: LedgerTransaction, sides: list[Side], movement:
         )
 
 
+def _check_transferred(
+    session: Session, batch: Sequence[LedgerTransaction], sides: dict[int, list[Side]], seen: _Seen
+) -> None:
+    """What is kept as the sum of transfers up to a posting is their sum, corrected ones taken back."""
+    kept: dict[int, dict[int, int]] = defaultdict(dict)
+    for one in session.scalars(
+        select(TransferTotal).where(TransferTotal.number.between(batch[0].id, batch[-1].id))
+    ):
+        kept[one.number][one.unit_class_id] = one.units
+    corrected = [one.reverses_id for one in batch if one.reverses_id is not None]
+    transfers = select(LedgerTransaction.id).where(
+        LedgerTransaction.id.in_(corrected), LedgerTransaction.kind == MovementKind.TRANSFER
+    )
+    taken_back = set(session.scalars(transfers)) if corrected else set()
+    for posting in batch:
+        sign = 1 if posting.kind is MovementKind.TRANSFER else -1 if posting.reverses_id in taken_back else 0
+        for _account, unit_class, quantity in sides[posting.id]:
+            seen.transferred[unit_class] += sign * max(0, quantity)
+        said = kept.get(posting.id, {})
+        for unit_class in sorted({*said, *seen.transferred} if said else ()):
+            if said.get(unit_class, 0) != seen.transferred[unit_class]:
+                raise _Wrong(
+                    f"{said.get(unit_class, 0)} units of class {unit_class} are kept as transferred up to"
+                    f" {posting.code}, the postings sum to {seen.transferred[unit_class]}",
+                    posting.id,
+                )
+
+
 def _nothing_is_cut_off(session: Session, seen: _Seen) -> None:
     """Entries, executed movements and comparisons of the books that know of more than the chain shows."""
     number = seen.transactions + 1
@@ -239,6 +272,9 @@ def _nothing_is_cut_off(session: Session, seen: _Seen) -> None:
     read = session.scalar(select(func.max(BookCheck.last_number)).where(BookCheck.ok)) or 0
     if read >= number:
         raise _Wrong(f"a comparison of the books has read T-{read:06d}; T-{number:06d} is missing", number)
+    added = session.scalar(select(func.max(TransferTotal.number))) or 0
+    if added >= number:
+        raise _Wrong(f"transfers were added up to T-{added:06d}; T-{number:06d} is missing", number)
 
 
 def _compare_promises(session: Session) -> None:

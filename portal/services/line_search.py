@@ -134,8 +134,6 @@ def search(session: Session, account: Account, filters: Filters) -> Search | Non
         return None
     since = edge_at(session, clock.at_tokyo(filters.since)) if filters.since is not None else None
     until = edge_at(session, clock.end_of_day(filters.until)) if filters.until is not None else None
-    if since is not None and since.first is None:
-        return None
     asked = filters.by_movement and not isinstance(others, Select)
     few = asked and _few(session, account.id, filters, others)
     return Search(account.id, wanted, filters, since, until, others, few)

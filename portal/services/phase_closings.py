@@ -54,6 +54,7 @@ from portal.services import (
 from portal.services.allowances import unit_name
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
+from portal.services.ledger_days import last_entry
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.transitions import PHASE_CLOSING
 from portal.services.unit_totals import UnitTotals, totals_of
@@ -133,16 +134,7 @@ def _book_problems(session: Session, unit_class: UnitClass) -> list[Problem]:
 
 def _last_posting(session: Session, unit_class: UnitClass) -> int:
     """The ledger number of the last posting of the class; 0 if there is none. An index step an account."""
-    newest = (
-        select(LedgerEntry.transaction_id)
-        .where(
-            LedgerEntry.account_id == Holding.account_id, LedgerEntry.unit_class_id == Holding.unit_class_id
-        )
-        .order_by(LedgerEntry.id.desc())
-        .limit(1)
-        .correlate(Holding)
-        .scalar_subquery()
-    )
+    newest = last_entry(LedgerEntry.transaction_id, Holding.account_id, Holding.unit_class_id)
     query = select(func.max(newest)).where(Holding.unit_class_id == unit_class.id)
     return session.scalar(query) or 0
 

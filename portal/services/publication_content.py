@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
@@ -29,7 +29,7 @@ from portal.models import (
     UnitType,
 )
 from portal.services import compliance_records
-from portal.services.compliance import Compliance, Figures, status
+from portal.services.compliance import Compliance, status
 from portal.services.figures import figures_for
 from portal.services.phases import rule_in_force
 from portal.services.unit_totals import UnitTotals, totals_of
@@ -121,13 +121,13 @@ def _holders(session: Session, phase: Phase) -> list[Holder]:
     return sorted(found, key=lambda one: (one.representative.name_kana, one.site_kana, one.id))
 
 
-def _figures(session: Session, holders: list[Holder]) -> dict[int, Figures]:
-    return figures_for(session, [one.id for one in holders]) if holders else {}
+def _of_phase(phase: Phase) -> Select[int]:
+    return select(Holder.id).where(Holder.phase_id == phase.id)
 
 
 def _emissions(session: Session, phase: Phase) -> Content:
     holders = _holders(session, phase)
-    figures = _figures(session, holders)
+    figures = figures_for(session, _of_phase(phase))
     rows = [
         EmissionsRow(
             company=one.representative.name,
@@ -149,20 +149,18 @@ def _emissions(session: Session, phase: Phase) -> Content:
     }
 
 
-def _standings(session: Session, phase: Phase, ids: list[int], day: date) -> dict[int, Compliance]:
+def _standings(session: Session, phase: Phase, day: date) -> dict[int, Compliance]:
     """What of each holder's compliance was public at the end of ``day``, by holder id.
 
     From the deadline on it is the official status. Before, who is still short is nobody's affair.
     """
-    if not ids:
-        return {}
     if day >= rule_in_force(session, phase).retirement_deadline:
-        return compliance_records.official(session, figures_for(session, ids))
+        records = compliance_records.newest_of(session, _of_phase(phase))
+        return compliance_records.official(session, figures_for(session, _of_phase(phase)), records)
     at = clock.end_of_day(day)
-    found = {holder_id: status(one, at - LAST) for holder_id, one in figures_for(session, ids, at=at).items()}
     return {
-        holder_id: Compliance.MET if one is Compliance.MET else Compliance.UNCONFIRMED
-        for holder_id, one in found.items()
+        holder_id: Compliance.MET if status(one, at - LAST) is Compliance.MET else Compliance.UNCONFIRMED
+        for holder_id, one in figures_for(session, _of_phase(phase), at=at).items()
     }
 
 
@@ -171,7 +169,7 @@ def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
     day = day or last_whole_day()
     at = clock.end_of_day(day)
     holders = [one for one in _holders(session, phase) if one.created_at < at]
-    standings = _standings(session, phase, [one.id for one in holders], day)
+    standings = _standings(session, phase, day)
     rows = [
         {
             "company": one.representative.name,

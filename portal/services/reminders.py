@@ -41,7 +41,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance, Figures, days_left, status
 from portal.services.documents import insert_if_absent
-from portal.services.figures import figures_for
+from portal.services.figures import HolderIds, figures_for
 from portal.services.jobs import Work
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.report_deadlines import deadlines
@@ -109,7 +109,7 @@ def next_day(deadline: date, today: date, told: Collection[int]) -> date | None:
     return deadline - timedelta(days=max(later)) if later else None
 
 
-def told_of_retirement(session: Session, holder_ids: Collection[int]) -> dict[int, list[Reminder]]:
+def told_of_retirement(session: Session, holder_ids: HolderIds) -> dict[int, list[Reminder]]:
     """The reminders of the retirement deadline that went out, by holder id, the newest last; one query."""
     found: dict[int, list[Reminder]] = {}
     query = select(Reminder).where(

@@ -6,13 +6,13 @@ more. What it finds is compared with what the portal believes. It reads in porti
 and stops at the first thing that differs.
 
 Checked in ledger order: numbers without gaps; the stored bytes, their hash and their predecessor; entries
-equal to the bytes, hashes to what earlier comparisons have read; every unit class sums to zero; no account
-but AST-1 below zero; every posting is its movement, of a kind that may join these two accounts and take
-these units, decided by a second person where two are needed; nothing leaves AST-2, AST-101, AST-201 but by
-a correction, which is the mirror image of what it corrects, once; outgoing movements left the commitment
-reserve; every entry says what the account holds after it, and entries rise in number as their postings do.
-Then the head of the chain, what belongs to no posting, balances, the sums of each class, promises; and
-every issue is base − target, once.
+equal to the bytes, hashes to what earlier comparisons have read, transfers to the sums that are kept of
+them; every unit class sums to zero; no account but AST-1 below zero; every posting is its movement, of a kind
+that may join these two accounts and take these units, decided by a second person where two are needed;
+nothing leaves AST-2, AST-101, AST-201 but by a correction, which is the mirror image of what it corrects,
+once; outgoing movements left the commitment reserve; every entry says what the account holds after it, and
+entries rise in number as their postings do. Then the head of the chain, what belongs to no posting, balances,
+the sums of each class, promises; and every issue is base − target, once.
 
 Where the rows do not tell what stood at the time (a phase's rule that was replaced, an approval that was
 taken back) the mildest reading counts: a comparison that cries wolf would stop the scheme.
@@ -41,6 +41,7 @@ from portal.services.second_book_rows import (
     portions,
     scheme,
 )
+from portal.services.second_book_sent import beyond_the_end, sent
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ def compare(session: Session) -> BookResult:
                 _reserve(session, told, known, posting)
                 _add(told, known, posting)
                 _said(told, posting)
+                _agree(sent(told, known, posting))
+        _agree(beyond_the_end(told, known))
         _head(session, told)
         _left_overs(session, told)
         _balances(session, told)
@@ -114,6 +117,11 @@ def compare(session: Session) -> BookResult:
         problem = f"the rows after T-{told.number:06d} cannot be read: {type(error).__name__}: {error}"
         return BookResult(False, problem, told.number, told.entries, told.number)
     return BookResult(True, None, told.number, told.entries, told.number, told.last_hash)
+
+
+def _agree(difference: str | None) -> None:
+    if difference is not None:
+        raise _Differs(difference)
 
 
 def _chain(told: Told, known: Scheme, posting: Posting) -> None:

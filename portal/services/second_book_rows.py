@@ -64,6 +64,8 @@ class Scheme:
     readings: dict[int, list[ReserveReading]]
     #: number → the hash that an earlier comparison has read there
     read: dict[int, str]
+    #: number → unit class → units that are said to have been transferred up to it
+    sent: dict[int, dict[int, int]]
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Told:
     latest: datetime | None = None
     #: the most by which a posting was stamped earlier than one with a lower number
     behind: timedelta = timedelta(0)
+    #: unit class → units that participants sent each other
+    sent: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
 
 def moment(value: Any) -> datetime:
@@ -128,7 +132,13 @@ def scheme(session: Session) -> Scheme:
         )
     ):
         readings[class_of_phase[phase]].append(ReserveReading(*map(bool, said)))
-    return Scheme(accounts, jver, _participants(session, class_of_phase), dict(readings), _read(session))
+    kept: dict[int, dict[int, int]] = defaultdict(dict)
+    for number, unit_class, units in session.execute(
+        text("SELECT number, unit_class_id, units FROM transfer_total")
+    ):
+        kept[int(number)][int(unit_class)] = int(units)
+    participants, read = _participants(session, class_of_phase), _read(session)
+    return Scheme(accounts, jver, participants, dict(readings), read, dict(kept))
 
 
 def _read(session: Session) -> dict[int, str]:

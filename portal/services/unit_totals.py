@@ -24,11 +24,11 @@ from portal.models import (
     Holding,
     LedgerEntry,
     LedgerTransaction,
-    Movement,
     MovementKind,
-    MovementState,
     UnitClass,
 )
+from portal.services.ledger_days import Edge, edge_at, moved_since
+from portal.services.transfer_totals import transferred
 
 _ISSUED, _IN, _OUT = "issued", "in", "out"
 
@@ -92,11 +92,13 @@ def every_class(session: Session) -> list[ClassTotals]:
 def totals_of(
     session: Session, class_ids: Collection[int], *, at: datetime | None = None, transfers: bool = False
 ) -> dict[int, UnitTotals]:
-    """The totals of unit classes by id, now or as posted before ``at``; one query, two with ``transfers``.
+    """The totals of unit classes by id, now or as posted before ``at``; six queries at most.
 
-    ``transfers`` reads every transfer of the classes: for a publication or a closing, not for a list.
+    No history is read: of each account the last entry, and the last before ``at``; of the transfers, told
+    with ``transfers`` only, those that are not added up yet (``transfer_totals.py``).
     """
-    parts = _parts(list(class_ids), at)
+    edge = edge_at(session, at) if at is not None else None
+    parts = _parts(list(class_ids), edge)
     sums: dict[tuple[int, str], int] = defaultdict(int)
     for unit_class, what, quantity in session.execute(
         select(parts.c.unit_class, parts.c.what, func.sum(parts.c.quantity)).group_by(
@@ -104,7 +106,7 @@ def totals_of(
         )
     ):
         sums[(unit_class, what)] = int(quantity)
-    moved = _transferred(session, class_ids, at) if transfers else None
+    moved = transferred(session, edge) if transfers else None
 
     def of(unit_class: int, *kinds: AccountKind) -> int:
         return sum(sums[(unit_class, kind.value)] for kind in kinds)
@@ -118,38 +120,25 @@ def totals_of(
             retired=of(one, AccountKind.RETIREMENT),
             cancelled=of(one, AccountKind.CANCELLATION),
             offset=of(one, AccountKind.OFFSET),
-            transferred=moved[one] if moved is not None else None,
+            transferred=moved.get(one, 0) if moved is not None else None,
         )
         for one in class_ids
     }
 
 
-def _parts(ids: list[int], at: datetime | None) -> Subquery:
+def _parts(ids: list[int], edge: Edge | None) -> Subquery:
     """(unit class, what, units): the issuance account by what was posted, the others by their kind."""
-    kind = type_coerce(Account.kind, String)
+    # what stood then is what is held now, less what was posted since
+    since = moved_since(edge, Holding.account_id, Holding.unit_class_id) if edge is not None else 0
     held = (
-        select(Holding.unit_class_id, kind, Holding.quantity)
+        select(Holding.unit_class_id, type_coerce(Account.kind, String), Holding.quantity - since)
         .join(Account, Account.id == Holding.account_id)
         .where(Holding.unit_class_id.in_(ids), Account.kind != AccountKind.ISSUANCE)
     )
-    if at is None:
-        return union_all(_issued(ids, at), held).subquery("parts")
-    # what stood then is what is held now, less what was posted since
-    since = (
-        select(LedgerEntry.unit_class_id, kind, -LedgerEntry.quantity)
-        .select_from(LedgerTransaction)
-        .join(LedgerEntry, LedgerEntry.transaction_id == LedgerTransaction.id)
-        .join(Account, Account.id == LedgerEntry.account_id)
-        .where(
-            LedgerTransaction.posted_at >= at,
-            LedgerEntry.unit_class_id.in_(ids),
-            Account.kind != AccountKind.ISSUANCE,
-        )
-    )
-    return union_all(_issued(ids, at), held, since).subquery("parts")
+    return union_all(_issued(ids, edge), held).subquery("parts")
 
 
-def _issued(ids: list[int], at: datetime | None) -> Any:
+def _issued(ids: list[int], edge: Edge | None) -> Any:
     """The issuance account's entries: issues less their corrections, and carry-overs by direction."""
     original = aliased(LedgerTransaction)
     kind = func.coalesce(original.kind, LedgerTransaction.kind)
@@ -167,32 +156,4 @@ def _issued(ids: list[int], at: datetime | None) -> Any:
         .outerjoin(original, original.id == LedgerTransaction.reverses_id)
         .where(LedgerEntry.account_id == ISSUANCE_ACCOUNT, LedgerEntry.unit_class_id.in_(ids))
     )
-    return query if at is None else query.where(LedgerTransaction.posted_at < at)
-
-
-def _transferred(session: Session, class_ids: Collection[int], at: datetime | None) -> dict[int, int]:
-    """How many units changed hands between participants; a corrected transfer does not count."""
-    original = aliased(LedgerTransaction)
-    kind = func.coalesce(original.kind, Movement.kind)
-    signed = case((Movement.kind == MovementKind.CORRECTION, -Movement.quantity), else_=Movement.quantity)
-    query = (
-        select(Movement.unit_class_id, func.sum(signed))
-        .outerjoin(original, original.id == Movement.reverses_id)
-        .where(
-            Movement.unit_class_id.in_(class_ids),
-            Movement.kind.in_((MovementKind.TRANSFER, MovementKind.CORRECTION)),
-            Movement.state == MovementState.EXECUTED,
-            kind == MovementKind.TRANSFER,
-        )
-        .group_by(Movement.unit_class_id)
-    )
-    found: dict[int, int] = defaultdict(int)
-    for unit_class, quantity in session.execute(query):
-        found[unit_class] += int(quantity)
-    if at is not None:
-        # a table tells of a day just over: all of them less the few since, which are found by their moment
-        posted = LedgerTransaction.movement_id == Movement.id
-        since = query.join(LedgerTransaction, posted).where(LedgerTransaction.posted_at >= at)
-        for unit_class, quantity in session.execute(since):
-            found[unit_class] -= int(quantity)
-    return found
+    return query if edge is None else query.where(edge.before())

@@ -25,6 +25,7 @@ from portal.services import (
     outbox,
     publication_watch,
     reminders,
+    transfer_totals,
 )
 from portal.services.outbox import OpenSession
 from portal.services.transaction import run
@@ -52,6 +53,7 @@ BRING_WORK = (
     list_files,
     publication_watch,
     reminders,
+    transfer_totals,
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from portal.admin import compliance_board
 from portal.admin.compliance_board import ComplianceBoard
 from portal.extensions import make_session
 from portal.services import jobs, list_files
@@ -33,6 +34,11 @@ def test_a_large_phase_is_written_by_the_worker_and_a_small_one_at_once(
         clerk.get("/admin/outlook/?phase=2")
     # ten for the board; not one for each of its columns, nor for each holder
     assert len([one for one in seen if "FROM phase " in one]) <= 4 and len(seen) <= 24, "\n".join(seen)
+    monkeypatch.setattr(compliance_board, "PAGE", 2)
+    pages = [clerk.get(f"/admin/outlook/?phase=2&sort=name&page={one}").text for one in (1, 2, 99)]
+    shown = [{code for code in codes if code in page} for page in pages]
+    assert [len(some) for some in shown] == [2, 1, 1] and shown[0] | shown[1] == codes
+    assert "3件中 3～3件目" in pages[1] and "phase=2&amp;sort=name&amp;page=1" in pages[1]
     monkeypatch.setattr(ComplianceBoard, "export_at_once", 2)
     asked = clerk.get(FILE).text
     assert "3件あるため" in asked and 'method="post"' in clerk.get("/admin/outlook/").text

@@ -33,7 +33,14 @@ from tests.factories import allowances
 FIRST = "20261123_1_people"
 BEFORE_LEDGER = "20261123_3_reports"
 BEFORE_GUARDS = "20261126_2_reporting"
-APPEND_ONLY = ("event", "ledger_entry", "ledger_transaction", "registration_version", "participant_note")
+APPEND_ONLY = (
+    "event",
+    "ledger_entry",
+    "ledger_transaction",
+    "registration_version",
+    "participant_note",
+    "transfer_total",
+)
 #: what keeps the states of accounts, by database
 ACCOUNT_GUARDS = {
     "sqlite": (

@@ -27,6 +27,7 @@ from tests.migrations.test_migrations import go
 
 BEFORE, REPORTING = "20261126_1_registration_office", "20261126_2_reporting"
 NEW = ("verification_draft", "factor_proposal", "reminder", "publication", "issue_batch", "book_check")
+LATER = ("phase_closing", "transfer_total")
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def contents(engine: Engine) -> dict[str, list[Any]]:
     """Every row of the tables and columns that stood before."""
     found = {}
     with engine.begin() as connection:
-        for table in sorted(set(inspect(connection).get_table_names()) - {*NEW, "phase_closing"}):
+        for table in sorted(set(inspect(connection).get_table_names()) - {*NEW, *LATER}):
             columns = {one["name"] for one in inspect(connection).get_columns(table)}
             columns -= {
                 "clerk_id",

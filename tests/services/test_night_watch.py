@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
+from portal.admin import home
 from portal.extensions import make_session
 from portal.models import Event, Job, JobState, MailMessage, User
 from portal.permissions import Role
@@ -49,7 +50,7 @@ def mails(session: Session, kind: MailKind) -> list[str]:
 
 
 def test_every_work_of_the_night_has_its_name() -> None:
-    assert set(night_watch.NAMES) == set(jobs.NIGHTLY)
+    assert set(night_watch.NAMES) == set(home.NIGHT_WORK) == set(jobs.NIGHTLY)
 
 
 def test_work_that_failed_stands_until_it_succeeds_and_is_mailed_once(
