@@ -11,13 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tools.system_parts import PartMissing, provide
+from tools.system_parts import PartMissing, memory, provide
 from tools.throwaway_postgres import throwaway_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,17 @@ def postgres(quick: bool) -> Iterator[dict[str, str]]:
         yield {**env, URL_NAME: url}
 
 
+@contextmanager
+def folder(env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment with a folder for the tests' files that goes in the end; in memory, if there is room.
+
+    SQLite waits for a disk at each commit (synchronous=FULL), some 3 ms and tens of thousands of times.
+    """
+    # a short name: the path of a socket in it must fit into 107 bytes
+    with tempfile.TemporaryDirectory(prefix="t-", dir=memory(), ignore_cleanup_errors=True) as place:
+        yield {**env, "TMPDIR": place}
+
+
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
@@ -70,8 +82,9 @@ def main() -> int:
         return 1
     good = [run(name, command, dict(os.environ)) for name, command in STATIC]
     chosen = ["-m", "not browser", "-k", "not postgresql"] if quick else []
-    with postgres(quick) as env:
-        good.append(run("tests", ["pytest", "-n", WORKERS, "-q", *chosen], env))
+    with postgres(quick) as server, folder(server) as env:
+        # neighbours stay with one worker, which then knows what the first of them had made
+        good.append(run("tests", ["pytest", "-n", WORKERS, "--dist", "worksteal", "-q", *chosen], env))
     failed = [name for (name, _), ok in zip([*STATIC, ("tests", [])], good, strict=True) if not ok]
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)

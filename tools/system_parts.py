@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+ROOM_NEEDED = 2 * 1024**3  # bytes; below this the memory file system is left alone
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -27,6 +28,14 @@ def find_postgresql() -> Path | None:
         return max(numbered, key=lambda folder: int(folder.parent.name))
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found else None
+
+
+def memory() -> Path | None:
+    """Memory as a folder, if there is room: a commit there is as durable as a throw-away needs, and fast."""
+    place = Path("/dev/shm")
+    if place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > ROOM_NEEDED:
+        return place
+    return None
 
 
 def provide() -> None:

@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tools.system_parts import find_postgresql
+from tools.system_parts import find_postgresql, memory
 
-ROOM_NEEDED = 2 * 1024**3  # bytes; below this the memory file system is left alone
 START_SECONDS = 60
 
 # durability stays on (the portal refuses to start without); the rest keeps the cluster small
@@ -45,14 +44,6 @@ def _owner() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise RuntimeError("neither a user postgres nor nobody: PostgreSQL cannot run as root")
-
-
-def _place() -> Path | None:
-    """Memory if there is room: a commit there is as durable as a throw-away needs, and fast."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_NEEDED:
-        return memory
-    return None
 
 
 def _free_port() -> int:
@@ -139,7 +130,7 @@ def throwaway_postgres() -> Iterator[str]:
     binaries = find_postgresql()
     if binaries is None:
         raise RuntimeError("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="portal-pg-", dir=_place()))
+    folder = Path(tempfile.mkdtemp(prefix="portal-pg-", dir=memory()))
     server = None
     try:
         owner = _owner()

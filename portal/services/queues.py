@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select, union_all
@@ -49,6 +50,7 @@ from portal.models import (
 )
 from portal.services import standing_issues
 from portal.services.allowance_rules import Side
+from portal.services.compiled import Prepared, compiled
 from portal.services.issue_cases import issued_by_class
 from portal.services.issue_rules import IssueCase, issue_problems
 from portal.services.registration_checks import OPEN_STATES
@@ -80,6 +82,13 @@ class Waiting:
 
 def waiting(session: Session) -> Waiting:
     """The counts beside the navigation, in one query."""
+    (row,) = _counts().run(session, {})
+    return Waiting(**row._asdict())
+
+
+@cache
+def _counts() -> Prepared:
+    """Compiled once: every page of the secretariat asks for them."""
     counted = {
         "applications": (RegistrationApplication, RegistrationApplication.state.in_(OPEN_STATES)),
         "contact_changes": (ContactChange, ContactChange.state == DecisionState.APPLIED),
@@ -100,15 +109,14 @@ def waiting(session: Session) -> Waiting:
         "issue_batches": (IssueBatch, IssueBatch.state == IssueBatchState.PROPOSED),
         "phase_closings": (PhaseClosing, PhaseClosing.state == ProposalState.PROPOSED),
     }
-    row = session.execute(
+    return compiled(
         select(
             *(
                 select(func.count()).select_from(model).where(condition).scalar_subquery().label(name)
                 for name, (model, condition) in counted.items()
             )
         )
-    ).one()
-    return Waiting(**{field.name: int(getattr(row, field.name)) for field in fields(Waiting)})
+    )
 
 
 def _to_confirm() -> ColumnElement[bool]:
