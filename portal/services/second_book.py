@@ -31,6 +31,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from portal.services.second_book_events import events_of, records, witnessed
+from portal.services.second_book_issues import issues
 from portal.services.second_book_rows import (
     Participant,
     Posting,
@@ -91,6 +93,7 @@ def compare(session: Session) -> BookResult:
     try:
         known = scheme(session)
         for some in portions(session):
+            said = events_of(session, some)
             for posting in some:
                 told.number += 1
                 if posting.number != told.number:
@@ -102,12 +105,15 @@ def compare(session: Session) -> BookResult:
                 _add(told, known, posting)
                 _said(told, posting)
                 _agree(sent(told, known, posting))
+                told.unwitnessed = told.unwitnessed or witnessed(posting, said, posting.kind in _TWO_PERSONS)
         _agree(beyond_the_end(told, known))
         _head(session, told)
         _left_overs(session, told)
         _balances(session, told)
         _promises(session)
-        _issues(session)
+        _agree(issues(session))
+        _agree(told.unwitnessed)
+        _agree(records(session))
     except _Differs as differs:
         return BookResult(False, str(differs), told.number, told.entries, told.number)
     except DBAPIError:
@@ -363,36 +369,4 @@ def _promises(session: Session) -> None:
             raise _Differs(
                 f"AST-{key[0]} has promised {kept.get(key, 0)} of unit class {key[1]},"
                 f" its proposals sum to {waiting.get(key, 0)}"
-            )
-
-
-def _issues(session: Session) -> None:
-    """Every holder's issue that stands is base − target, and there is one at most."""
-    rows = session.execute(
-        text(
-            "SELECT m.holder_id, count(m.id), max(m.target_id), sum(m.quantity) FROM movement m"
-            " JOIN ledger_transaction t ON t.movement_id = m.id"
-            " LEFT JOIN ledger_transaction back ON back.reverses_id = t.id"
-            " WHERE m.kind = 'issue' AND m.state = 'executed' AND back.id IS NULL"
-            " GROUP BY m.holder_id ORDER BY m.holder_id"
-        )
-    ).all()
-    due = {
-        holder: (base, target)
-        for holder, base, target in session.execute(
-            text(
-                "SELECT h.id, r.confirmed_emissions, g.quantity FROM holder h"
-                " LEFT JOIN emissions_report r ON r.holder_id = h.id AND r.period = 'base'"
-                " LEFT JOIN reduction_target g ON g.holder_id = h.id AND g.state = 'confirmed'"
-                " AND g.superseded_at IS NULL"
-            )
-        )
-    }
-    for holder, count, account, quantity in rows:
-        base, target = due.get(holder, (None, None))
-        if int(count) != 1:
-            raise _Differs(f"AST-{account} was issued units {count} times")
-        if base is None or target is None or int(quantity) != int(base) - int(target):
-            raise _Differs(
-                f"AST-{account} was issued {quantity} units, base − target is {base or '?'} − {target or '?'}"
             )

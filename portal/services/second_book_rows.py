@@ -105,6 +105,8 @@ class Told:
     behind: timedelta = timedelta(0)
     #: unit class → units that participants sent each other
     sent: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    #: the first posting whose events say otherwise; told last, since whatever else is wrong tells more
+    unwitnessed: str | None = None
 
 
 def moment(value: Any) -> datetime:

@@ -17,6 +17,7 @@ TABLES = (
     "movement",
     "reduction_target",
     "event",
+    "compliance_snapshot",
 )
 
 

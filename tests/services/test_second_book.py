@@ -23,11 +23,11 @@ from portal.models import (
     UnitType,
     User,
 )
-from portal.services import allowances, issuance, ledger, second_book, second_book_rows
+from portal.services import allowances, audit, issuance, ledger, second_book, second_book_rows
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
-from tests.factories import forgery, registration, reports
+from tests.factories import forged_events, forgery, registration, reports
 from tests.factories.forgery import again, mend, rewrite
 
 TRANSFER, RETIRE, CANCEL = MovementKind.TRANSFER, MovementKind.RETIRE, MovementKind.CANCEL
@@ -93,7 +93,8 @@ def _carry_over(session: Session, made: make.Market, quantity: int, *, decided: 
         proposed_at=clock.now(),
     )
     session.add(movement)
-    session.flush()
+    facts = {"kind": movement.kind.value, "quantity": quantity}
+    audit.record(session, audit.EventTag.MOVEMENT_PROPOSED, movement, actor=made.officer, **facts)
     if decided:
         allowances.execute(session, movement, "confirm", actor=made.approver)
     else:
@@ -327,6 +328,7 @@ FORGED: dict[str, tuple[Callable[[Connection, Told], None], str]] = {
         sql("UPDATE reduction_target SET quantity = 1501"),
         "AST-{holder} was issued 8500 units, base − target is 10000 − 1501",
     ),
+    **{name: (sql(forge), begins) for name, (forge, begins) in forged_events.EVENTS.items()},
 }
 
 
