@@ -1,9 +1,10 @@
 """How the application desk holds with 100,000 applications: list, search, filters, export, near-duplicates.
 
-Run from the top of the project: ``python bench/application_list.py [rows]``; SQLite always, PostgreSQL
-when PORTAL_TEST_POSTGRES_URL names a server. Rows are inserted in bulk (a bench may). Every page is asked
-through the whole application as an officer would; the best of five is told, for files (which the worker
-writes) one run with the peak of memory above what the process held before.
+Run from the top of the project: ``python bench/application_list.py [rows]``, with more than 2,000, for
+shorter lists are not written by the worker; SQLite always, PostgreSQL when PORTAL_TEST_POSTGRES_URL names
+a server. Rows are inserted in bulk (a bench may). Every page is asked through the whole application as an
+officer would; the best of five is told, for files (which the worker writes) one run with the peak of memory
+above what the process held before.
 """
 
 from __future__ import annotations

@@ -144,6 +144,12 @@ def _classes(_view: Any, _context: Any, model: Movement, _name: str) -> str:
     return f"{name} → {unit_name(model.target_class)}" if model.target_class is not None else name
 
 
+def _classes_shown(_view: Any, _context: Any, model: Movement, _name: str) -> Markup:
+    """The same, each of them whole."""
+    names = [unit_name(one) for one in (model.unit_class, model.target_class) if one is not None]
+    return Markup(" → ").join(Markup('<span class="as-nb">{}</span>').format(one) for one in names)
+
+
 def kind_of(movement: Movement) -> str:
     """Its kind; a retirement after the deadline is said to be one."""
     posted = movement.transaction
@@ -196,13 +202,14 @@ class MovementView(LedgerSearch, ProposalView):
     column_formatters = {
         "kind": lambda _v, _c, m, _n: kind_of(m),
         "quantity": formats.figure,
-        "unit_class": _classes,
+        "unit_class": _classes_shown,
         "source": _account,
         "target": _account,
         "proposed_at": formats.moment_and("proposed_by.name"),
         "state": formats.state_until,
     }
     column_formatters_export = {
+        "unit_class": _classes,
         "source": lambda _v, _c, m, _n: f"{m.source.code}　{account_name(m.source)}",
         "target": lambda _v, _c, m, _n: f"{m.target.code}　{account_name(m.target)}",
         "proposed_at": lambda _v, _c, m, _n: m.proposed_at,
