@@ -216,7 +216,7 @@ class Driven(RuleBasedStateMachine):
         assert all(one.issued == one.elsewhere for one in report.sums)
 
     def transfers_add_up(self) -> None:
-        """With some sums kept, what is told of now is the model's, and of a moment what was stamped before."""
+        """With some sums kept: of now the model's are told, of a moment those that were stamped before it."""
         every = 1 + len(self.model.postings) % 7
         run(self.session, partial(transfer_totals.add_up, self.session, every=every, most=5))
         sent: Counter[tuple[int, int]] = Counter()  # number, unit class
@@ -225,7 +225,7 @@ class Driven(RuleBasedStateMachine):
             if of.kind is MovementKind.TRANSFER:
                 sent[(number, self.cast.classes[one.unit])] = one.quantity * (1 if of is one else -1)
         moments = select(LedgerTransaction.id, LedgerTransaction.posted_at).order_by(LedgerTransaction.id)
-        stamped = dict(self.session.execute(moments).tuples().all())
+        stamped = {number: at for number, at in self.session.execute(moments)}
         for moment in (None, *list(stamped.values())[len(stamped) // 2 :: 12][:2]):
             edge = edge_at(self.session, moment) if moment is not None else None
             due: Counter[int] = Counter()
