@@ -208,7 +208,7 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
     with engine.begin() as connection:
         publication = connection.scalars(select(Publication.id)).first()
         phase = connection.scalars(select(Phase.number).order_by(Phase.id)).first()
-    span = "/allowances/statement{}?from={}&to={}"
+    span, propose = "/allowances/statement{}?from={}&to={}", f"/admin/{{}}/propose/?phase={phase}"
     return {
         "home of the holder": ("a", "/"),
         "its events": ("a", "/events"),
@@ -239,7 +239,7 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
         "the office's accounts": ("office", "/admin/account/"),
         "an account": ("office", f"/admin/account/details/?id={seat.account}"),
         "issuing": ("office", "/admin/issue/"),
-        "issuing a whole phase": ("office", f"/admin/issue_batch/propose/?phase={phase}"),
+        "issuing a whole phase": ("office", propose.format("issue_batch")),
         "a proposed publication": ("office", f"/admin/publication/details/?id={publication}"),
         "proposing one of yesterday": (
             "office",
