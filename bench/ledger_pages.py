@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import ledger, ledger_proof, posting, publications
-from portal.services.transaction import one_transaction
+from portal.services import ledger, ledger_proof, posting, publications, transfer_totals
+from portal.services.transaction import one_transaction, run
 from portal.settings import Settings
 from tests.factories import allowances as factory
 from tests.factories import registration as make
@@ -207,7 +208,7 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
     with engine.begin() as connection:
         publication = connection.scalars(select(Publication.id)).first()
         phase = connection.scalars(select(Phase.number).order_by(Phase.id)).first()
-    span = "/allowances/statement{}?from={}&to={}"
+    span, propose = "/allowances/statement{}?from={}&to={}", f"/admin/{{}}/propose/?phase={phase}"
     return {
         "home of the holder": ("a", "/"),
         "its events": ("a", "/events"),
@@ -238,8 +239,13 @@ def addresses(engine: Engine, seat: Seat) -> dict[str, tuple[str, str]]:
         "the office's accounts": ("office", "/admin/account/"),
         "an account": ("office", f"/admin/account/details/?id={seat.account}"),
         "issuing": ("office", "/admin/issue/"),
-        "issuing a whole phase": ("office", f"/admin/issue_batch/propose/?phase={phase}"),
+        "issuing a whole phase": ("office", propose.format("issue_batch")),
         "a proposed publication": ("office", f"/admin/publication/details/?id={publication}"),
+        "proposing one of yesterday": (
+            "office",
+            f"/admin/publication/propose/?phase={phase}&subject=allowances",
+        ),
+        "closing a phase": ("office", f"/admin/phase_closing/propose/?phase={phase}"),
         "the compliance board": ("office", "/admin/outlook/"),
     }
 
@@ -306,6 +312,11 @@ def measured(
         found = {}
         for size in sizes:
             took = fill(engine, seat, size)
+            with make_session(engine) as session:  # as the night does
+                while run(
+                    session, partial(transfer_totals.add_up, session, every=transfer_totals.EVERY, most=20)
+                ):
+                    pass
             clock.set_time(datetime(2015, 3, 2, 1, 0, tzinfo=UTC))
             found[size] = pages(app, addresses(engine, seat), logins, size, times)
             print(f"{engine.dialect.name}: {size:,} entries, filled in {took:.0f} s", flush=True)

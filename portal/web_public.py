@@ -21,6 +21,7 @@ from portal.permissions import Permission
 from portal.services import publications
 from portal.services.documents import CSV
 from portal.services.exports import XLSX, csv_file, xlsx_file
+from portal.services.once import content_hash
 from portal.services.phases import MOST_PHASES
 from portal.web import requires
 from portal.web_tables import publication_name, sheet_of, shown
@@ -29,6 +30,10 @@ from portal.web_text import locale_name
 PREFIX = "/public"
 #: of a released table's file: what the browser is told it is
 _FILES = {"csv": CSV, "xlsx": XLSX, "totals.csv": CSV, "totals.xlsx": XLSX}
+
+#: files that were written, by what they are made of; the oldest go
+_KEPT: dict[str, bytes] = {}
+MOST_KEPT = 64
 
 #: a phase in an address; a number that no phase can have is an address that does not exist
 _PHASE = f"<int(max={MOST_PHASES}):phase>"
@@ -124,24 +129,38 @@ def table_file(phase: int, subject: str, file: str) -> Any:
         answer = Response(status=304)
         answer.set_etag(etag)
         return answer
-    totals, kind = file.startswith("totals."), file.rpartition(".")[2]
-    name = publication_name(phase, row.subject) + (f"_{_('合計')}" if totals else "")
-    sheet = sheet_of(row.content, totals=totals, words=kind != "csv")
-    if kind == "csv":
-        made, _size = csv_file(sheet.titles, sheet.rows)
-    else:
-        made, _size = xlsx_file(sheet.titles, sheet.rows, name, sheet.figures)
-    with made:
-        data = made.read()
+    name = publication_name(phase, row.subject) + (f"_{_('合計')}" if file.startswith("totals.") else "")
     return answer_file(
-        BytesIO(data),
+        BytesIO(_made(row, file, name)),
         mimetype=_FILES[file],
         as_attachment=True,
-        download_name=re.sub(r"[\s:：]+", "_", name) + f".{kind}",
+        download_name=re.sub(r"[\s:：]+", "_", name) + f".{file.rpartition('.')[2]}",
         etag=etag,
         last_modified=row.released_at,
         max_age=0,
     )
+
+
+def _made(row: Publication, file: str, name: str) -> bytes:
+    """A file of a released table: written once for each language, as long as this process lives.
+
+    What is released never changes; its fingerprint says which it is.
+    """
+    key = content_hash({"content": row.content, "file": file, "name": name, "locale": locale_name()})
+    found = _KEPT.get(key)
+    if found is None:
+        kind = file.rpartition(".")[2]
+        sheet = sheet_of(row.content, totals=file.startswith("totals."), words=kind != "csv")
+        if kind == "csv":
+            made, _size = csv_file(sheet.titles, sheet.rows)
+        else:
+            made, _size = xlsx_file(sheet.titles, sheet.rows, name, sheet.figures)
+        with made:
+            found = made.read()
+        _KEPT[key] = found
+        for old in list(_KEPT)[:-MOST_KEPT]:
+            _KEPT.pop(old, None)
+    return found
 
 
 def install(app: Flask) -> None:

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import web_public
 from portal.models import Organisation, Period, Publication, PublicationSubject, ReportState
 from portal.services import publications
 from portal.services.publication_content import EmissionsRow, emissions_sums
@@ -200,9 +201,13 @@ def test_a_reader_who_is_logged_in_is_nobody_here(
 
 
 def test_a_cache_that_asks_again_is_told_nothing_changed(
-    client: FlaskClient, session: Session, market: allowances.Market
+    client: FlaskClient, session: Session, market: allowances.Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = out(session, market)
+    first = client.get("/public/2/emissions/xlsx").data
+    with monkeypatch.context() as patch:  # a file is written once, whoever asks
+        patch.delattr(web_public, "xlsx_file")
+        assert client.get("/public/2/emissions/xlsx").data == first
     for url in ("/public/2/emissions/", "/public/2/emissions/csv"):
         tag = client.get(url).headers["ETag"]
         again = client.get(url, headers={"If-None-Match": tag})

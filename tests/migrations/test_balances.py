@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from portal.extensions import make_engine, make_session
 from portal.models import MovementKind
-from portal.services import ledger_proof, second_book
+from portal.services import ledger_proof, second_book, transfer_totals
 from portal.services.transaction import one_transaction
 from tests.factories import allowances
 from tests.migrations.test_migrations import go, rows, run
@@ -50,7 +50,18 @@ def guards(engine: Engine) -> dict[str, Any]:
     return {name: (words, awake) for name, words, awake in rows(engine, query[engine.dialect.name])}
 
 
+def added_up(engine: Engine) -> list[Any]:
+    """The sums of transfers, kept at every posting."""
+    kept = "SELECT number, unit_class_id, units FROM transfer_total ORDER BY number, unit_class_id"
+    assert rows(engine, kept) == []
+    with make_session(engine) as session, one_transaction(session):
+        transfer_totals.add_up(session, every=1, most=100)
+    return rows(engine, kept)
+
+
 def test_balances_are_worked_out_for_what_was_posted_before(traded: Engine) -> None:
+    added = added_up(traded)
+    assert [units for _number, _unit_class, units in added if units] == [300, 300, 320]
     go(traded, BALANCES, down=True)
     entries, head, awake = rows(traded, ENTRIES), rows(traded, HEAD), guards(traded)
     go(traded, BEFORE, down=True)
@@ -63,6 +74,7 @@ def test_balances_are_worked_out_for_what_was_posted_before(traded: Engine) -> N
         with pytest.raises(DatabaseError, match="append_only"):
             run(traded, refused)
     go(traded, "head")
+    assert added_up(traded) == added  # sums of transfers are not taken down and up: the night makes them anew
     with make_session(traded) as session:
         assert ledger_proof.verify(session).ok
         assert second_book.compare(session).problem is None
