@@ -295,7 +295,12 @@ CONTROLS: tuple[Control, ...] = (
     Control("the reserve is one unit too small", _off_by_one("_reserve", -1)),
     Control("promised units are movable", _promised_ignored),
     Control("a promise outlives its proposal", _promise_kept),
-    Control("more may be retired than needed", _without("_no_more_than_needed")),
+    Control(
+        "more may be retired than needed",
+        _without("_no_more_than_needed"),
+        only=("move", "move_at_the_edge"),
+        starts=("approved",),
+    ),
     Control("a movement to its own account", _without("_target_differs")),
     Control("the key is ignored", _key_ignored),
     Control("the same key with other content", _content_ignored),
@@ -318,8 +323,8 @@ CONTROLS: tuple[Control, ...] = (
     Control(
         "an application goes while its carry-over waits",
         _application_free,
-        only=_BANKING,
-        starts=_IN_THE_WINDOW,
+        only=("apply_for_banking", "decide_on_banking"),
+        starts=("banking",),
     ),
     Control("an application is never accepted", _never_accepted, only=_BANKING, starts=_IN_THE_WINDOW),
     Control(
@@ -331,6 +336,7 @@ CONTROLS: tuple[Control, ...] = (
         "an account is closed while something waits",
         _change_without(Refusal.ACCOUNT_PENDING),
         only=(*_ACCOUNTS, "propose_jver"),
+        starts=_AT_THE_END,
     ),
     Control(
         "an account changes in two ways at once", _change_without(Refusal.ACCOUNT_CHANGE_OPEN), only=_ACCOUNTS
