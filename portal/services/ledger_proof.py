@@ -106,56 +106,80 @@ class _Told:
     after: int
 
 
+@dataclass(frozen=True)
+class _Portion:
+    """Some postings in a row, with what belongs to them."""
+
+    postings: Sequence[LedgerTransaction]
+    sides: dict[int, list[Side]]
+    entries: dict[int, list[_Told]]
+    movements: dict[int, Movement]
+
+
 def _walk(session: Session, seen: _Seen, portion: int = 2000) -> None:
     last = 0
     while True:
-        batch = session.scalars(
-            select(LedgerTransaction)
-            .where(LedgerTransaction.id > last)
-            .order_by(LedgerTransaction.id)
-            .limit(portion)
-        ).all()
-        if not batch:
+        try:
+            some = _read(session, last, portion)
+        except (LookupError, ValueError) as error:
+            # a kind, a state or a moment that is none; read one by one until it is named
+            if portion == 1:
+                raise _Wrong(f"T-{last + 1:06d} cannot be read: {error}", last + 1) from error
+            session.expunge_all()
+            portion = 1
+            continue
+        if not some.postings:
             break
-        sides: dict[int, list[Side]] = defaultdict(list)
-        entries: dict[int, list[_Told]] = defaultdict(list)
-        rows = session.execute(
-            select(
-                LedgerEntry.transaction_id,
-                LedgerEntry.id,
-                LedgerEntry.account_id,
-                LedgerEntry.unit_class_id,
-                LedgerEntry.quantity,
-                LedgerEntry.balance_after,
-            )
-            .where(LedgerEntry.transaction_id.between(batch[0].id, batch[-1].id))
-            .order_by(LedgerEntry.id)
-        )
-        for number, *stored in rows:
-            told = _Told(*stored)
-            entries[number].append(told)
-            sides[number].append((told.account, told.unit_class, told.quantity))
-        movements = {
-            movement.id: movement
-            for movement in session.scalars(
-                select(Movement)
-                .join(LedgerTransaction, LedgerTransaction.movement_id == Movement.id)
-                .where(LedgerTransaction.id.between(batch[0].id, batch[-1].id))
-                .execution_options(populate_existing=True)
-            )
-        }
-        for transaction in batch:
-            _check_one(transaction, sides[transaction.id], seen)
-            _check_movement(transaction, sides[transaction.id], movements.get(transaction.movement_id))
-            _check_order(transaction, entries[transaction.id], seen)
-        _check_transferred(session, batch, sides, seen)
-        last = batch[-1].id
+        for posting in some.postings:
+            _check_one(posting, some.sides[posting.id], seen)
+            _check_movement(posting, some.sides[posting.id], some.movements.get(posting.movement_id))
+            _check_order(posting, some.entries[posting.id], seen)
+        _check_transferred(session, some.postings, some.sides, seen)
+        last = some.postings[-1].id
         session.expunge_all()
     head = session.scalars(select(LedgerHead)).one()
     if (head.last_number, head.last_hash) != (seen.transactions, seen.last_hash):
         raise _Wrong("the head of the chain does not name the last transaction", head.last_number)
     if head.latest_at != seen.latest_at or timedelta(seconds=head.behind) < seen.behind:
         raise _Wrong("the head of the chain does not bound the moments of the postings", head.last_number)
+
+
+def _read(session: Session, last: int, portion: int) -> _Portion:
+    """The next postings after ``last``. Raises ``LookupError`` or ``ValueError`` for a value that is none."""
+    postings = session.scalars(
+        select(LedgerTransaction)
+        .where(LedgerTransaction.id > last)
+        .order_by(LedgerTransaction.id)
+        .limit(portion)
+    ).all()
+    sides: dict[int, list[Side]] = defaultdict(list)
+    entries: dict[int, list[_Told]] = defaultdict(list)
+    if not postings:
+        return _Portion(postings, sides, entries, {})
+    first, end = postings[0].id, postings[-1].id
+    rows = session.execute(
+        select(
+            LedgerEntry.transaction_id,
+            LedgerEntry.id,
+            LedgerEntry.account_id,
+            LedgerEntry.unit_class_id,
+            LedgerEntry.quantity,
+            LedgerEntry.balance_after,
+        )
+        .where(LedgerEntry.transaction_id.between(first, end))
+        .order_by(LedgerEntry.id)
+    )
+    for number, *stored in rows:
+        told = _Told(*stored)
+        entries[number].append(told)
+        sides[number].append((told.account, told.unit_class, told.quantity))
+    movements = session.scalars(
+        select(Movement)
+        .join(LedgerTransaction, LedgerTransaction.movement_id == Movement.id)
+        .where(LedgerTransaction.id.between(first, end))
+        .execution_options(populate_existing=True)
+    )
+    return _Portion(postings, sides, entries, {one.id: one for one in movements})
 
 
 def _check_one(transaction: LedgerTransaction, sides: list[Side], seen: _Seen) -> None:

@@ -1,11 +1,11 @@
-"""A deadline's record that is changed behind the guards is named by the second book."""
+"""Records and kinds that are changed behind the guards are named, not stumbled over."""
 
 from __future__ import annotations
 
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from portal.services import second_book
+from portal.services import ledger_proof, second_book
 from portal.services.transaction import one_transaction
 from tests.factories import forgery, settlement
 
@@ -27,6 +27,12 @@ def test_a_record_says_what_its_event_told(session: Session, engine: Engine, dat
         for name, statement in forged.items():
             connection.execute(text(statement))
             found[name] = second_book.compare(book).problem or "nothing"
+            connection.rollback()
+        for table in ("ledger_transaction", "movement"):
+            connection.execute(text(f"UPDATE {table} SET kind = 'gift' WHERE id = 2"))
+            unread = ledger_proof.verify(book)
+            assert (unread.problem or "").startswith("T-000002 cannot be read: 'gift' "), table
+            assert unread.transaction_id == 2 and unread.transactions == 1
             connection.rollback()
     forger.dispose()
     for name, said in found.items():
