@@ -158,4 +158,4 @@ def test_who_has_not_retired_enough_is_told_so_and_so_is_who_decides(app: Flask,
     assert reader.send(question, f"{HERE}/confirm", password=PASSWORD).status_code == 302, "it is no refusal"
     clerk = Clerk(app, session, "officer")
     for url in ("details", "propose"):
-        assert warned in clerk.get(f"/admin/banking/{url}/?id=1").text
+        assert warned in words(clerk.get(f"/admin/banking/{url}/?id=1"))
