@@ -36,7 +36,7 @@ def serving(app: Flask, bound: socket.socket) -> Iterator[str]:
     finally:
         # asked from within its own loop: closing from another thread would pull the sockets from under it
         server.trigger.pull_trigger(lambda: [open_.close() for open_ in list(server._map.values())])
-        thread.join(timeout=10)
+        thread.join(timeout=60)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive(), "the server under test did not stop"
 

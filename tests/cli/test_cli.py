@@ -167,10 +167,10 @@ def test_the_portal_is_served_and_stops_when_told(typed: Run, database_url: str,
     assert process.stdout is not None
     try:
         line = next(line for line in process.stdout if "http://" in line)
-        with urlopen(line.strip() + "static/portal.css", timeout=20) as answer:
+        with urlopen(line.strip() + "static/portal.css", timeout=60) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=40) == 0
+        assert process.wait(timeout=120) == 0
     finally:
         process.kill()
         process.wait()

@@ -90,7 +90,7 @@ def test_what_another_changes_while_a_contact_change_is_accepted_stays_in_the_hi
         write(*given)
 
     def afterwards() -> None:
-        judged.wait(timeout=10)
+        judged.wait(timeout=60)
         with make_session(engine) as own:
             run(own, lambda: getattr(case, other)(own))
         done.set()
