@@ -93,8 +93,8 @@ def _carry_over(session: Session, made: make.Market, quantity: int, *, decided: 
         proposed_at=clock.now(),
     )
     session.add(movement)
-    facts = {"kind": movement.kind.value, "quantity": quantity}
-    audit.record(session, audit.EventTag.MOVEMENT_PROPOSED, movement, actor=made.officer, **facts)
+    kind, tag = movement.kind.value, audit.EventTag.MOVEMENT_PROPOSED
+    audit.record(session, tag, movement, actor=made.officer, kind=kind, quantity=quantity)
     if decided:
         allowances.execute(session, movement, "confirm", actor=made.approver)
     else:

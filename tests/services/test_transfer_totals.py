@@ -48,7 +48,8 @@ def market(session: Session) -> make.Market:
 
 def summed(postings: list[LedgerTransaction], moment: datetime | None) -> dict[int, int]:
     """From every posting there is, one by one."""
-    kinds, found = {one.id: one.kind for one in postings}, defaultdict(int)
+    kinds = {one.id: one.kind for one in postings}
+    found: dict[int, int] = defaultdict(int)
     for one in postings:
         if moment is not None and one.posted_at >= moment:
             continue
