@@ -93,7 +93,7 @@ def issued_to(session: Session, user_ids: Iterable[int]) -> Issued:
 
 
 def hands(issued: Issued, user_id: int, then: datetime) -> frozenset[int]:
-    """Whose hands a login was in at ``then`` or is in now, by login; ``issued`` as :func:`issued_to` found it.
+    """The logins whose hands a login was in at ``then`` or is in now; ``issued``: of :func:`issued_to`.
 
     Itself; who issued the one-time passwords it lived from then and lives from now; and whoever had a
     hand in those issuers' own logins when they issued them. A password of one's own does not end it:
