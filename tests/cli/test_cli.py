@@ -68,9 +68,11 @@ def test_the_console_makes_approvers_and_passwords_that_lead_to_nobody(
     assert word is not None and verify_password(word[1], second.password) and second.password_set_at > then
     assert are_two()
     with one_transaction(session):
-        second.active, nobody = False, make.holder(session).users[0]
-    for login in ("second", nobody.login_id, "nobody"):
-        assert typed("office", "password", login).exit_code == 1
+        second.active = False
+        verifier = make.verifier(session).users[0].login_id
+    for login, why in (("second", "いまの状態では"), (verifier, "見つかりません"), ("nobody", "見つかりません")):
+        answer = typed("office", "password", login)
+        assert answer.exit_code == 1 and why in answer.output
 
 
 def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -> None:
