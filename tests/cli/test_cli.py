@@ -70,7 +70,8 @@ def test_the_console_makes_approvers_and_passwords_that_lead_to_nobody(
     with one_transaction(session):
         second.active = False
         verifier = make.verifier(session).users[0].login_id
-    for login, why in (("second", "いまの状態では"), (verifier, "見つかりません"), ("nobody", "見つかりません")):
+    gone = "見つかりません"
+    for login, why in (("second", "いまの状態では"), (verifier, gone), ("nobody", gone)):
         answer = typed("office", "password", login)
         assert answer.exit_code == 1 and why in answer.output
 
