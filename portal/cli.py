@@ -25,6 +25,7 @@ from portal.cli_base import database as _database
 from portal.cli_base import fail as _fail
 from portal.cli_base import the_settings as _settings
 from portal.cli_forms import form
+from portal.cli_office import office
 from portal.errors import Refusal, refusal_text
 from portal.extensions import make_engine, upgrade_database
 from portal.models import MailMessage, MailState
@@ -75,8 +76,10 @@ def init(name: str, address: str | None) -> None:
     click.echo("The administrator's login is made. The password is not shown again.")
     click.echo(f"login: {login_id}")
     click.echo(f"one-time password: {password}")
-    click.echo("次に、もう1人の承認者のログインを作ってください。期の開始にも、起案と確認の2人が要ります。")
-    click.echo("Make a second approver next: to open a phase, one proposes and another confirms.")
+    click.echo("次に、もう1人の承認者のログインを、ここで作ってください（portal office add）。")
+    click.echo("画面から作ると、作った人とその人は、起案と確認の2人になれません。")
+    click.echo("Make a second approver next, here (portal office add):")
+    click.echo("of a login made on the page, its maker confirms no proposal, nor it any of its maker's.")
 
 
 def _both(refusal: Refusal) -> str:
@@ -285,6 +288,7 @@ def check(as_json: bool) -> None:
 
 
 portal.add_command(form)
+portal.add_command(office)
 
 
 @portal.group("ledger")

@@ -25,35 +25,9 @@ from portal.extensions import csrf, db_session, make_engine, session_factory
 from portal.services import installation, letter_words, mail, selfcheck, virus_scan
 from portal.settings import ROOT, Settings, SettingsError, read_settings
 
-#: the catalogues of the English texts, one for each subject
-DOMAINS = (
-    "layout",
-    "services",
-    "admin",
-    "participant",
-    "office",
-    "forms",
-    "desk",
-    "bulk",
-    "letters",
-    "scheme",
-    "accounts",
-    "record",
-    "people",
-    "reporting",
-    "factors",
-    "reading",
-    "verifying",
-    "publishing",
-    "reminding",
-    "reviewing",
-    "settlement",
-    "books",
-    "moving",
-    "closing",
-    "standing",
-    "posting",
-)
+_CATALOGUES = ROOT / "portal" / "translations"
+#: the catalogues of the English texts, one for each subject: whatever lies there is read
+DOMAINS = tuple(sorted(path.stem for path in _CATALOGUES.glob("en/LC_MESSAGES/*.po")))
 
 
 def make_app(settings: Settings | None = None) -> Flask:
@@ -73,7 +47,7 @@ def make_app(settings: Settings | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="ja",
         BABEL_DEFAULT_TIMEZONE="Asia/Tokyo",
         BABEL_DOMAIN=";".join(DOMAINS),
-        BABEL_TRANSLATION_DIRECTORIES=";".join([str(ROOT / "portal" / "translations")] * len(DOMAINS)),
+        BABEL_TRANSLATION_DIRECTORIES=";".join([str(_CATALOGUES)] * len(DOMAINS)),
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     if settings.trusted_proxies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect
@@ -22,6 +23,7 @@ from portal.web import actor
 from portal.web_text import label
 
 _OFFICE = (Role.OFFICER, Role.APPROVER, Role.VIEWER)
+_TOLD = _l("本人とほかの承認者に、メールで知らせます。")
 
 
 class ColleagueForm(ProvenKeyForm):
@@ -85,6 +87,14 @@ class ColleaguePages:
             say=_("ログインIDを作ります。初期パスワードは、次の画面に1度だけ出ます。"),
             verb=_("ログインIDを作る"),
             back=back,
+            makes=[_TOLD],
+            notes=[
+                _(
+                    "あなたと新しい利用者は、一方が起案したものを、もう一方が確認できなくなります。"
+                    "あなたが追加した利用者どうしも同じです。"
+                    "互いに確認する承認者は、サーバーの管理者に追加してもらってください。"
+                )
+            ],
         )
         return ask(view, form, question)
 
@@ -120,7 +130,14 @@ class ColleaguePages:
         say = _(
             "新しい初期パスワードを作ります。いまのパスワードは使えなくなり、ログイン中の画面は終わります。"
         )
-        return ask(view, form, view._question(view._row(), _("パスワードを再発行する"), say))
+        note = _(
+            "あなたと%(login)sは、一方が起案したものを、もう一方が確認できなくなります。"
+            "あなたが初期パスワードを発行したほかの利用者と%(login)sも同じです。"
+            "それで困るときは、サーバーの管理者に再発行してもらってください。",
+            login=row.login_id,
+        )
+        question = view._question(view._row(), _("パスワードを再発行する"), say)
+        return ask(view, form, replace(question, makes=[_TOLD], notes=[note]))
 
     @page("/role/", Permission.USERS_MANAGE, methods=("GET", "POST"))
     def role_view(self) -> Any:
@@ -151,4 +168,4 @@ class ColleaguePages:
             return redirect(view.get_url(".details_view", id=row_id))
         say = _("この利用者の役割を変更します。ログイン中の画面は、すべて終わります。")
         question = view._question(view._row(), _("役割を変更する"), say)
-        return ask(view, form, question)
+        return ask(view, form, replace(question, makes=[_TOLD]))

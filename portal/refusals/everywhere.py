@@ -36,8 +36,12 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The login of the proposer is disabled, so this cannot be confirmed.",
     ),
     Refusal.PASSWORD_ISSUER: (
-        "起案した方の初期パスワードを発行した方は確認できません。ほかの承認者が確認してください。",
-        "Whoever issued the proposer's one-time password may not confirm. Another approver must.",
+        "起案した方と確認する方の初期パスワードを発行した人をたどると、同じ人に行き着きます。"
+        "ほかの承認者が確認してください。ほかにいないときは、別の承認者かサーバーの管理者に初期パスワードを"
+        "再発行してもらい、起案し直してください。",
+        "The one-time passwords of the proposer and of whoever confirms lead to the same person. "
+        "Another approver must confirm. If there is none, let a different approver, or the operator at "
+        "the console, issue a new one-time password, and propose again.",
     ),
     Refusal.LOGIN_FAILED: (
         "ログインできません。ログインIDとパスワードを確かめてください。",

@@ -1,14 +1,15 @@
 """Colleagues of the secretariat: their logins are made, get new passwords and other roles (domain §2).
 
 A one-time password is told once, to the colleague who asked for it. A second press of its button finds
-that it was told, and gets no other.
+that it was told, and gets no other. Whoever it opens a login for, and every approver, is told by mail: two
+logins that lead to the same person are one person where two are needed (``four_eyes``).
 """
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from portal.errors import NotAllowed, Refusal, refuse
+from portal.errors import NotAllowed, NotFound, Refusal, refuse
 from portal.models import User
 from portal.permissions import SECRETARIAT, Permission, Role
 from portal.services import access, audit, once, users, workflow
@@ -42,10 +43,49 @@ def add_colleague(
     made = once.earlier(session, key, "add_colleague", content, actor=actor)
     if made is not None:
         return session.get_one(User, made), None
-    user, password = users.create_secretariat_user(session, login_id, name, role, email, actor=actor)
-    session.flush()
+    user, password = _made(session, login_id, name, role, email, actor=actor)
     once.remember(session, key, "add_colleague", content, user.id, actor=actor)
     return user, password
+
+
+def add_at_console(
+    session: Session, login_id: str, name: str, role: Role, email: str | None
+) -> tuple[User, str]:
+    """The same, typed by the operator at the console: the login is independent of every other.
+
+    Raises ``Refused`` as ``users.create_secretariat_user``.
+    """
+    return _made(session, login_id, name, role, email, actor=None)
+
+
+def _made(
+    session: Session, login_id: str, name: str, role: Role, email: str | None, *, actor: User | None
+) -> tuple[User, str]:
+    user, password = users.create_secretariat_user(session, login_id, name, role, email, actor=actor)
+    session.flush()
+    _tell(session, user, actor, made=True)
+    return user, password
+
+
+def _tell(session: Session, user: User, actor: User | None, *, made: bool) -> None:
+    """To the colleague, and to every approver but the actor: who now may know the password of whom."""
+    notify(
+        session,
+        MailKind.OFFICE_PASSWORD_ISSUED,
+        user=user,
+        actor=actor,
+        row=user,
+        by=_called(actor),
+        made=made,
+        role=ROLE_WORDS[user.role],
+    )
+
+
+def _called(actor: User | None) -> tuple[str, str] | None:
+    """Who did it, with the login ID: names may be alike; ``None`` for the console."""
+    if actor is None:
+        return None
+    return f"{actor.name}さん（{actor.login_id}）", f"{actor.name} ({actor.login_id})"
 
 
 def reissue_password(
@@ -53,8 +93,8 @@ def reissue_password(
 ) -> tuple[User, str | None]:
     """A new one-time password for a colleague (participants get a letter); ``None`` as above.
 
-    The colleague is told by mail. Until somebody else issues one, ``actor`` confirms nothing the
-    colleague proposes (``four_eyes``).
+    Until somebody else issues one, ``actor`` and the colleague confirm nothing that the other proposes,
+    and neither does who has a hand in the logins of both.
     """
     access.check(actor, Permission.USERS_MANAGE)
     user = users.locked(session, user_id)
@@ -66,8 +106,25 @@ def reissue_password(
         raise NotAllowed
     password = users.set_initial_password(session, user, actor=actor, days=users.OFFICE_PASSWORD_DAYS)
     # who did not ask for it learns that somebody else now holds the key
-    notify(session, MailKind.PASSWORD_CHANGED, user=user, actor=actor)
+    _tell(session, user, actor, made=False)
     once.remember(session, key, "reissue_office_password", content, user.id, actor=actor)
+    return user, password
+
+
+def reissue_at_console(session: Session, login_id: str) -> tuple[User, str]:
+    """A new one-time password for a colleague, typed by the operator at the console.
+
+    From now on the login is in its owner's hands alone. Raises ``NotFound`` if the secretariat has no
+    such login; ``Refused(WRONG_STATE)`` for a disabled one, which a password would not open.
+    """
+    found = users.find_login(session, login_id)
+    if found is None or found.role not in SECRETARIAT:
+        raise NotFound
+    user = users.locked(session, found.id)
+    if not user.active:
+        raise refuse(Refusal.WRONG_STATE)
+    password = users.set_initial_password(session, user, actor=None, days=users.OFFICE_PASSWORD_DAYS)
+    _tell(session, user, None, made=False)
     return user, password
 
 
@@ -105,5 +162,14 @@ def change_role(
         before=before.value,
         after=role.value,
     )
-    notify(session, MailKind.ROLE_CHANGED, user=user, actor=actor, reason=why, role=ROLE_WORDS[role])
+    notify(
+        session,
+        MailKind.ROLE_CHANGED,
+        user=user,
+        actor=actor,
+        row=user,
+        reason=why,
+        role=ROLE_WORDS[role],
+        by=_called(actor),
+    )
     return user

@@ -103,6 +103,7 @@ class MailKind(StrEnum):
     PUBLICATION_ENDED = auto()
     RETIREMENT_SETTLED = auto()
     PROPOSAL_DECLINED = auto()
+    OFFICE_PASSWORD_ISSUED = auto()
 
 
 class Topic(StrEnum):
@@ -167,6 +168,7 @@ _V = Audience(R.VERIFIER)
 _V_ACTS = Audience(R.VERIFIER, acts=True)
 _T = Audience(R.TRADER)
 _REVIEWERS = Audience(R.OFFICE, acts=True, permission=P.REPORT_REVIEW)
+_COLLEAGUES = (Audience(R.SELF), Audience(R.OFFICE, permission=P.USERS_MANAGE))
 
 #: what any report mail may be told besides; ``report`` or ``holder`` with ``period`` names the object
 REPORT_FACTS = frozenset(
@@ -274,7 +276,7 @@ KINDS: dict[MailKind, Kind] = {
     ),
     # no next verifier is named; what the verifier itself is told is VERIFIER_UNASSIGNED
     MailKind.VERIFICATION_ENDED: _report(_A, _B, facts=("until_now",)),
-    MailKind.ROLE_CHANGED: _registration(Audience(R.SELF), facts=("role",)),
+    MailKind.ROLE_CHANGED: _registration(*_COLLEAGUES, facts=("role", "by")),
     # what waited for another person waits no longer: told to those, and to who proposed it
     MailKind.PROPOSAL_WITHDRAWN: Kind(
         Topic.ALLOWANCES,
@@ -350,6 +352,7 @@ KINDS: dict[MailKind, Kind] = {
         (Audience(R.SELF, acts=True), Audience(R.OFFICE, permission=P.TARGET_PROPOSE)),
         frozenset({"proposal", "by", "reason"}),
     ),
+    MailKind.OFFICE_PASSWORD_ISSUED: _registration(*_COLLEAGUES, facts=("by", "made", "role")),
 }
 
 

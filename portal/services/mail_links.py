@@ -24,6 +24,7 @@ from portal.models import (
     PhaseProposal,
     Publication,
     ReductionTarget,
+    User,
 )
 from portal.services.mail_kinds import MailKind, Reader
 
@@ -46,6 +47,7 @@ OFFICE: Mapping[type[Any], str] = {
     PhaseProposal: "/admin/phase_proposal/details/?id={id}",
     Publication: "/admin/publication/details/?id={id}",
     ReductionTarget: "/admin/target/details/?id={id}",
+    User: "/admin/user/details/?id={id}",
 }
 #: the office's page of a kind that is about no single row
 OFFICE_KINDS: Mapping[MailKind, str] = {

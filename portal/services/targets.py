@@ -216,7 +216,7 @@ def _read(target_ids: Collection[int]) -> Select[ReductionTarget]:
 
 def _lines(session: Session, found: Collection[ReductionTarget], actor: User) -> list[TargetLine]:
     facts = facts_for(session, [one.holder_id for one in found])
-    issued = four_eyes.issued_to(session, [one.proposed_by_id for one in found])
+    issued = four_eyes.issued_to(session, [actor.id, *(one.proposed_by_id for one in found)])
 
     def line(one: ReductionTarget) -> TargetLine:
         known = facts[one.holder_id]

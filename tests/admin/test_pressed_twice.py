@@ -58,6 +58,8 @@ def old_login(clerk: Clerk) -> Clerk:
 def test_a_colleague_is_made_once_and_the_password_told_once(app: Flask, session: Session) -> None:
     office(session)
     approver, before = Clerk(app, session, "approver"), events(session, EventTag.PASSWORD_ISSUED)
+    couples = "一方が起案したものを、もう一方が確認できなくなります。"
+    assert couples in approver.get("/admin/user/new/").text
     form = {**approver.form("/admin/user/new/"), **NEW}
     first = approver.post("/admin/user/new/", form)
     assert first.status_code == 200 and "パスワードが表示されるのは、この1回だけです。" in first.text
@@ -68,6 +70,7 @@ def test_a_colleague_is_made_once_and_the_password_told_once(app: Flask, session
     assert "すでに使われています" not in second.text
     made = session.scalars(select(User).where(User.login_id == "officer9")).one()
     url = f"/admin/user/password/?id={made.id}"
+    assert f"あなたとofficer9は、{couples}" in approver.get(url).text
     again = approver.form(url)
     assert "この1回だけです" in approver.post(url, again).text
     assert "もう済んでいます" in approver.post(url, again, follow=True).text
@@ -121,6 +124,7 @@ def test_what_hands_out_logins_or_rights_asks_who_is_there(app: Flask, session: 
     acts: list[tuple[str, dict[str, Any]]] = [
         ("/admin/user/new/", NEW),
         (f"/admin/user/role/?id={colleague.id}", {"role": "viewer", "reason": "異動"}),
+        (f"/admin/user/password/?id={colleague.id}", {}),
         (f"/admin/holder/reissue/?id={holder.id}", {"logins": [login], "reason": "紛失"}),
         (f"/admin/verifier/add/?id={verifier.id}", {"name": "検証 三郎", "email": "v3@aozora.example"}),
         (f"/admin/letter/print/?id={letter.id}", {}),

@@ -13,17 +13,19 @@ from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.orm import Session
 
-from portal import cli
+from portal import cli, clock
 from portal.extensions import make_engine, make_session
 from portal.models import MailMessage, MailState, User
 from portal.permissions import Role
-from portal.services import selfcheck
+from portal.services import four_eyes, selfcheck, users
 from portal.services.mail_kinds import table
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
 from tests.campaigns.driven import quick
 from tests.cli.typing_commands import Run
+from tests.factories import registration as make
 from tests.factories.readers import people
 from tests.house.checkout import ROOT
 
@@ -43,6 +45,35 @@ def test_init_makes_the_first_administrator_once(typed: Run, empty_database_url:
     assert "already holds data" in again.output and "空のデータベース" in again.output
     assert typed("demo").exit_code == 1
     assert (typed("demo", "--if-empty").exit_code, typed("demo", "--if-empty").output) == (0, "")
+
+
+def test_the_console_makes_approvers_and_passwords_that_lead_to_nobody(
+    typed: Run, database_url: str, session: Session
+) -> None:
+    with one_transaction(session):
+        one = make.office(session, Role.APPROVER)
+    new = ("second", "--name", "承認 みほん", "--role", "approver")
+    made, again = typed("office", "add", *new, url=database_url), typed("office", "add", *new)
+    assert made.exit_code == 0 and again.exit_code == 1 and "このログインIDは使われています" in again.output
+    second = session.scalars(select(User).where(User.login_id == "second")).one()
+    with one_transaction(session):
+        users.set_initial_password(session, second, actor=one, days=7)
+    then, are_two = clock.now(), lambda: not four_eyes.problems(session, one, second, proposed_at=clock.now())
+    assert not are_two()
+    session.rollback()
+    reissued = typed("office", "password", "second")
+    assert reissued.exit_code == 0, reissued.output
+    session.rollback()
+    word = re.search(r"one-time password: (\S+)", reissued.output)
+    assert word is not None and verify_password(word[1], second.password) and second.password_set_at > then
+    assert are_two()
+    with one_transaction(session):
+        second.active = False
+        verifier = make.verifier(session).users[0].login_id
+    gone = "見つかりません"
+    for login, why in (("second", "いまの状態では"), (verifier, gone), ("nobody", gone)):
+        answer = typed("office", "password", login)
+        assert answer.exit_code == 1 and why in answer.output
 
 
 def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -> None:

@@ -12,6 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po
 
+from portal.wiring import DOMAINS
 from tests.house.checkout import JAPANESE, ROOT, WORD, below, named, tree
 
 KEYWORDS = {**DEFAULT_KEYWORDS, "_l": None, "_n": (1, 2), "lazy_gettext": None, "lazy_ngettext": (1, 2)}
@@ -75,6 +76,7 @@ def pairs() -> list[tuple[str, str, str]]:
 def test_every_japanese_message_has_an_english_text() -> None:
     known = {msgid for _, msgid, text in pairs() if text}
     assert {msgid: places[:3] for msgid, places in used().items() if msgid not in known} == {}
+    assert {name.removesuffix(".po") for name, _catalogue in english()} == set(DOMAINS)  # and it is read
 
 
 def test_both_languages_name_the_same_figures() -> None:

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
 from portal.errors import NotAllowed, PortalError, Refusal
-from portal.models import MailMessage, MovementState, ReportState, RevocationState, TargetState, User
+from portal.models import MovementState, TargetState, User
 from portal.permissions import Role
-from portal.services import colleagues, four_eyes, issuance, reviews, targets, users
-from tests.factories import allowances, reports
+from portal.services import colleagues, four_eyes, issuance, targets, users
+from tests.factories import allowances
 from tests.factories import registration as make
 
 
@@ -31,12 +30,18 @@ def reissued(session: Session, user: User, by: User) -> User:
     return make.with_password(user)
 
 
+def puppet(session: Session, by: User) -> User:
+    """Another approver, whose one-time password ``by`` has seen."""
+    return colleagues.add_colleague(session, "puppet", "みほん", Role.APPROVER, None, actor=by)[0]
+
+
 def test_who_issued_the_password_confirms_no_movement_of_it(session: Session) -> None:
     market = allowances.market(session, issued=False)
     proposer = reissued(session, market.officer, market.approver)
     made = issuance.propose_issue(session, market.holder.id, key="k1", actor=proposer)
     confirm = lambda who: issuance.confirm(session, made.id, version=made.version, actor=who)  # noqa: E731
     assert refused(lambda: confirm(market.approver)) == [Refusal.PASSWORD_ISSUER]
+    assert refused(lambda: confirm(puppet(session, market.approver))) == [Refusal.PASSWORD_ISSUER]
     assert confirm(make.office(session, Role.APPROVER)).state is MovementState.EXECUTED
 
 
@@ -49,17 +54,9 @@ def test_who_made_the_login_confirms_no_target_of_it(session: Session, at: Calla
     target = targets.propose_target(session, holder.id, 1_500, actor=make.with_password(made))
     confirm = lambda who: targets.confirm_target(session, target.id, actor=who)  # noqa: E731
     assert refused(lambda: confirm(approver)) == [Refusal.PASSWORD_ISSUER]
+    many = lambda who: targets.confirm_targets(session, {target.id: target.version}, actor=who)  # noqa: E731
+    assert refused(lambda: many(puppet(session, approver))) == [Refusal.ROWS_REFUSED, Refusal.PASSWORD_ISSUER]
     assert confirm(make.office(session, Role.APPROVER)).state is TargetState.CONFIRMED
-
-
-def test_who_issued_the_password_confirms_no_revocation_of_it(session: Session) -> None:
-    scheme = reports.scheme(session)
-    report = reports.bring(session, scheme, ReportState.APPROVED)
-    proposer = reissued(session, scheme.officer, scheme.approver)
-    row = reviews.propose_revocation(session, report.id, "計算の誤り", actor=proposer)
-    confirm = lambda who: reviews.confirm_revocation(session, row.id, actor=who)  # noqa: E731
-    assert refused(lambda: confirm(scheme.approver)) == [Refusal.PASSWORD_ISSUER]
-    assert confirm(make.office(session, Role.APPROVER)).state is RevocationState.CONFIRMED
 
 
 def test_the_password_of_the_proposal_and_the_present_one_count(
@@ -87,12 +84,3 @@ def test_the_password_of_the_proposal_and_the_present_one_count(
     assert problems(make.office(session, Role.APPROVER), then) == [Refusal.PERSON_INACTIVE]
     with pytest.raises(NotAllowed):  # a disabled login confirms nothing at all
         problems(proposer, then)
-
-
-def test_a_colleague_is_told_that_the_password_was_issued_anew(session: Session) -> None:
-    approver, told, without = make.office(session, Role.APPROVER), make.office(session), make.office(session)
-    without.email = None
-    for colleague in (told, without):
-        colleagues.reissue_password(session, colleague.id, actor=approver)
-    found = session.scalars(select(MailMessage.recipient).where(MailMessage.kind == "password_changed"))
-    assert list(found) == [told.email]

@@ -25,7 +25,8 @@ from portal.models import (
     ReductionTarget,
     User,
 )
-from portal.services import issuance, issue_batch_jobs, issue_batches, jobs, ledger_proof
+from portal.permissions import Role
+from portal.services import colleagues, issuance, issue_batch_jobs, issue_batches, jobs, ledger_proof
 from portal.services.transaction import one_transaction
 from tests.factories import allowances
 from tests.factories import settlement as make
@@ -101,7 +102,11 @@ def test_whoever_proposed_does_not_confirm_and_an_officer_never(
 ) -> None:
     with one_transaction(session):
         row = make.batch(session, cohort, actor=cohort.approver)
+        puppet, _ = colleagues.add_colleague(
+            session, "puppet", "みほん", Role.APPROVER, None, actor=cohort.approver
+        )
     assert refused(lambda: confirm(session, row, cohort.approver), session) == [Refusal.SAME_PERSON]
+    assert refused(lambda: confirm(session, row, puppet), session) == [Refusal.PASSWORD_ISSUER]
     assert refused(lambda: confirm(session, row, cohort.officer), session) == [Refusal.NOT_ALLOWED]
 
 

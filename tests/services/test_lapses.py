@@ -22,7 +22,9 @@ from portal.models import (
     MailMessage,
     Publication,
 )
+from portal.permissions import Role
 from portal.services import (
+    colleagues,
     jobs,
     lapses,
     mail_words,
@@ -32,6 +34,7 @@ from portal.services import (
     workflow,
 )
 from portal.services.transaction import one_transaction
+from tests.factories import registration
 from tests.factories import settlement as make
 from tests.factories.papers import Desk, desk_of, proposed
 
@@ -74,6 +77,10 @@ def counted(session: Session) -> Iterator[list[str]]:
 
 def test_every_paper_waits_fourteen_days_and_no_moment_longer(session: Session, desk: Desk) -> None:
     rows = proposed(session, desk)
+    with one_transaction(session):  # one person more, and two logins that lead to him
+        third = registration.office(session, Role.APPROVER)
+        colleagues.reissue_password(session, desk.officer.id, actor=third)
+        puppet, _ = colleagues.add_colleague(session, "puppet", "みほん", Role.APPROVER, None, actor=third)
     end = clock.now() + timedelta(days=14)
     assert {proposal_days.ends_at(session, row) for row in rows.values()} == {end}
     clock.set_time(end)
@@ -82,6 +89,9 @@ def test_every_paper_waits_fourteen_days_and_no_moment_longer(session: Session, 
             Refusal.PROPOSAL_EXPIRED
         ], name
     clock.set_time(end - timedelta(microseconds=1))
+    for name, (_propose, confirm) in desk.papers.items():
+        found = refused(session, lambda: confirm(rows[name].id, puppet))  # noqa: B023
+        assert Refusal.PASSWORD_ISSUER in found, name
     # what is public is what is approved, and a closing asks that nothing else waits
     for name in sorted(rows, key=lambda one: (one != "publication", one == "phase_closing")):
         with one_transaction(session):

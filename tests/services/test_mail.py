@@ -45,6 +45,7 @@ WORDS: dict[str, Any] = {
     "proposal": ("第2期の開始", "opening phase 2"),
     "by": "みほん 確",
     "still_used": False,
+    "made": True,
     "due": date(2013, 7, 31),
     "days": 7,
     "until": datetime(2013, 10, 22, 9, tzinfo=clock.TOKYO),
