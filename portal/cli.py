@@ -213,11 +213,11 @@ def _refuse_open_secret(settings: Settings, host: str, open_session: OpenSession
 def _refuse_unsafe(settings: Settings) -> None:
     engine = make_engine(settings.database_url)
     try:
-        wrong = selfcheck.durability_problems(engine)
+        wrong = selfcheck.unsafe(engine)
     finally:
         engine.dispose()
     if wrong:
-        _fail("データベースの設定では記録を守れません。 / The database would lose what it promised:", *wrong)
+        _fail("このデータベースでは記録を守れません。 / The database would lose what it promised:", *wrong)
 
 
 def _announce(address: str, open_session: OpenSession) -> None:
@@ -275,7 +275,7 @@ def work(create_app: Callable[[Settings], Any], once: bool) -> None:
 @portal.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def check(as_json: bool) -> None:
-    """Look at configuration, database, schema, ledger, texts, fonts and manual; exit 1 names what fails."""
+    """Look at settings, database, schema, guards, ledger, texts, fonts, manual; exit 1 names what fails."""
     settings = _settings()
     findings = selfcheck.run_checks(settings)
     ok = all(finding.ok for finding in findings)

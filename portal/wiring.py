@@ -86,10 +86,10 @@ def point(app: Flask, settings: Settings) -> None:
 
 
 def _refuse_unsafe(settings: Settings, engine: Engine) -> None:
-    """In production the database must keep what it acknowledged, whatever serves the application."""
+    """In production the database must keep what it acknowledged, guards in place, whatever serves it."""
     if not settings.production:
         return
-    wrong = selfcheck.durability_problems(engine)
+    wrong = selfcheck.unsafe(engine)
     if wrong:
         raise SettingsError([f"database: {one}" for one in wrong])
 

@@ -14,6 +14,8 @@ from sqlalchemy import make_url
 from portal.extensions import make_engine, make_session, upgrade_database
 from portal.services import demo
 from portal.services.demo import reporting
+from portal.services.spreadsheets.calculation_form import read_form
+from portal.services.spreadsheets.filled import fill_form
 from portal.services.transaction import one_transaction
 from tests import databases
 
@@ -28,8 +30,8 @@ def build(url: str) -> None:
     upgrade_database(url)
     engine = make_engine(url)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reporting, "fill_form", _once(reporting.fill_form))
-        patch.setattr(reporting, "read_form", _once(reporting.read_form))
+        patch.setattr(reporting, "fill_form", _once(fill_form))
+        patch.setattr(reporting, "read_form", _once(read_form))
         with make_session(engine) as session, one_transaction(session):
             demo.build(session)
     demo.send_past_mail(lambda: make_session(engine))

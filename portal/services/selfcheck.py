@@ -1,4 +1,4 @@
-"""What ``portal check`` looks at: settings, schema, ledger, scanner, catalogues, texts, fonts, the manual."""
+"""What ``portal check`` looks at: settings, schema, guards, ledger, scanner, words, fonts, the manual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import ledger_proof, mail, manual, virus_scan
+from portal.services import guards, ledger_proof, mail, manual, virus_scan
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
 from portal.services.typesetter import FONT_FOLDER
@@ -70,6 +70,22 @@ def durability_problems(engine: Engine) -> list[str]:
         return list(_postgresql_problems(connection))
 
 
+def unsafe(engine: Engine) -> list[str]:
+    """Why nothing may be served on this database: it would forget, or its guards do not stand.
+
+    Guards are judged where the schema is the one this program needs; whatever else is :func:`schema_problem`.
+    """
+    wrong = durability_problems(engine)
+    if schema_problem(engine) is None:
+        wrong += _guard_problems(engine)
+    return wrong
+
+
+def _guard_problems(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return guards.problems(connection)
+
+
 def _pragma(connection: Connection, name: str) -> object:
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
@@ -81,6 +97,8 @@ def _sqlite_problems(connection: Connection) -> Iterator[str]:
         yield f"synchronous is {level}, must be {_FULL} (FULL)"
     if _pragma(connection, "foreign_keys") != 1:
         yield "foreign_keys is off, must be on"
+    if _pragma(connection, "recursive_triggers") != 1:
+        yield "recursive_triggers is off, must be on"
 
 
 def _postgresql_problems(connection: Connection) -> Iterator[str]:
@@ -130,8 +148,14 @@ def _database(engine: Engine) -> list[Finding]:
         Finding("schema", schema is None, schema or "as the program needs it"),
     ]
     if schema is None:
-        found.append(_guard("ledger", lambda: _ledger(engine)))
+        found += [_guard("guards", lambda: _guards(engine)), _guard("ledger", lambda: _ledger(engine))]
     return found
+
+
+def _guards(engine: Engine) -> Finding:
+    wrong = _guard_problems(engine)
+    count = len(guards.GUARDS[engine.dialect.name])
+    return Finding("guards", not wrong, "; ".join(wrong) or f"{count} triggers, as the migrations made them")
 
 
 def _ledger(engine: Engine) -> Finding:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,19 +16,21 @@ import pytest
 from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
-from portal import cli, clock
+from portal import cli, clock, wiring
 from portal.extensions import make_engine, make_session
 from portal.models import MailMessage, MailState, User
 from portal.permissions import Role
-from portal.services import four_eyes, selfcheck, users
+from portal.services import four_eyes, guards, jobs, selfcheck, users
 from portal.services.mail_kinds import table
 from portal.services.passwords import verify_password
 from portal.services.transaction import one_transaction
+from portal.settings import Settings, SettingsError
 from tests.campaigns.driven import quick
 from tests.cli.typing_commands import Run
 from tests.factories import registration as make
 from tests.factories.readers import people
 from tests.house.checkout import ROOT
+from tests.services.test_guards import guard_of_events
 
 
 def test_init_makes_the_first_administrator_once(typed: Run, empty_database_url: str) -> None:
@@ -84,6 +87,7 @@ def test_check_is_content_with_a_sound_database(typed: Run, database_url: str) -
         "configuration",
         "database",
         "schema",
+        "guards",
         "ledger",
         "virus scanner",
         "catalogues",
@@ -122,6 +126,26 @@ def test_a_database_that_would_forget_what_it_acknowledged_serves_nobody(
     for words in (("run", "--port", "0"), ("worker", "--once"), ("check",)):
         answer = typed(*words, url=database_url)
         assert (answer.exit_code, says in answer.output) == (1, True), answer.output
+
+
+def test_a_database_without_one_of_its_guards_serves_nobody(
+    typed: Run, database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns the table took it away, which no proof of the ledger would notice (safety 9)."""
+    monkeypatch.setattr(cli, "_need_catalogues", lambda: None)
+    name, drop = guard_of_events(engine)
+    with engine.begin() as connection:
+        connection.execute(text(drop))
+    says = f"guards that are missing: {name} on event"
+    for words in (("run", "--port", "0"), ("worker", "--once"), ("check",)):
+        answer = typed(*words, url=database_url)
+        assert (answer.exit_code, says in answer.output) == (1, True), answer.output
+    production = replace(Settings(), environment="production")
+    with pytest.raises(SettingsError, match=says):
+        wiring._refuse_unsafe(production, engine)
+    work = jobs.Work(0, {}, lambda: make_session(engine), 1)
+    with pytest.raises(jobs.WorkFailed, match=says):  # and the night watch tells the office
+        guards.look_at_guards(work)
 
 
 def test_check_does_not_make_the_database_it_misses(typed: Run, tmp_path: Path) -> None:

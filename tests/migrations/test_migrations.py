@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from migrations.chain_triggers import CHAIN_GUARDS
+from migrations.head_triggers import HEAD_GUARDS, UNFINISHED
 from migrations.issue_triggers import ISSUE_GUARDS
+from migrations.key_triggers import CHANGING, KEYS
 from migrations.posting_triggers import POSTING_GUARDS
 from migrations.record_triggers import RECORD_GUARDS, RECORDS
 from portal.extensions import (
@@ -100,7 +102,7 @@ def rules(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {}
     look = inspect(connection)
     for table in look.get_table_names():
-        if table == "alembic_version":
+        if table in ("alembic_version", UNFINISHED):
             continue
         for check in look.get_check_constraints(table):
             found[f"{table}: check {check['name']}"] = plain(check["sqltext"])
@@ -127,7 +129,10 @@ def triggers(engine: Engine) -> set[str]:
 def expected_triggers(engine: Engine) -> set[str]:
     acts = ("no_update", "no_delete") if engine.dialect.name == "sqlite" else ("append_only", "no_truncate")
     growing = {f"{table}_{act}" for table in (*APPEND_ONLY, *RECORDS) for act in acts}
-    guards = (ACCOUNT_GUARDS, POSTING_GUARDS, CHAIN_GUARDS, ISSUE_GUARDS, RECORD_GUARDS)
+    if engine.dialect.name == "sqlite":
+        growing |= {f"{table}_row_kept_insert" for table in (*KEYS, UNFINISHED)}
+        growing |= {f"{table}_row_kept_update" for table in CHANGING}
+    guards = (ACCOUNT_GUARDS, POSTING_GUARDS, CHAIN_GUARDS, ISSUE_GUARDS, RECORD_GUARDS, HEAD_GUARDS)
     return growing.union(*(one[engine.dialect.name] for one in guards))
 
 
@@ -138,7 +143,8 @@ def test_the_program_needs_what_the_migrations_make(engine: Engine) -> None:
 
 def test_nothing_differs_from_the_models(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": lambda name, *_of: name != UNFINISHED}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -1,4 +1,5 @@
-"""Both databases refuse entries for an old posting, and a correction that is no mirror image (safety 6, 9).
+"""Both databases refuse entries for an old posting, a correction that is no mirror image (safety 6, 9), and
+a posting that the chain's head does not know (safety 1).
 
 Here the program is made wrong: rows are written past every rule, or by SQL.
 """
@@ -9,11 +10,11 @@ import secrets
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.models import Movement, MovementKind, MovementState
+from portal.models import LedgerEntry, LedgerTransaction, Movement, MovementKind, MovementState
 from portal.services import issuance, ledger_proof, posting
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as make
@@ -77,6 +78,62 @@ def test_no_entry_is_added_to_a_posting_that_was_made_before(
             f" VALUES {pair}",
         )
     assert ledger_proof.verify(session).ok
+
+
+def test_no_entry_is_added_to_a_posting_after_the_head_came_to_it(
+    session: Session, market: make.Market
+) -> None:
+    """Also by whoever made it, before the commit: the sum was asked when the head moved."""
+    _jaa, jver = classes(session)
+    holder, trader, code = market.holder.account.id, market.trader.account.id, market.trader.account.code
+    with pytest.raises(DatabaseError, match="entry_of_newest"), one_transaction(session):
+        make.move(session, market.a, MovementKind.TRANSFER, 1, code)
+        session.execute(
+            text(
+                "INSERT INTO ledger_entry"
+                " (transaction_id, account_id, unit_class_id, quantity, balance_after)"
+                f" VALUES (4, {holder}, {jver}, 5, 5), (4, {trader}, {jver}, -5, 0)"
+            )
+        )
+    assert session.scalar(text("SELECT last_number FROM ledger_head")) == 3
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_a_posting_that_leaves_the_head_where_it_is_cannot_be_committed(
+    session: Session, market: make.Market, ahead: int
+) -> None:
+    """It would be asked for no sum, and nothing could be posted after it."""
+    jaa, _jver = classes(session)
+    trader, code = market.trader.account.id, market.trader.account.code
+    with pytest.raises(IntegrityError, match=r"posting_on_head|FOREIGN KEY"), one_transaction(session):
+        for _before in range(1, ahead):
+            make.move(session, market.a, MovementKind.TRANSFER, 1, code)
+        head = posting.lock_head(session.connection())
+        row = movement(market, sides_of(market, jaa, TRADER, HOLDER, 300), 300, 3)
+        row.kind, row.reverses_id = MovementKind.TRANSFER, None
+        session.add(row)
+        session.flush()
+        session.add(
+            LedgerTransaction(
+                id=head.number + 1,
+                kind=row.kind,
+                movement_id=row.id,
+                posted_at=clock.now(),
+                posted_by_id=market.a.id,
+                canonical=b"x",
+                previous_hash=head.hash,
+                hash="f" * 64,
+            )
+        )
+        session.flush()
+        one_sided = {"quantity": 999, "balance_after": 1299}
+        entry = LedgerEntry(transaction_id=head.number + 1, account_id=trader, unit_class_id=jaa, **one_sided)
+        session.add(entry)
+        session.flush()
+    with one_transaction(session):
+        make.move(session, market.a, MovementKind.TRANSFER, 1, code)
+    assert ledger_proof.verify(session).ok
+    assert session.scalar(text("SELECT last_number FROM ledger_head")) == 4
 
 
 @pytest.mark.parametrize(

@@ -201,8 +201,8 @@ def test_each_act_is_done_by_its_roles_in_its_state_and_refused_otherwise(
         made.at(made.WHEN[which])
         ACTS["attach_file"](session, scheme.report(which), scheme.a)
         report = made.bring(session, scheme, state, which)
-        logins = {role: scheme.login(role).id for role in Role if role is not Role.TRADER}
-        logins[Role.TRADER] = make.trader(session).users[0].id
+        trader = make.trader(session).users[0]
+        logins = {role: (trader if role is Role.TRADER else scheme.login(role)).id for role in Role}
     wrong: list[Any] = []
     for act, work in ACTS.items():
         for role in Role:
