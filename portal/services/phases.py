@@ -211,9 +211,10 @@ def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: Rul
     """What of ``dates`` contradicts what has happened under ``now`` already.
 
     Decided by safety: nobody who was in time is made late by hindsight (DEADLINE_PAST at
-    ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one, nor by another
-    rule of what counts for it (DEADLINE_RECORDED at the field; the date decides, record or not; what the
-    reserve says is no part of the record), nothing of a closed phase changes (PHASE_CLOSED), nothing was issued before its day (ISSUED_BEFORE at ``issue_from``), nor more
+    ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one, nor by
+    another rule of what counts for it (DEADLINE_RECORDED at the field; the date decides, record or not; the
+    reserve is no part of the record), nothing of a closed phase changes (PHASE_CLOSED), nothing was issued
+    before its day (ISSUED_BEFORE at ``issue_from``), nor more
     than the cap (NUMBER_RANGE at ``issue_cap``; what is proposed counts). Other days that have passed
     are shown to whoever confirms.
     """
