@@ -193,6 +193,7 @@ _WORDS: tuple[tuple[StrEnum, Any, str], ...] = (
     (Compliance.SHORT, _l("不足"), "warn"),
     (Compliance.MET, _l("遵守"), "good"),
     (Compliance.MISSED, _l("期限超過・未遵守"), "bad"),
+    (Compliance.NOT_OBLIGED, _l("対象外"), "off"),
 )
 #: kept by (enum, value): members of different enums are equal when their values are
 _ENTRIES = {(type(member), member.value): (word, kind) for member, word, kind in _WORDS}

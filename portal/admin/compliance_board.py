@@ -38,6 +38,7 @@ OUTLOOKS: dict[Outlook, tuple[Any, str, str]] = {
     Outlook.TO_BUY: (_l("購入が必要（残高が足りない）"), "warn", "warn"),
     Outlook.MISSED: (_l("期限超過・未遵守"), "fact", "bad"),
     Outlook.UNCONFIRMED: (_l("排出量が未確定"), "rest", ""),
+    Outlook.NOT_OBLIGED: (_l("対象外"), "base", "off"),
 }
 
 
@@ -217,7 +218,7 @@ class ComplianceBoard(MakesFiles, SecretariatPage):
             outlooks=[
                 (one.value, str(words[0]))
                 for one, words in OUTLOOKS.items()
-                if not board.over or one in (Outlook.MET, Outlook.MISSED)
+                if not board.over or one in (Outlook.MET, Outlook.MISSED, Outlook.NOT_OBLIGED)
             ],
             outlook_word=short_word,
             long=len(board.standings) > self.export_at_once,

@@ -163,7 +163,7 @@ class Home(SecretariatIndex):
             outlooks = [
                 (str(OUTLOOKS[kind][0]), board.outlooks[kind], OUTLOOKS[kind][1])
                 for kind in OUTLOOKS
-                if board.outlooks[kind] or kind is not boards.Outlook.MISSED
+                if board.outlooks[kind] or kind not in (boards.Outlook.MISSED, boards.Outlook.NOT_OBLIGED)
             ]
             context = {
                 "steps": shares(steps),

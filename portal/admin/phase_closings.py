@@ -77,6 +77,9 @@ def totals_words(found: Totals) -> list[tuple[Any, str]]:
         (_("目標を達成"), ngettext("%(n)s者", "%(n)s者", found.met, n=number(found.met))),
         (_("期限超過・未遵守"), ngettext("%(n)s者", "%(n)s者", found.missed, n=number(found.missed))),
     ]
+    if found.not_obliged:
+        free = found.not_obliged
+        rows.append((_("対象外"), ngettext("%(n)s者", "%(n)s者", free, n=number(free))))
     return rows
 
 

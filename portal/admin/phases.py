@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from portal import clock
 from portal.admin import formats, phase_opening
 from portal.admin.acts import status, submitted
 from portal.admin.base import SecretariatView, Step
@@ -24,6 +25,7 @@ from portal.extensions import db_session
 from portal.models import Phase, PhaseProposal, PhaseRule
 from portal.permissions import Permission
 from portal.services import phase_proposals
+from portal.services.phases import FIXED_BY_DEADLINE
 from portal.web import actor
 from portal.web_text import day, fiscal, phase_name
 
@@ -45,6 +47,11 @@ def differences(older: PhaseRule, newer: PhaseRule) -> list[tuple[Any, str, str]
 def in_force(phase: Phase) -> PhaseRule | None:
     """The rule that holds now."""
     return next((rule for rule in phase.rules if rule.superseded_at is None), None)
+
+
+def fixed_by_deadline(rule: PhaseRule) -> tuple[str, ...]:
+    """The items that no longer change because the retirement deadline has passed."""
+    return FIXED_BY_DEADLINE if rule.retirement_deadline < clock.today() else ()
 
 
 def _deadline(_view: Any, _context: Any, model: Phase, _name: str) -> str:
@@ -113,13 +120,16 @@ class PhaseView(SecretariatView):
             return [Step(_("確認を待つ起案を見る"), url)]
         if not self.allows(Permission.TARGET_PROPOSE):
             return ()
-        change = Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id))
         closing = Step(
             _("期の締めを確かめる"), self.get_url("phase_closing.standing", phase=model.number), "other"
         )
-        return [change, closing]
+        if model.closed_at is not None:
+            return [closing]
+        return [Step(_("期限の変更を起案する"), self.get_url(".change_view", id=model.id)), closing]
 
     def later_for(self, model: Phase) -> tuple[Any, Any] | None:
+        if model.closed_at is not None:
+            return _("期限の変更"), _("締めた期の期限と決まりは、変えられません。")
         if self._waiting(model) is None:
             return None
         return _("次の変更は、まだ起案できません"), _(
@@ -186,7 +196,14 @@ class PhaseView(SecretariatView):
         if made is not None:
             return self._proposed(made)
         back = self.get_url(".details_view", id=row_id)
-        html = self.render("admin/phase/change.html", form=form, name=name, back=back, rules=list(RULE_WORDS))
+        html = self.render(
+            "admin/phase/change.html",
+            form=form,
+            name=name,
+            back=back,
+            rules=list(RULE_WORDS),
+            fixed=fixed_by_deadline(rule),
+        )
         return html, status()
 
 

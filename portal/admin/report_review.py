@@ -97,7 +97,9 @@ class ReportActs(SecretariatView):
         if row is None:
             return []
         steps = []
-        if self.allows(Permission.REVOCATION_CONFIRM) and row.proposed_by_id != actor().id:
+        other = self.allows(Permission.REVOCATION_CONFIRM) and row.proposed_by_id != actor().id
+        # proposed in time, but the deadline or an issue came between: the page says why
+        if other and reviews.revocation_problem(db_session(), model) is None:
             confirm = self.get_url(".confirm_revocation", id=model.id)
             steps.append(Step(_("承認の取消しを確認する"), confirm, "danger-quiet"))
         url = self.get_url(".withdraw_revocation", id=model.id)

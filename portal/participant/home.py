@@ -76,7 +76,8 @@ def _holder_home(user: User, holder: Holder) -> Any:
     movable = own.movable if own is not None else 0
     others = positions.besides(holder.account, held)
     chart, summary = pictures.of_holder(figures, own, others)
-    frozen = compliance_records.records_of(session, holder.id)
+    asked = state is not Compliance.NOT_OBLIGED
+    frozen = compliance_records.records_of(session, holder.id) if asked else []
     missing = figures.missing or 0
     left = leftover_of(session, holder, rule, own)
     standing = compliance_standing(holder, figures, state, rule, today, offer)

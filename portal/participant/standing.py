@@ -10,7 +10,7 @@ from flask import url_for
 from flask_babel import gettext as _
 
 from portal.extensions import db_session
-from portal.models import Account, Holder, Period, PhaseRule, UnitType
+from portal.models import Account, AccountState, Holder, Period, PhaseRule, UnitType
 from portal.participant.report_standing import (
     Due,
     Standing,
@@ -29,6 +29,7 @@ _LOOKS = {
     Compliance.SHORT: "short",
     Compliance.MET: "met",
     Compliance.MISSED: "missed",
+    Compliance.NOT_OBLIGED: "",
 }
 
 
@@ -84,6 +85,11 @@ def compliance_standing(
         reports = report_standing(holder, rule, today)
         if reports.look in ("short", "missed"):
             return replace(reports, text=(_("目標は達成しています。"), *reports.text))
+    if state is Compliance.NOT_OBLIGED and holder.account.state is not AccountState.CLOSED:
+        # registered after the deadline; a report may be asked for all the same
+        reports = report_standing(holder, rule, today)
+        if reports.look in ("short", "missed"):
+            return replace(reports, text=(*_not_obliged(holder, figures), *reports.text))
     if state is Compliance.MISSED and figures.missing is None:
         # nothing to retire is known yet; a report may be the reader's to hand in
         reports = report_standing(holder, rule, today)
@@ -129,6 +135,8 @@ def _retirements(missing: int, offer: Offer) -> list[tuple[str, str]]:
 
 def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str:
     year = fiscal(holder.phase.target_year)
+    if state is Compliance.NOT_OBLIGED:
+        return _("償却期限までに必要な手続きはありません")
     if state is Compliance.MET:
         return _("目標を達成しました。必要な手続きはありません")
     if state is Compliance.UNCONFIRMED:
@@ -152,6 +160,8 @@ def _compliance_head(holder: Holder, figures: Figures, state: Compliance) -> str
 
 def _compliance_text(holder: Holder, figures: Figures, state: Compliance, offer: Offer) -> tuple[str, ...]:
     why = (offer.why,) if offer.why else ()
+    if state is Compliance.NOT_OBLIGED:
+        return _not_obliged(holder, figures)
     if state is Compliance.MISSED:
         more = _("いまからの償却は、期限後の償却として記録され、期限までの目標遵守にはなりません。")
         return (
@@ -199,6 +209,14 @@ def _compliance_text(holder: Holder, figures: Figures, state: Compliance, offer:
                 _("口座の残高は%(held)s JAAです。あと%(n)s JAAを償却すると、目標遵守となります。", **values)
             )
     return tuple(found)
+
+
+def _not_obliged(holder: Holder, figures: Figures) -> tuple[str, ...]:
+    """Why the deadline asks nothing of who left the scheme before it, or came after it."""
+    if holder.account.state is AccountState.CLOSED:
+        return (_("口座が閉鎖されているため、この期の目標遵守の対象外です。"),)
+    until = day(figures.deadline)
+    return (_("償却期限（%(day)s）のあとに登録されたため、この期の目標遵守の対象外です。", day=until),)
 
 
 def _while_units_wait(figures: Figures) -> tuple[str, str]:
@@ -249,7 +267,8 @@ def _allowance_deadlines(
 ) -> list[Due]:
     found = []
     until = rule.retirement_deadline
-    if state is not Compliance.MET or today <= until:
+    asked = state is not Compliance.NOT_OBLIGED
+    if asked and (state is not Compliance.MET or today <= until):
         unit = offer.jver[0] if offer.jver is not None and offer.jaa is None else None
         url = url_for("participant.retire", unit=unit) if offer.any else ""
         # done, in time or late: nothing more to retire

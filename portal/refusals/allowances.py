@@ -118,8 +118,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         " are left.",
     ),
     Refusal.PHASE_CLOSED: (
-        "この期は締められたため、{unit_class}はもう動かせません。",
-        "This phase is closed, so {unit_class} cannot be moved any more.",
+        "この期は締められたため、{unit_class}はもう動かせず、期の決まりも変えられません。",
+        "This phase is closed: {unit_class} cannot be moved and its rules cannot be changed any more.",
     ),
     Refusal.BOOKS_DISAGREE: (
         "台帳の照合で不一致が見つかったため、いまは排出枠を動かせません。事務局が確認しています。",

@@ -162,8 +162,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "The answer must be due by {last}.",
     ),
     Refusal.DEADLINE_RECORDED: (
-        "償却期限を過ぎ、その時点の記録が確定しているため、償却期限は変えられません。",
-        "The retirement deadline has passed and is on record, so it cannot be moved any more.",
+        "償却期限を過ぎ、その時点の記録の基になるため、この項目は変えられません。",
+        "The retirement deadline has passed and its record rests on this, so it cannot be changed any more.",
     ),
     Refusal.LETTERS_NOT_FETCHED: (
         "まとめて印刷したPDFが、まだ一度もダウンロードされていません（通知書{count}通）。"

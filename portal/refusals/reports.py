@@ -63,8 +63,8 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
         "Allowances were issued on this figure; the approval cannot be revoked.",
     ),
     Refusal.REVOKE_RETIRED: (
-        "償却期限の記録を確定したため、承認を取り消せません。",
-        "The deadline record is closed on this figure; the approval cannot be revoked.",
+        "償却期限までに承認した排出量は、期限を過ぎると取り消せません。締めた期の排出量も同じです。",
+        "A figure approved by the retirement deadline cannot be revoked after it, nor one of a closed phase.",
     ),
     Refusal.NO_VERIFICATION_HERE: (
         "この期間の報告書に検証はありません。",

@@ -40,6 +40,7 @@ class Outlook(StrEnum):
     TO_BUY = "to_buy"  # 購入が必要
     UNCONFIRMED = "unconfirmed"  # 排出量が未確定
     MISSED = "missed"  # 期限超過・未遵守
+    NOT_OBLIGED = "not_obliged"  # 対象外
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Standing:
             Outlook.TO_BUY: 3,
             Outlook.TO_RETIRE: 4,
             Outlook.MET: 5,
+            Outlook.NOT_OBLIGED: 6,
         }[self.outlook]
         return rank, -to_buy, -missing
 
@@ -125,7 +127,8 @@ class PhaseBoard:
     @property
     def at_risk(self) -> list[Standing]:
         """The holders who have not met their target, the most endangered first."""
-        return [one for one in self.standings if one.outlook is not Outlook.MET] if self.reporting else []
+        done = (Outlook.MET, Outlook.NOT_OBLIGED)
+        return [one for one in self.standings if one.outlook not in done] if self.reporting else []
 
     @property
     def outlooks(self) -> Counter[Outlook]:
@@ -192,6 +195,8 @@ def outlook(figures: Figures, standing: Compliance | None = None) -> Outlook:
         return Outlook.MET
     if standing is Compliance.MISSED:
         return Outlook.MISSED
+    if standing is Compliance.NOT_OBLIGED:
+        return Outlook.NOT_OBLIGED
     if standing is Compliance.UNCONFIRMED:
         return Outlook.UNCONFIRMED
     return Outlook.TO_BUY if figures.to_buy else Outlook.TO_RETIRE

@@ -19,6 +19,7 @@ class Compliance(StrEnum):
     SHORT = "short"  # 不足
     MET = "met"  # 遵守
     MISSED = "missed"  # 期限超過・未遵守
+    NOT_OBLIGED = "not_obliged"  # 対象外: registered after the deadline, or left the scheme before it
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Figures:
     late_jver: int = 0
     #: whether the target-year figure was approved after the deadline: then the target was missed
     approved_late: bool = False
+    #: whether there was anything to do by the deadline: who was registered after it, or whose account was
+    #: closed before it, owes nothing
+    obliged: bool = True
 
     @property
     def retired(self) -> int:
@@ -118,12 +122,16 @@ def status(figures: Figures, at: datetime) -> Compliance:
     """Where the holder stands at a moment; the deadline day counts whole, in Tokyo.
 
     Compliance is an approved figure and that much retired, both by the deadline (domain §5): whose figure
-    is approved later, or who retires the rest later, has missed the target. After the deadline the newest
-    record says the same and is asked first wherever a status is official (``compliance_records.py``).
+    is approved later, or who retires the rest later, has missed the target. Who had nothing to do by the
+    deadline has missed nothing (decided); who did all of it before leaving the scheme has complied. After the
+    deadline the newest record says the same and is asked first wherever a status is official
+    (``compliance_records.py``).
     """
     needed = figures.emissions_in_time
     if needed is not None and figures.retired_in_time >= needed:
         return Compliance.MET
+    if not figures.obliged:
+        return Compliance.NOT_OBLIGED
     if at >= clock.end_of_day(figures.deadline):
         return Compliance.MISSED
     return Compliance.UNCONFIRMED if figures.target_emissions is None else Compliance.SHORT

@@ -65,6 +65,14 @@ def in_time(figures: Figures, moment: datetime) -> Record:
     return Record(status(figures, moment), needed, retired, missing)
 
 
+def has_record(figures: Figures, moment: datetime) -> bool:
+    """Whether the deadline, whose end ``moment`` is, has anything to say of a holder. Pure.
+
+    Nothing of who was registered after it, nor of who left the scheme before it without having complied.
+    """
+    return in_time(figures, moment).status is not Compliance.NOT_OBLIGED
+
+
 # ---- the official status
 
 
@@ -86,16 +94,24 @@ def official(
     """The one official status of each holder, from its present figures: by holder id, in one query.
 
     What was frozen last, if anything was; before the deadline, and in the night after it, what the
-    figures say now. Home, board, files, the public page and a phase's closing all read this.
+    figures say now. Who had nothing to do by the deadline has missed nothing, even if an earlier version
+    of the portal froze it so. Home, board, files, the public page and a phase's closing all read this.
     ``records``: what :func:`newest_of` found already.
     """
     now = clock.now()
     if records is None:
         records = newest_of(session, figures)
     return {
-        holder_id: Compliance(records[holder_id].status) if holder_id in records else status(one, now)
+        holder_id: status(one, now)
+        if holder_id not in records or is_void(records[holder_id], obliged=one.obliged)
+        else Compliance(records[holder_id].status)
         for holder_id, one in figures.items()
     }
+
+
+def is_void(record: ComplianceSnapshot, *, obliged: bool) -> bool:
+    """Whether a record calls missed who had nothing to do by its deadline: none is made any more. Pure."""
+    return Compliance(record.status) is Compliance.MISSED and not obliged
 
 
 def newest_of(session: Session, ids: HolderIds) -> dict[int, ComplianceSnapshot]:
@@ -187,7 +203,11 @@ def look_again(session: Session, due: Due, ids: Sequence[int], actor: User | Non
     # the records before the figures: what is posted meanwhile is then found here or has its own record
     before = newest_of(session, ids)
     figures = figures_for(session, list(before), at=due.moment, put_right=True)
-    changed = [one for one in before if _said(before[one]) != in_time(figures[one], due.moment)]
+    changed = [
+        one
+        for one in before
+        if has_record(figures[one], due.moment) and _said(before[one]) != in_time(figures[one], due.moment)
+    ]
     known = known_logins(session, holders=changed) if changed else None
     put_right = 0
     for holder in holders_of(session, changed) if changed else ():

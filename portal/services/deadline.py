@@ -1,8 +1,10 @@
 """The retirement deadline: what stood at its last moment is frozen, for each holder (domain §5).
 
 The worker does it in the night after the deadline, from what was approved, confirmed and posted before
-24:00 in Tokyo: however late it runs, it finds the same. What is retired later is late and shows in
-the present figures only. What the records are and which is official: ``compliance_records.py``.
+24:00 in Tokyo: however late it runs, it finds the same. It waits for whoever was stamped before and has not
+committed yet (:func:`_stands`). Who had nothing to do by the deadline has no record. What is retired later
+is late and shows in the present figures only. What the records are and which is official:
+``compliance_records.py``.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from portal.models import (
     PhaseRule,
     ReportState,
 )
-from portal.services import audit, jobs
+from portal.services import audit, jobs, ledger
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
-from portal.services.compliance_records import WORDS, Due, holders_of, keep, look_again
+from portal.services.compliance_records import WORDS, Due, has_record, holders_of, keep, look_again
 from portal.services.figures import figures_for
 from portal.services.jobs import Work
 from portal.services.mail import KnownLogins, MailKind, known_logins, notify
@@ -47,7 +49,7 @@ def freeze_compliance(work: Work) -> dict[str, Any]:
             for some in _portions(run(session, partial(_not_frozen, session, due))):
                 frozen += run(session, partial(_freeze, session, due, some))
             for some in _portions(run(session, partial(_frozen, session, due))):
-                put_right += run(session, partial(look_again, session, due, some))
+                put_right += run(session, partial(_look_again, session, due, some))
     return {"frozen": frozen, "put_right": put_right}
 
 
@@ -91,12 +93,37 @@ def _frozen(session: Session, due: Due) -> list[int]:
     return list(session.scalars(query.order_by(Holder.id)))
 
 
+def _stands(session: Session, due: Due, ids: Sequence[int]) -> bool:
+    """Wait for whoever has reports, accounts or the phase of ``ids`` now; whether ``due`` still stands then.
+
+    Whoever acts on them reads the clock when he has their locks: what is stamped before the deadline has
+    committed afterwards, and what comes later is stamped after it. The order is everybody's: reports, as
+    whoever approves or revokes, before accounts, and the phase last. A participant's movement waits as long
+    as a portion takes.
+    """
+    reports = (
+        select(EmissionsReport.id).where(EmissionsReport.holder_id.in_(ids)).order_by(EmissionsReport.id)
+    )
+    session.execute(reports.with_for_update())
+    accounts = select(Account.id).where(Account.holder_id.in_(ids))
+    ledger.lock_accounts(session, *session.scalars(accounts))
+    # others may go on registering holders into it
+    session.execute(select(Phase.id).where(Phase.id == due.phase_id).with_for_update(read=True))
+    return due in _passed(session)
+
+
+def _look_again(session: Session, due: Due, ids: Sequence[int]) -> int:
+    return look_again(session, due, ids) if _stands(session, due, ids) else 0
+
+
 def _freeze(session: Session, due: Due, ids: Sequence[int]) -> int:
+    if not _stands(session, due, ids):
+        return 0
     figures = figures_for(session, ids, at=due.moment)
     known = known_logins(session, holders=ids)
     unreported = _unreported(session, ids)
     frozen = 0
-    for holder in holders_of(session, ids):
+    for holder in holders_of(session, [one for one in ids if has_record(figures[one], due.moment)]):
         row = keep(session, due, holder.id, 1, figures[holder.id])
         if row is not None:
             _tell_first(session, due, holder, row, holder.id in unreported, known)

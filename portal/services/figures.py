@@ -45,14 +45,14 @@ def figures_for(
     """The figures of several holders, by holder id. Seven queries, however many holders.
 
     With ``at`` they are what stood just before that moment: what was approved, confirmed and posted by
-    then. Promises are not kept over time, so that ``promised`` is 0 there. ``put_right``: corrections made
-    since count there too, each at the moment of what it corrects.
+    then, by the rule of the phase that was in force. Promises are not kept over time, so that ``promised``
+    is 0 there. ``put_right``: corrections made since count there too, each at the moment of what it corrects.
     """
     ids = holder_ids if isinstance(holder_ids, Select) else list(holder_ids)
     confirmed = _confirmed(session, ids, at)
     targets = _targets(session, ids, at)
     held = _held(session, ids) if at is None else _held_at(session, ids, at, put_right)
-    rules, reserves = _rules(session, ids)
+    rules, reserves, free = _rules(session, ids, at)
     if not isinstance(ids, Select) and any(holder_id not in rules for holder_id in ids):
         raise NotFound
     deadlines = {rule.phase_id: rule.retirement_deadline for rule in rules.values()}
@@ -73,27 +73,66 @@ def figures_for(
             deadline=rules[holder_id].retirement_deadline,
             late_jaa=-flows[(holder_id, "retire", UnitType.JAA)][1],
             late_jver=-flows[(holder_id, "retire", UnitType.JVER)][1],
+            obliged=holder_id not in free,
         )
         for holder_id in (rules if isinstance(ids, Select) else ids)
     }
 
 
-def _rules(session: Session, ids: HolderIds) -> tuple[dict[int, PhaseRule], dict[int, ReserveRule]]:
-    """The rule in force of each holder's phase, and what it says of the reserve, by phase id."""
-    query = select(Holder.id, Holder.phase_id).where(Holder.id.in_(ids)).order_by(Holder.id)
-    phases = {one: phase for one, phase in session.execute(query)}
-    in_force = select(PhaseRule).where(
-        PhaseRule.phase_id.in_(set(phases.values())), PhaseRule.superseded_at.is_(None)
+def not_obliged(session: Session, holder_ids: HolderIds) -> set[int]:
+    """Who of the holders had, or has, nothing to do by the deadline (``Figures.obliged``); two queries."""
+    return _rules(session, holder_ids, None)[2]
+
+
+def _rules(
+    session: Session, ids: HolderIds, at: datetime | None
+) -> tuple[dict[int, PhaseRule], dict[int, ReserveRule], set[int]]:
+    """Each holder's rule; what it says of the reserve, by phase id; who has nothing to do by the deadline.
+
+    With ``at`` the rule that was in force just before that moment (of a phase that was opened later its
+    first), so that what is told of then does not change with the rule.
+    """
+    query = (
+        select(Holder.id, Holder.phase_id, Holder.created_at, Account.closed_at)
+        .outerjoin(Account, Account.holder_id == Holder.id)
+        .where(Holder.id.in_(ids))
+        .order_by(Holder.id)
     )
-    found = {rule.phase_id: rule for rule in session.scalars(in_force)}
-    return {one: found[phase] for one, phase in phases.items() if phase in found}, {
-        phase: ReserveRule(
-            released_by_compliance=rule.reserve_released_by_compliance,
-            jver_counts_for_reserve=rule.jver_counts_for_reserve,
-            jver_counts_for_compliance=rule.jver_counts_for_compliance,
-        )
-        for phase, rule in found.items()
+    holders = {one: (phase, came, left) for one, phase, came, left in session.execute(query)}
+    phases = {phase for phase, _came, _left in holders.values()}
+    query_of_rules = select(PhaseRule).where(PhaseRule.phase_id.in_(phases))
+    # in the order in which they were in force: the first that had not been superseded by then
+    not_over = PhaseRule.superseded_at.is_(None)
+    query_of_rules = query_of_rules.where(
+        not_over if at is None else or_(not_over, PhaseRule.superseded_at >= at)
+    )
+    found: dict[int, PhaseRule] = {}
+    for rule in session.scalars(query_of_rules.order_by(PhaseRule.id)):
+        found.setdefault(rule.phase_id, rule)
+    known = {
+        one: (found[phase], came, left) for one, (phase, came, left) in holders.items() if phase in found
     }
+    return (
+        {one: rule for one, (rule, _came, _left) in known.items()},
+        {
+            phase: ReserveRule(
+                released_by_compliance=rule.reserve_released_by_compliance,
+                jver_counts_for_reserve=rule.jver_counts_for_reserve,
+                jver_counts_for_compliance=rule.jver_counts_for_compliance,
+            )
+            for phase, rule in found.items()
+        },
+        {
+            one
+            for one, (rule, came, left) in known.items()
+            if not _obliged(clock.end_of_day(rule.retirement_deadline), came, left, at)
+        },
+    )
+
+
+def _obliged(deadline: datetime, came: datetime, left: datetime | None, at: datetime | None) -> bool:
+    """Whether a holder has something to do by ``deadline``: in the scheme before it and not out again."""
+    return came < deadline and (left is None or left >= (deadline if at is None else min(deadline, at)))
 
 
 def _targets(session: Session, ids: HolderIds, at: datetime | None) -> dict[int, int]:

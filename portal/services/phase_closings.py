@@ -54,6 +54,7 @@ from portal.services import (
 from portal.services.allowances import unit_name
 from portal.services.audit import EventTag
 from portal.services.compliance import Compliance
+from portal.services.figures import not_obliged
 from portal.services.ledger_days import last_entry
 from portal.services.mail import MailKind, known_logins, notify
 from portal.services.transitions import PHASE_CLOSING
@@ -67,20 +68,29 @@ class Totals(UnitTotals):
     holders: int
     met: int
     missed: int
+    #: who had nothing to do by the deadline; closings of earlier versions did not count them
+    not_obliged: int = 0
 
 
 def totals(session: Session, phase: Phase) -> Totals:
-    """The totals of ``phase`` as they stand; five queries. Units and holders."""
+    """The totals of ``phase`` as they stand; seven queries. Units and holders."""
     unit_class = banking_case.class_of(session, phase.id)
     units = totals_of(session, [unit_class.id], transfers=True)[unit_class.id]
     official = compliance_records.newest().join(ComplianceSnapshot.holder).where(Holder.phase_id == phase.id)
-    counted = Counter(Compliance(one.status) for one in session.scalars(official))
+    free = not_obliged(session, select(Holder.id).where(Holder.phase_id == phase.id))
+    standing = {one: Compliance.NOT_OBLIGED for one in free} | {
+        one.holder_id: Compliance(one.status)
+        for one in session.scalars(official)
+        if not compliance_records.is_void(one, obliged=one.holder_id not in free)
+    }
+    counted = Counter(standing.values())
     holders = session.scalar(select(func.count()).select_from(Holder).where(Holder.phase_id == phase.id))
     return Totals(
         **asdict(units),
         holders=holders or 0,
         met=counted[Compliance.MET],
         missed=counted[Compliance.MISSED],
+        not_obliged=counted[Compliance.NOT_OBLIGED],
     )
 
 
@@ -100,14 +110,16 @@ def closing_problems(session: Session, phase: Phase) -> list[Problem]:
     found = []
     if clock.today() <= until:
         found.append(Problem(Refusal.CLOSING_TOO_EARLY, None, {"day": until}))
-    frozen = select(ComplianceSnapshot.holder_id)
+    frozen, end = select(ComplianceSnapshot.holder_id), clock.end_of_day(deadline)
     loose = session.scalar(
         select(func.count())
         .select_from(Holder)
+        .join(Account, Account.holder_id == Holder.id)
         .where(
             Holder.phase_id == phase.id,
-            # whoever was registered after the deadline has no record (deadline.py)
-            Holder.created_at < clock.end_of_day(deadline),
+            # whoever was registered after the deadline, or left before it, has no record (deadline.py)
+            Holder.created_at < end,
+            or_(Account.closed_at.is_(None), Account.closed_at >= end),
             Holder.id.not_in(frozen),
         )
     )

@@ -98,8 +98,7 @@ def propose_rule(
     """Propose ``dates`` in the place of the phase's dates in force.
 
     Raises ``Stale`` for an old page, or ``Refused`` with everything against it: what
-    ``phases.value_problems`` finds, NOTHING_CHANGED, PHASE_PROPOSAL_OPEN, DEADLINE_PAST, ISSUED_BEFORE,
-    REASON_NEEDED.
+    ``phases.rule_problems`` and ``phases.happened_problems`` find, PHASE_PROPOSAL_OPEN, REASON_NEEDED.
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, **phases.facts(dates), "reason": reason}

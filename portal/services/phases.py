@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotFound, Problem, Refusal
+from portal.errors import NotFound, Problem, Refusal, UnitName
 from portal.models import (
     MAX_QUANTITY,
     Holder,
@@ -99,6 +99,8 @@ YEARS_IN_ORDER: tuple[tuple[tuple[str, ...], str], ...] = (
     (("target_year",), "adjustment_year"),
     (("adjustment_year",), "reporting_year"),
 )
+#: what the record of the deadline rests on: it stays as it is once the deadline has passed
+FIXED_BY_DEADLINE = ("retirement_deadline", "jver_counts_for_compliance")
 #: a larger number of a phase is a slip of the hand
 MOST_PHASES = 999
 #: whole numbers and what they may be
@@ -209,18 +211,25 @@ def happened_problems(session: Session, phase: Phase, dates: RuleDates, now: Rul
     """What of ``dates`` contradicts what has happened under ``now`` already.
 
     Decided by safety: nobody who was in time is made late by hindsight (DEADLINE_PAST at
-    ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one
-    (DEADLINE_RECORDED), nothing was issued before its day (ISSUED_BEFORE at ``issue_from``), nor more
+    ``retirement_deadline``), what was recorded at the deadline is not overtaken by another one, nor by
+    another rule of what counts for it (DEADLINE_RECORDED at the field; the date decides, record or not; the
+    reserve is no part of the record), nothing of a closed phase changes (PHASE_CLOSED), nothing was issued
+    before its day (ISSUED_BEFORE at ``issue_from``), nor more
     than the cap (NUMBER_RANGE at ``issue_cap``; what is proposed counts). Other days that have passed
     are shown to whoever confirms.
     """
+    if phase.closed_at is not None:
+        return [Problem(Refusal.PHASE_CLOSED, None, {"unit_class": UnitName("JAA", phase.number)})]
     problems = []
+    passed = now.retirement_deadline < clock.today()
     moved = dates.retirement_deadline != now.retirement_deadline
     if moved and dates.retirement_deadline < clock.today():
         problems.append(Problem(Refusal.DEADLINE_PAST, "retirement_deadline"))
-    elif moved and now.retirement_deadline < clock.today():
-        # whether or not the night's record is made yet: it is made of that day
-        problems.append(Problem(Refusal.DEADLINE_RECORDED, "retirement_deadline"))
+    if passed:
+        # whether or not the night's record is made yet: it is made of that day, by the rule of that day
+        fixed = [name for name in FIXED_BY_DEADLINE if getattr(dates, name) != getattr(now, name)]
+        told = {problem.field for problem in problems}
+        problems += [Problem(Refusal.DEADLINE_RECORDED, name) for name in fixed if name not in told]
     first = session.scalar(
         select(func.min(Movement.decided_at))
         .join(Holder, Holder.id == Movement.holder_id)

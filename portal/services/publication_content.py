@@ -158,10 +158,11 @@ def _standings(session: Session, phase: Phase, day: date) -> dict[int, Complianc
         records = compliance_records.newest_of(session, _of_phase(phase))
         return compliance_records.official(session, figures_for(session, _of_phase(phase)), records)
     at = clock.end_of_day(day)
-    return {
-        holder_id: Compliance.MET if status(one, at - LAST) is Compliance.MET else Compliance.UNCONFIRMED
-        for holder_id, one in figures_for(session, _of_phase(phase), at=at).items()
+    told = (Compliance.MET, Compliance.NOT_OBLIGED)
+    found = {
+        one: status(had, at - LAST) for one, had in figures_for(session, _of_phase(phase), at=at).items()
     }
+    return {one: state if state in told else Compliance.UNCONFIRMED for one, state in found.items()}
 
 
 def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
@@ -170,7 +171,7 @@ def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
     at = clock.end_of_day(day)
     holders = [one for one in _holders(session, phase) if one.created_at < at]
     standings = _standings(session, phase, day)
-    rows = [
+    rows: list[Content] = [
         {
             "company": one.representative.name,
             "site": one.site_name,
@@ -178,6 +179,7 @@ def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
         }
         for one in holders
     ]
+    free = sum(row["standing"] == Compliance.NOT_OBLIGED.value for row in rows)
     return {
         "shape": SHAPE,
         "subject": PublicationSubject.ALLOWANCES.value,
@@ -187,7 +189,8 @@ def _allowances(session: Session, phase: Phase, day: date | None) -> Content:
         "as_of": day.isoformat(),
         "rows": rows,
         "sums": {
-            "holders": len(rows),
+            # who had nothing to do by the deadline stands in the table and is counted neither way
+            "holders": len(rows) - free,
             "met": sum(row["standing"] == Compliance.MET.value for row in rows),
             "units": _units(session, phase, at),
             **_accounts(session, phase, at),

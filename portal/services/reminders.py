@@ -335,7 +335,8 @@ def _with_application(session: Session, ids: Sequence[int]) -> set[int]:
 
 def must_retire(figures: Figures) -> bool:
     """Whether a holder still has something to do before the retirement deadline. Pure."""
-    return status(figures, clock.now()) is not Compliance.MET and figures.target_emissions != 0
+    done = (Compliance.MET, Compliance.NOT_OBLIGED)
+    return status(figures, clock.now()) not in done and figures.target_emissions != 0
 
 
 def _first(session: Session, deadline: Deadline, holder_id: int, who: str) -> bool:

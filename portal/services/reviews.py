@@ -35,6 +35,7 @@ from portal.services.audit import EventTag
 from portal.services.figures import figures_of
 from portal.services.mail import MailKind, notify
 from portal.services.mail_words import fiscal_years
+from portal.services.phases import rule_in_force
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.transitions import REVOCATION
@@ -136,16 +137,22 @@ def return_submitted(
 
 
 def revocation_problem(session: Session, report: EmissionsReport) -> Problem | None:
-    """Why the approval of ``report`` can no longer be revoked: issued (base) or closed (target) on it."""
+    """Why the approval of ``report`` can no longer be revoked: issued (base) or closed (target) on it.
+
+    What was approved by the retirement deadline counts at it (*decided*): from its end on the approval stays,
+    record or not. One that came later may be taken back until the phase is closed.
+    """
     if report.period is Period.BASE:
         issued = session.scalar(select(standing_issues.has_one(report.holder_id)))
         return Problem(Refusal.REVOKE_ISSUED) if issued else None
+    phase = report.holder.phase
+    moment = clock.end_of_day(rule_in_force(session, phase).retirement_deadline)
+    counted = report.confirmed_at is not None and report.confirmed_at < moment <= clock.now()
     # a record that was frozen without the figure, which came later, does not rest on it
     frozen = select(ComplianceSnapshot.id).where(
         ComplianceSnapshot.holder_id == report.holder_id, ComplianceSnapshot.target_emissions.is_not(None)
     )
-    closed = report.holder.phase.closed_at is not None
-    if closed or session.scalars(frozen).first() is not None:
+    if counted or phase.closed_at is not None or session.scalars(frozen).first() is not None:
         return Problem(Refusal.REVOKE_RETIRED)
     return None
 

@@ -12,7 +12,6 @@ from portal import clock
 from portal.models import Holder, IssueBatch, Period, Phase, ReportState, User
 from portal.services import (
     book_checks,
-    compliance_records,
     deadline,
     issue_batches,
     jobs,
@@ -94,7 +93,7 @@ def night(session: Session) -> None:
     """Freeze what is due, and look again."""
     for due in deadline._passed(session):
         deadline._freeze(session, due, deadline._not_frozen(session, due))
-        compliance_records.look_again(session, due, deadline._frozen(session, due))
+        deadline._look_again(session, due, deadline._frozen(session, due))
 
 
 def lapse(session: Session) -> None:

@@ -266,15 +266,44 @@ def test_the_retirement_deadline_is_never_moved_into_the_past(
     assert phases.happened_problems(session, office.phase, make.DATES, make.DATES) == []
 
 
-def test_a_deadline_that_has_passed_is_on_record_and_is_not_put_off(
-    session: Session, office: Office, at: Callable[[str], datetime]
+@pytest.mark.parametrize(
+    ("name", "to", "recorded"),
+    [
+        ("retirement_deadline", date(2016, 1, 20), True),
+        ("jver_counts_for_compliance", False, True),
+        # what the reserve says is no part of the record
+        ("jver_counts_for_reserve", True, False),
+        ("reserve_released_by_compliance", False, False),
+    ],
+)
+def test_what_the_record_rests_on_stays_once_the_deadline_has_passed(
+    session: Session, office: Office, at: Callable[[str], datetime], name: str, to: object, recorded: bool
 ) -> None:
-    later = replace(make.DATES, retirement_deadline=date(2016, 1, 29))
+    changed = replace(make.DATES, **{name: to})  # type: ignore[arg-type]
     at(f"{make.DATES.retirement_deadline.isoformat()} 23:59")
-    assert phases.happened_problems(session, office.phase, later, make.DATES) == []
+    row = proposed(session, office, changed)
+    assert phase_proposals.confirm_problems(session, row, office.approver) == []
     at("2015-12-01 00:00")
-    found = phases.happened_problems(session, office.phase, later, make.DATES)
-    assert [(one.refusal, one.field) for one in found] == [(Refusal.DEADLINE_RECORDED, "retirement_deadline")]
+    found = phase_proposals.confirm_problems(session, row, office.approver)
+    fixed = [(Refusal.DEADLINE_RECORDED, name)] if recorded else []
+    assert [(one.refusal, one.field) for one in found] == fixed
+    confirm = lambda: phase_proposals.confirm_proposal(session, row.id, actor=office.approver)  # noqa: E731
+    if not recorded:
+        confirm()
+    else:
+        assert refused(confirm) == [Refusal.DEADLINE_RECORDED]
+        phase_proposals.withdraw_proposal(session, row.id, actor=office.officer)
+        assert refused(lambda: proposed(session, office, changed)) == [Refusal.DEADLINE_RECORDED]
+
+
+def test_the_rules_of_a_closed_phase_are_not_changed(session: Session, office: Office) -> None:
+    row = proposed(session, office)
+    office.phase.closed_at = clock.now()
+    session.flush()
+    confirm = lambda: phase_proposals.confirm_proposal(session, row.id, actor=office.approver)  # noqa: E731
+    assert refused(confirm) == [Refusal.PHASE_CLOSED]
+    phase_proposals.withdraw_proposal(session, row.id, actor=office.officer)
+    assert refused(lambda: proposed(session, office)) == [Refusal.PHASE_CLOSED]
 
 
 def test_the_first_day_of_issue_is_not_moved_behind_an_issue(session: Session) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import Refused
+from portal.errors import Refusal, Refused
 from portal.extensions import make_session
 from portal.models import EmissionsReport, Event, MailMessage, Period, Phase, PublicationSubject, ReportState
 from portal.services import (
@@ -81,6 +81,18 @@ def test_only_a_record_that_rests_on_the_figure_keeps_it(
 ) -> None:
     day = scheme.holder.phase.rules[-1].retirement_deadline
     report = make.bring(session, scheme, S.APPROVED if in_time else S.UNDER_REVIEW, Period.TARGET)
+    if in_time:
+        make.at(f"{day} 23:59:59.999999")
+        row = reviews.propose_revocation(session, report.id, "誤り", actor=scheme.officer)
+        assert reviews.revocation_problem(session, report) is None
+        # the date decides, whether or not the night's record is made yet
+        make.at(f"{day + timedelta(days=1)} 00:00")
+        with pytest.raises(Refused) as raised:
+            reviews.confirm_revocation(session, row.id, actor=scheme.approver)
+        assert [one.refusal for one in raised.value.problems] == [Refusal.REVOKE_RETIRED]
+        reviews.withdraw_revocation(session, row.id, actor=scheme.officer)
+        with pytest.raises(Refused):
+            reviews.propose_revocation(session, report.id, "誤り", actor=scheme.officer)
     make.at(f"{day + timedelta(days=1)} 03:00")
     assert night(session, deadline.freeze_compliance)["frozen"] == 1
     if in_time:
