@@ -35,7 +35,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
-from portal.web_forms import PageForm
+from portal.web_forms import KeyField, PageForm
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_refill import shown
@@ -55,7 +55,7 @@ class MovementForm(PageForm):
     )
     note = StringField(_l("メモ"), description=_l("ご自身の履歴にだけ残ります。100字まで"))
     voluntary = BooleanField(_l("必要量を超えて償却する"))
-    key = HiddenField()
+    key = KeyField()
     late = HiddenField()  # of the confirmation: it said that the deadline is over
 
 
