@@ -30,12 +30,13 @@ class KeyField(HiddenField):
 
     def __init__(self, **given: Any) -> None:
         given.setdefault("default", new_key)
-        super().__init__(**given)
+        super().__init__(**given)  # type: ignore[no-untyped-call]
 
     def validate(self, form: Any, extra_validators: Any = ()) -> bool:
         """Whether the key is one of the portal's; nobody looks for a reason at a field that is hidden."""
         if is_shaped(self.data):
-            return bool(super().validate(form, extra_validators))
+            above: Any = super()  # WTForms is untyped
+            return bool(above.validate(form, extra_validators))
         form.form_errors.append(Problem(Refusal.KEY_SHAPE).text(locale_name()))
         self.data = new_key()
         return False

@@ -48,6 +48,9 @@ class SeenField(HiddenField):
     It stays what the page that was looked at said, until its reader is told that they have changed.
     """
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)  # type: ignore[no-untyped-call]
+
     def carry(self, figures: Mapping[str, Any], *, told: bool) -> None:
         """Let the page carry ``figures``, if it is shown first or ``told`` that there are others now."""
         if request.method == "GET" or told:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.models import AccountAction, Base, Event, MovementKind
-from portal.services import issuance, refused_movements
+from portal.services import issuance, once, refused_movements
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk
@@ -58,7 +58,7 @@ def test_a_refused_act_changes_no_table_but_for_its_event(
     reader = Visitor(app, a)
     page = asked(reader, "transfer", quantity="5", account=other)
     # proven once: the proof is an event of its own
-    wrong = {"password": PASSWORD, "quantity": "１，５０１", "key": "k1"}
+    wrong = {"password": PASSWORD, "quantity": "１，５０１", "key": once.new_key()}
     reader.send(page, "/allowances/transfer/confirm", **wrong)
     before = everything(session)
     answer = reader.send(page, "/allowances/transfer/confirm", **wrong)
