@@ -11,7 +11,7 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import PasswordField, StringField
+from wtforms import HiddenField, PasswordField, StringField
 
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
@@ -26,7 +26,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.banking import Draft
 from portal.services.refused_movements import Attempt
 from portal.web import actor, done, requires, texts
-from portal.web_forms import KeyField, PageForm
+from portal.web_forms import PageForm
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_text import number
@@ -36,7 +36,7 @@ class BankingForm(PageForm):
     """How much to carry over, as typed; the service says what is wrong with it."""
 
     quantity = StringField(_l("数量"))
-    key = KeyField(default=None)
+    key = HiddenField()
 
 
 class ConfirmForm(BankingForm):

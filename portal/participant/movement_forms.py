@@ -10,7 +10,7 @@ from portal.extensions import db_session
 from portal.models import MovementKind, UnitClass
 from portal.participant.movement_words import Act
 from portal.services import allowances
-from portal.web_forms import KeyField, PageForm
+from portal.web_forms import PageForm
 
 
 class MovementForm(PageForm):
@@ -23,7 +23,7 @@ class MovementForm(PageForm):
     )
     note = StringField(_l("メモ"), description=_l("ご自身の履歴にだけ残ります。100字まで"))
     voluntary = BooleanField(_l("必要量を超えて償却する"))
-    key = KeyField(default=None)
+    key = HiddenField()
     late = HiddenField()  # of the confirmation: it said that the deadline is over
 
 

@@ -157,7 +157,7 @@ def _input(act: Act) -> Any:
         if not may_give(account.state):
             # why not stands on that page; what is sent all the same is the service's to refuse
             return redirect(url_for("participant.balance"))
-        form.key.data = once.new_key()
+        form.key.data = once.new_movement_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
         first = positions.first_to_move(db_session(), account, act.kind is MovementKind.RETIRE)
         form.unit.data = request.args.get("unit", "")[:16] or str(first or "")
@@ -167,8 +167,8 @@ def _input(act: Act) -> Any:
             form.quantity.data = number(plan.movable)
             plan = _look(act, form)
         return _show_input(act, form, plan)
-    if not once.is_shaped(form.key.data):
-        form.key.data = once.new_key()
+    if not once.is_shaped(form.key.data, movement=True):
+        form.key.data = once.new_movement_key()
     if (refused := _unit_refused(act, form)) is not None:
         return refused
     asked = _asked(act, form)
@@ -228,8 +228,8 @@ def _show_paused(act: Act, form: MovementForm, problem: Problem) -> Any:
 
 def _wait(act: Act, form: MovementForm, plan: Draft) -> None:
     """Keep what is to be confirmed in the session."""
-    if not once.is_shaped(form.key.data):
-        form.key.data = once.new_key()
+    if not once.is_shaped(form.key.data, movement=True):
+        form.key.data = once.new_movement_key()
     what = {
         "act": act.slug,
         "unit": str(plan.unit_class.id),
@@ -301,7 +301,7 @@ def _confirm(act: Act) -> Any:
         put(form, error.problems)
         if not plan.problems and error.refusal is Refusal.RETIREMENT_NOW_LATE:
             return _show_confirm(act, form, plan, asked, 422)
-        form.key.data = once.new_key() if error.refusal in _BAD_KEY else form.key.data
+        form.key.data = once.new_movement_key() if error.refusal in _BAD_KEY else form.key.data
         return _show_input(act, form, plan, asked, 422)
     again = isinstance(session.get(_WAITING, {}).get(key), str)
     # whoever goes back to the question finds its receipt
@@ -318,7 +318,7 @@ def _attempt(act: Act, form: MovementForm) -> Attempt:
 
 
 def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
-    once.check_shape(key)
+    once.check_shape(key, movement=True)
     movement = allowances.move(db_session(), wanted, key=key, actor=actor())
     assert movement.transaction is not None
     unit = movement.unit_class.unit_type.value

@@ -1,7 +1,9 @@
 """A form carries the identity of what it makes: a second press gives the first answer (habit 4).
 
-What the key made stands in ``done_once``, or, of a movement, on the movement itself: the two are one space,
-a key that made something in one of them makes nothing in the other.
+What the key made stands in ``done_once``, or, of a movement, on the movement itself: a key that made
+something in one of them makes nothing in the other. That is looked up, but for a participant's movement: it
+is the portal's busiest act, whose figures would take half as long again (measured), and its form carries a
+key of a shape of its own, which no other form takes.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from portal import clock
 from portal.errors import Refusal, refuse
 from portal.models import DoneOnce, Movement, User
 
-#: what :func:`new_key` makes; nobody guesses one
-_SHAPE = re.compile("[A-Za-z0-9_-]{32}")
+#: what :func:`new_key` and :func:`new_movement_key` make; nobody guesses one
+_SHAPE, _MOVEMENT = re.compile("[A-Za-z0-9_-]{32}"), re.compile(r"m\.[A-Za-z0-9_-]{32}")
 
 
 def new_key() -> str:
@@ -28,14 +30,19 @@ def new_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-def is_shaped(key: str | None) -> bool:
-    """Whether ``key`` is like those that the portal gives to its forms."""
-    return _SHAPE.fullmatch(key or "") is not None
+def new_movement_key() -> str:
+    """A fresh key for the form of a participant's movement."""
+    return f"m.{new_key()}"
 
 
-def check_shape(key: str) -> None:
-    """Refuse a key that no form of the portal carried. Raises ``Refused(KEY_SHAPE)``."""
-    if not is_shaped(key):
+def is_shaped(key: str | None, *, movement: bool = False) -> bool:
+    """Whether ``key`` is like those that the portal gives to its forms, or to those of a ``movement``."""
+    return (_MOVEMENT if movement else _SHAPE).fullmatch(key or "") is not None
+
+
+def check_shape(key: str, *, movement: bool = False) -> None:
+    """Refuse a key that no such form of the portal carried. Raises ``Refused(KEY_SHAPE)``."""
+    if not is_shaped(key, movement=movement):
         raise refuse(Refusal.KEY_SHAPE)
 
 

@@ -114,7 +114,7 @@ def test_a_refused_confirmation_with_the_right_password_tells_no_more_names(
             password=PASSWORD,
             quantity="999999999999",
             account=number,
-            key=once.new_key(),
+            key=once.new_movement_key(),
         )
         told = any(name in words(refused) for name in names_of.values())
         answers.append((refused.status_code, told))
