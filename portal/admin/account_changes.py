@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -117,8 +117,11 @@ class AccountChangeView(KeySearch, ProposalView):
             danger=closing,
         )
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
-        return account_life.confirm(db_session(), row_id, version=version, actor=actor())
+    def figures(self, row: Any) -> Mapping[str, Any]:
+        return account_life.figures_of(account_life.standing_of(db_session(), row.account), row.action)
+
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
+        return account_life.confirm(db_session(), row_id, version=version, seen=seen, actor=actor())
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         return account_life.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())

@@ -12,12 +12,11 @@ from flask_babel import lazy_pgettext as _lp
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
-from wtforms import HiddenField
 
 from portal.admin import account_past, formats
 from portal.admin.account_changes import PROPOSALS
 from portal.admin.account_words import ABILITIES, PROPOSE, left_behind, means, says
-from portal.admin.acts import KeySearch, Question, ReasonForm, ask, submitted
+from portal.admin.acts import KeySearch, Question, ReasonForm, SeenField, ask, carry_figures, submitted
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -42,8 +41,8 @@ from portal.models import (
 )
 from portal.permissions import Permission
 from portal.services import account_life
-from portal.services.once import new_key
 from portal.web import actor, texts
+from portal.web_forms import KeyField
 from portal.web_text import NOTHING, account_name, badge, label
 
 _ASKS = ("GET", "POST")
@@ -52,7 +51,8 @@ _ASKS = ("GET", "POST")
 class ProposeForm(ReasonForm):
     """A step of an account's life, proposed with its reason."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
+    seen = SeenField()
 
 
 def _code(_view: Any, _context: Any, model: Account, _name: str) -> Any:
@@ -236,6 +236,7 @@ class AccountView(account_past.StatementPages, KeySearch, SecretariatView):
                 actor=actor(),
                 key=form["key"].data,
                 version=form["version"].data,
+                seen=form["seen"].data or "",
             ),
         )
         if done is not None:
@@ -244,7 +245,9 @@ class AccountView(account_past.StatementPages, KeySearch, SecretariatView):
         row = self.get_one(row_id)
         back = self.get_url(".details_view", id=row.id)
         closing = action is AccountAction.CLOSE
-        left = left_behind(account_life.standing_of(db_session(), row).left) if closing else []
+        standing = account_life.standing_of(db_session(), row)
+        left = left_behind(standing.left) if closing else []
+        carry_figures(form, account_life.figures_of(standing, action))
         question = Question(
             PROPOSE[action],
             [(self.name, self.get_url(".index_view")), (row.code, back)],

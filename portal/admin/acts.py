@@ -15,10 +15,11 @@ from wtforms.validators import InputRequired
 from portal.admin.forms import AdminForm, VersionField, show_problems
 from portal.admin.offered import offered
 from portal.errors import NotAllowed, NotFound, PortalError, Problem, Refusal, Refused, Stale, refuse
+from portal.services import shown
 from portal.services.numbers import search_key
-from portal.services.once import new_key
 from portal.services.refused_movements import Attempt
 from portal.web import carry_out
+from portal.web_forms import KeyField
 from portal.web_login import is_fresh, prove
 from portal.web_recorded import carry_out_recorded
 from portal.web_uploads import admit
@@ -39,6 +40,21 @@ class VersionForm(AdminForm):
     """An act on a row: the page carries the version it showed."""
 
     version = VersionField()
+
+
+class SeenField(HiddenField):
+    """The mark of the figures that the page showed: just those are decided on (``services.shown``).
+
+    It stays what the page that was looked at said, until its reader is told that they have changed.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)  # type: ignore[no-untyped-call]
+
+    def carry(self, figures: Mapping[str, Any], *, told: bool) -> None:
+        """Let the page carry ``figures``, if it is shown first or ``told`` that there are others now."""
+        if request.method == "GET" or told:
+            self.data = shown.mark(figures)
 
 
 class ReasonForm(VersionForm):
@@ -120,13 +136,13 @@ class ProvenKeyForm(ProvenForm):
     """A form that makes something grave: asked as :class:`ProvenForm`, made once as :class:`KeyForm`."""
 
     version = None  # type: ignore[assignment]
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 class KeyForm(AdminForm):
     """A form that makes something: a second press gives the first answer."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 def chosen_ids(most: int) -> list[int]:
@@ -176,9 +192,19 @@ def submitted(
     except (NotFound, NotAllowed):
         raise
     except PortalError as refused:
-        form.outdated = isinstance(refused, Stale)
-        show_problems(form, refused)
+        _say(form, refused)
         return None
+
+
+def _say(form: Any, refused: PortalError) -> None:
+    form.outdated = isinstance(refused, Stale)
+    form.refigured = any(one.refusal is Refusal.FIGURES_CHANGED for one in refused.problems)
+    show_problems(form, refused)
+
+
+def carry_figures(form: Any, figures: Mapping[str, Any]) -> None:
+    """Write into ``form`` which figures its page shows; the act compares them (:class:`SeenField`)."""
+    form["seen"].carry(figures, told=getattr(form, "refigured", False))
 
 
 class _Undone(Exception):
@@ -203,8 +229,7 @@ def _rehearse(form: Any, work: Callable[[], object]) -> None:
     except (NotFound, NotAllowed):
         raise
     except PortalError as refused:
-        form.outdated = isinstance(refused, Stale)
-        show_problems(form, refused)
+        _say(form, refused)
 
 
 @dataclass(frozen=True)

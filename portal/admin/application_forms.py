@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
-from wtforms import BooleanField, DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
@@ -21,9 +21,9 @@ from portal.admin.forms import VersionField
 from portal.admin.joint_rows import JointRowsForm, Sections, row_count, row_fields, row_values, rows_wanted
 from portal.extensions import db_session
 from portal.models import ParticipantKind, Participation, Phase, RegistrationApplication, SiteKind
-from portal.services.once import new_key
 from portal.services.registration import ApplicationData, data_of
 from portal.services.registration_data import COMPANY_ITEMS, CONTACT_ITEMS, SITE_ITEMS
+from portal.web_forms import KeyField
 from portal.web_handout import blank_forms
 from portal.web_text import label, phase_name
 
@@ -83,7 +83,7 @@ _HIRAGANA = _l("ひらがな")
 class ApplicationForm(JointRowsForm):
     """A holder's application, all items."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
     phase_id: Any = SelectField(_l("期"), validators=[Needed()], coerce=_phase_id, validate_choice=False)
     received_on = DateField(
         _l("受付日"),

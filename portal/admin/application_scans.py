@@ -9,7 +9,7 @@ from flask import flash, g, redirect, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from wtforms import HiddenField, MultipleFileField, RadioField, TextAreaField
+from wtforms import MultipleFileField, RadioField, TextAreaField
 
 from portal.admin.acts import KeyForm, Needed, ask, status, submitted
 from portal.admin.application_list import ApplicationList
@@ -19,8 +19,8 @@ from portal.extensions import db_session
 from portal.models import ApplicationScan, ScanKind
 from portal.permissions import Permission
 from portal.services import scans
-from portal.services.once import new_key
 from portal.web import actor, carry_out
+from portal.web_forms import KeyField
 from portal.web_text import filesize, label, moment, number
 
 
@@ -37,7 +37,7 @@ class AttachForm(KeyForm):
 class TakeOffForm(KeyForm):
     """Why a scan is taken off."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
     reason = TextAreaField(_l("理由"), validators=[Needed()], description=_l("記録に、このまま載ります。"))
 
 

@@ -9,10 +9,18 @@ from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import joinedload
-from wtforms import HiddenField
 
 from portal.admin import formats
-from portal.admin.acts import KeySearch, ProvenForm, Question, ReasonForm, ask, submitted
+from portal.admin.acts import (
+    KeySearch,
+    ProvenForm,
+    Question,
+    ReasonForm,
+    SeenField,
+    ask,
+    carry_figures,
+    submitted,
+)
 from portal.admin.application_list import phase_choices
 from portal.admin.base import Step
 from portal.admin.door import page
@@ -26,9 +34,9 @@ from portal.permissions import Permission
 from portal.services import banking, banking_case, proposal_ends
 from portal.services.audit import EventTag
 from portal.services.figures import figures_of
-from portal.services.once import new_key
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
+from portal.web_forms import KeyField
 from portal.web_text import label, moment, number, phase_name, unit_name
 
 _ASKS = ("GET", "POST")
@@ -37,7 +45,8 @@ _ASKS = ("GET", "POST")
 class ProposeForm(ProvenForm):
     """Proposing the carry-over: made once, from the page's version, by who has shown who they are."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
+    seen = SeenField()
 
 
 class BankingView(KeySearch, WaitingFirst):
@@ -206,6 +215,7 @@ class BankingView(KeySearch, WaitingFirst):
                 row_id,
                 version=form["version"].data,
                 key=form["key"].data or "",
+                seen=form["seen"].data or "",
                 actor=actor(),
             )
 
@@ -214,6 +224,7 @@ class BankingView(KeySearch, WaitingFirst):
             flash(_("起案しました。別の承認者が確認すると、バンキングされます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))
         row = self._row()
+        carry_figures(form, banking.figures_of(db_session(), row))
         say = _(
             "%(account)sの%(n)s JAAを、%(before)sから%(after)sに移す起案をします。",
             account=row.holder.account.code,

@@ -9,7 +9,7 @@ from flask import flash, redirect
 from flask_admin.base import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import SelectField, StringField
 
 from portal.admin.acts import Needed, ProvenForm, ProvenKeyForm, ProvenReasonForm, Question, ask, submitted
 from portal.admin.door import page
@@ -18,8 +18,8 @@ from portal.extensions import db_session
 from portal.models import User
 from portal.permissions import Permission, Role
 from portal.services import colleagues
-from portal.services.once import new_key
 from portal.web import actor
+from portal.web_forms import KeyField
 from portal.web_text import label
 
 _OFFICE = (Role.OFFICER, Role.APPROVER, Role.VIEWER)
@@ -42,7 +42,7 @@ class ColleagueForm(ProvenKeyForm):
 class PasswordForm(ProvenForm):
     """A new one-time password: told once, whatever is pressed again."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 class RoleForm(ProvenReasonForm):

@@ -15,8 +15,8 @@ from portal.extensions import db_session
 from portal.models import Holder, Trader
 from portal.permissions import Permission
 from portal.services import consent
-from portal.services.once import new_key
 from portal.web import actor
+from portal.web_forms import KeyField
 
 
 class ConsentForm(VersionForm):
@@ -28,7 +28,7 @@ class ConsentForm(VersionForm):
         description=_l("だれから、いつ、どのように申し出があったか。参加者へのメールに、このまま載ります。"),
     )
     agree = HiddenField()
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 def consent_step(view: Any, row: Holder | Trader) -> list[Step]:

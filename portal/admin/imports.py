@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy.orm import joinedload
-from wtforms import FileField, HiddenField
+from wtforms import FileField
 
 from portal.admin import formats, import_words
 from portal.admin.acts import KeyForm, Needed, Question, VersionForm, ask, status, submitted
@@ -27,8 +27,8 @@ from portal.extensions import db_session
 from portal.models import Import, ImportKind, ImportState
 from portal.permissions import Permission
 from portal.services import documents, import_retention, imports
-from portal.services.once import new_key
 from portal.web import actor, carry_out, texts
+from portal.web_forms import KeyField
 from portal.web_text import label, number
 
 
@@ -41,7 +41,7 @@ class UploadForm(KeyForm):
 class StartForm(VersionForm):
     """The button that makes all rows: a second press does nothing more."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ class IssueBatchView(ProposalView):
     def attempt(self, row: IssueBatch) -> Attempt:
         return Attempt(IssueBatch, row.id, MovementKind.ISSUE.value, str(row.total))
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
         return issue_batch_jobs.confirm(db_session(), row_id, version=version, actor=actor())
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:

@@ -9,14 +9,23 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField, TextAreaField
 
-from portal.admin.acts import Needed, ProvenKeyForm, Question, ask, status, submitted
+from portal.admin.acts import (
+    Needed,
+    ProvenKeyForm,
+    Question,
+    SeenField,
+    ask,
+    carry_figures,
+    status,
+    submitted,
+)
 from portal.admin.door import SecretariatPage, page
 from portal.admin.forms import show_problems
 from portal.errors import Refused
 from portal.extensions import db_session
 from portal.models import ISSUANCE_ACCOUNT, Account, Holder, Movement, MovementKind
 from portal.permissions import Permission
-from portal.services import issuance, issue_batches, office_cases
+from portal.services import issuance, issue_batches, movement_figures, office_cases
 from portal.services.issue_rules import IssueCase, issue_problems
 from portal.services.queues import issuable
 from portal.services.refused_movements import Attempt
@@ -28,6 +37,12 @@ _ASKS = ("GET", "POST")
 
 def _tonnes(figure: int | None) -> str:
     return "—" if figure is None else _("%(n)s t-CO2", n=number(figure))
+
+
+class IssueForm(ProvenKeyForm):
+    """An issue of just what the page said."""
+
+    seen = SeenField()
 
 
 class JverForm(ProvenKeyForm):
@@ -81,16 +96,23 @@ class IssuePage(SecretariatPage):
         wanted = request.args.get("id", "")
         if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
             abort(404)
-        form, holder_id = ProvenKeyForm(), int(wanted)
+        form, holder_id = IssueForm(), int(wanted)
 
         def work() -> Movement:
             form.prove()
-            return issuance.propose_issue(db_session(), holder_id, key=form["key"].data or "", actor=actor())
+            return issuance.propose_issue(
+                db_session(),
+                holder_id,
+                key=form["key"].data or "",
+                seen=form["seen"].data or "",
+                actor=actor(),
+            )
 
         made = submitted(form, work, attempt=Attempt(Holder, holder_id, MovementKind.ISSUE.value))
         if made is not None:
             return self._proposed(made)
         holder, case = issuance.issue_case(db_session(), holder_id, actor=actor())
+        carry_figures(form, movement_figures.of_issue(case))
         return ask(self, form, self._question(holder, case, told=bool(form.form_errors)))
 
     def _question(self, holder: Holder, case: IssueCase, *, told: bool) -> Question:

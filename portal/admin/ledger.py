@@ -14,7 +14,16 @@ from sqlalchemy.orm import joinedload, selectinload
 from wtforms import TextAreaField
 
 from portal.admin import late_retirements
-from portal.admin.acts import LedgerSearch, Needed, ProvenKeyForm, Question, ask, submitted
+from portal.admin.acts import (
+    LedgerSearch,
+    Needed,
+    ProvenKeyForm,
+    Question,
+    SeenField,
+    ask,
+    carry_figures,
+    submitted,
+)
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, ToDayFilter
@@ -31,7 +40,7 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import compliance_records, issuance, office_cases, unit_totals
+from portal.services import compliance_records, issuance, movement_figures, office_cases, unit_totals
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor, texts
@@ -46,6 +55,7 @@ RECORD_WORDS = _l(
 class CorrectionForm(ProvenKeyForm):
     """Why a posting is wrong."""
 
+    seen = SeenField()
     reason = TextAreaField(
         _l("訂正の理由"),
         validators=[Needed()],
@@ -239,6 +249,7 @@ class LedgerView(LedgerSearch, SecretariatView):
                 row_id,
                 form["reason"].data or "",
                 key=form["key"].data or "",
+                seen=form["seen"].data or "",
                 actor=actor(),
             )
 
@@ -247,6 +258,7 @@ class LedgerView(LedgerSearch, SecretariatView):
             flash(_("訂正を起案しました。別の承認者が確認すると、台帳に記録されます。"), "good")
             return redirect(self.get_url("movement.details_view", id=made.id))
         row = self.get_one(str(row_id))
+        carry_figures(form, movement_figures.of_correction(db_session(), row))
         return ask(self, form, self._question(row, [] if form.form_errors else texts(self._against(row))))
 
     def _question(self, row: LedgerTransaction, against: Sequence[str]) -> Question:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import flash, redirect
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, IntegerField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import IntegerField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.widgets import HiddenInput
 
 from portal.admin.acts import Needed, VersionForm, status, submitted
@@ -21,8 +21,8 @@ from portal.permissions import Permission
 from portal.services import letter_addresses
 from portal.services.contacts import ContactData
 from portal.services.letter_addresses import Addressee, LearntBy
-from portal.services.once import new_key
 from portal.web import actor
+from portal.web_forms import KeyField
 from portal.web_text import label
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class AddressForm(VersionForm):
         description=_l("いつ、だれに確かめたかなど。事務局の記録に残ります。通知書やメールには載りません。"),
     )
     basis = IntegerField(widget=HiddenInput())
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
     def fitted(self, to: Addressee) -> AddressForm:
         """The form for ``to``: its companies to choose from, address B only where there is one."""

@@ -37,8 +37,8 @@ from portal.extensions import db_session
 from portal.models import BatchState, JobState, Letter, LetterBatch, LetterState
 from portal.permissions import Permission
 from portal.services import documents, letter_batches, letter_printing, sealed
-from portal.services.once import new_key
 from portal.web import actor, carry_out, texts
+from portal.web_forms import KeyField
 from portal.web_text import badge, label, moment
 
 _KEY = "letter_key"
@@ -107,7 +107,7 @@ class StartForm(ProvenForm):
     """The printing of many letters: hundreds of passwords change at once."""
 
     version = None  # type: ignore[assignment]
-    key = HiddenField(default=new_key)
+    key = KeyField()
     chosen = HiddenField()
 
 

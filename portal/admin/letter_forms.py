@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 
 from portal.admin.acts import DayForm, Needed, ReasonForm
 from portal.admin.forms import AdminForm
-from portal.services.once import new_key
+from portal.web_forms import KeyField
 
 
 class VoidForm(ReasonForm):
@@ -23,7 +23,7 @@ class TogetherForm(AdminForm):
     """The day many letters were posted; ``chosen`` says which, and what of them the page showed."""
 
     posted_on = DateField(_l("日付"), validators=[InputRequired(_l("日付を入力してください。"))])
-    key = HiddenField(default=new_key)
+    key = KeyField()
     chosen = HiddenField()
 
 

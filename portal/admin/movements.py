@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -30,7 +30,14 @@ from portal.models import (
     UnitClass,
 )
 from portal.permissions import Permission
-from portal.services import banking, banking_case, compliance_records, issuance, office_cases
+from portal.services import (
+    banking,
+    banking_case,
+    compliance_records,
+    issuance,
+    movement_figures,
+    office_cases,
+)
 from portal.services.correction_rules import correction_problems
 from portal.services.refused_movements import Attempt
 from portal.web import actor
@@ -318,8 +325,11 @@ class MovementView(LedgerSearch, ProposalView):
             warn=(_("確定すると、元に戻せません。"), again),
         )
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
-        return issuance.confirm(db_session(), row_id, version=version, actor=actor())
+    def figures(self, row: Any) -> Mapping[str, Any]:
+        return movement_figures.of_proposal(db_session(), row)
+
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
+        return issuance.confirm(db_session(), row_id, version=version, seen=seen, actor=actor())
 
     def attempt(self, row: Movement) -> Attempt:
         return Attempt(Movement, row.id, row.kind.value, str(row.quantity))

@@ -11,7 +11,7 @@ from typing import Any
 from flask import g, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, FileField, HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, FileField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import clock
@@ -19,8 +19,8 @@ from portal.admin.application_forms import WIDTHS, ApplicationForm, TraderForm
 from portal.admin.forms import VersionField
 from portal.admin.joint_rows import JointRowsForm, Sections, row_fields, row_values, rows_wanted
 from portal.models import ParticipantKind
-from portal.services.once import new_key
 from portal.services.registration_data import COMPANY_ITEMS, SITE_ITEMS, ApplicationData
+from portal.web_forms import KeyField
 
 #: blank rows behind the registered joint companies; a button asks for more
 ROWS = 3
@@ -34,7 +34,7 @@ class PaperForm(JointRowsForm):
     """A holder's paper: every item it may change."""
 
     version = VersionField()
-    key = HiddenField(default=new_key)
+    key = KeyField()
     received_on = DateField(
         _l("受付日"),
         validators=[InputRequired(_l("日付を入力してください。"))],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, g, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -16,7 +16,7 @@ from wtforms import TextAreaField
 
 from portal import clock
 from portal.admin import formats
-from portal.admin.acts import KeyForm, Needed, Question, ask, submitted
+from portal.admin.acts import KeyForm, Needed, Question, SeenField, ask, carry_figures, submitted
 from portal.admin.door import page
 from portal.admin.event_words import history
 from portal.admin.filters import ChoiceFilter
@@ -50,6 +50,7 @@ class ClosingForm(KeyForm):
     """Proposing the closing: made once, from the page's version, with a reason."""
 
     version = VersionField()
+    seen = SeenField()
     reason = TextAreaField(_l("理由"), validators=[Needed()])
 
 
@@ -247,6 +248,7 @@ class PhaseClosingView(ProposalView):
                 reason=form["reason"].data or "",
                 version=form["version"].data,
                 key=form["key"].data,
+                seen=form["seen"].data or "",
                 actor=actor(),
             ),
         )
@@ -254,6 +256,8 @@ class PhaseClosingView(ProposalView):
             flash(_("起案しました。別の承認者が確認すると、期が締まります。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
         phase = self._phase()
+        found = phase_closings.totals(db_session(), phase)
+        carry_figures(form, asdict(found))
         verb = _("%(phase)sの締めを起案する", phase=name)
         back = str(self.get_url(".standing", phase=phase.number))
         question = Question(
@@ -262,7 +266,7 @@ class PhaseClosingView(ProposalView):
             _("%(phase)sを締める起案をします。", phase=name),
             verb,
             back,
-            facts=totals_words(phase_closings.totals(db_session(), phase)),
+            facts=totals_words(found),
             makes=_consequences(),
         )
         return ask(self, form, question)
@@ -271,7 +275,15 @@ class PhaseClosingView(ProposalView):
 
     def shown(self, row: PhaseClosing) -> list[tuple[Any, Any]]:
         found: list[tuple[Any, Any]] = [(_("期"), phase_name(row.phase.number))]
-        return [*found, *totals_words(phase_closings.totals(db_session(), row.phase))]
+        return [*found, *totals_words(self._totals(row))]
+
+    @staticmethod
+    def _totals(row: PhaseClosing) -> Totals:
+        """As they stand, summed up once for a page."""
+        kept: dict[int, Totals] = g.setdefault("closing_totals", {})
+        if row.id not in kept:
+            kept[row.id] = phase_closings.totals(db_session(), row.phase)
+        return kept[row.id]
 
     def confirmation(self, row: PhaseClosing) -> Confirmation:
         name = phase_name(row.phase.number)
@@ -290,8 +302,11 @@ class PhaseClosingView(ProposalView):
             danger=True,
         )
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
-        return phase_closings.confirm(db_session(), row_id, version=version, actor=actor())
+    def figures(self, row: Any) -> Mapping[str, Any]:
+        return asdict(self._totals(row))
+
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
+        return phase_closings.confirm(db_session(), row_id, version=version, seen=seen, actor=actor())
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         return phase_closings.withdraw(db_session(), row_id, version=version, reason=reason, actor=actor())

@@ -196,7 +196,7 @@ class PhaseProposalView(ProposalView):
             warn=warn,
         )
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
         return phase_proposals.confirm_proposal(db_session(), row_id, version=version, actor=actor())
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:

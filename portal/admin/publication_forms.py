@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, TextAreaField
+from wtforms import TextAreaField
 
-from portal.admin.acts import KeyForm, Needed, ProvenReasonForm
+from portal.admin.acts import KeyForm, Needed, ProvenReasonForm, SeenField
 
 
 class ProposeForm(KeyForm):
@@ -15,7 +15,7 @@ class ProposeForm(KeyForm):
         _l("確認する人への申し送り"),
         description=_l("公表する人だけが読みます。公開ページには載りません。"),
     )
-    seen = HiddenField()
+    seen = SeenField()
 
 
 class EndForm(ProvenReasonForm):

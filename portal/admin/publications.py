@@ -16,9 +16,9 @@ from sqlalchemy.orm import joinedload
 
 from portal.admin import formats, promised
 from portal.admin.acts import (
-    ProvenForm,
     Question,
     ask,
+    carry_figures,
     status,
     submitted,
 )
@@ -30,7 +30,7 @@ from portal.admin.filters import ChoiceFilter
 from portal.admin.offered import not_offered
 from portal.admin.publication_changes import changes_of, goes_back, in_words
 from portal.admin.publication_forms import EndForm, ProposeForm
-from portal.admin.second_person import decline_words, declines, ending_form, ending_step
+from portal.admin.second_person import ConfirmForm, decline_words, declines, ending_form, ending_step
 from portal.errors import Refusal
 from portal.extensions import db_session
 from portal.models import Phase, Publication, PublicationState, PublicationSubject
@@ -243,8 +243,8 @@ class PublicationView(SecretariatView):
             flash(_("公表を起案しました。別の承認者が内容を確かめて、公表します。"), "good")
             return redirect(self.get_url(".details_view", id=made.id))
         found, phase, subject = self._asked()
-        content, fingerprint = publications.present(db_session(), phase, subject, day)
-        form["seen"].data = fingerprint  # the page shows how things stand now, and offers just that
+        content, _mark = publications.present(db_session(), phase, subject, day)
+        carry_figures(form, content)
         against = texts(publications.propose_problems(db_session(), phase, subject, content))
         html = self.render(
             "admin/publication/propose.html",
@@ -304,15 +304,18 @@ class PublicationView(SecretariatView):
     @page("/release/", Permission.PUBLICATION_CONFIRM, methods=_ASKS)
     def release_view(self) -> Any:
         """The second person lets it out."""
-        form = ProvenForm(data={"version": self._row().version})
+        form = ConfirmForm(data={"version": self._row().version})
 
         def work(row_id: int) -> Publication:
             form.prove()
-            return publications.release(db_session(), row_id, actor=actor(), version=form["version"].data)
+            seen, version = form["seen"].data or "", form["version"].data
+            return publications.release(db_session(), row_id, seen=seen, version=version, actor=actor())
 
-        return self._act(form, work, _("公表しました。どなたでも読めます。"), self._release_question)
+        told = _("公表しました。どなたでも読めます。")
+        return self._act(form, work, told, lambda row: self._release_question(row, form))
 
-    def _release_question(self, row: Publication) -> Question:
+    def _release_question(self, row: Publication, form: Any) -> Question:
+        carry_figures(form, publications.figures_of(db_session(), row))
         changes = changes_of(row)
         makes = [_("ログインしていない人も含めて、どなたでも読めるようになります。")]
         if changes is not None:

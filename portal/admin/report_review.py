@@ -10,7 +10,7 @@ from flask import abort, flash, redirect, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from wtforms import HiddenField, TextAreaField
+from wtforms import TextAreaField
 
 from portal.admin import approval_words, promised
 from portal.admin.acts import Needed, ProvenForm, Question, ReasonForm, VersionForm, ask, submitted
@@ -23,11 +23,11 @@ from portal.extensions import db_session
 from portal.models import ApprovalRevocation, EmissionsReport, Period
 from portal.permissions import Permission
 from portal.services import report_files, reviews
-from portal.services.once import new_key
 from portal.services.queues import REPORTS_HERE
 from portal.services.report_rules import facts_of
 from portal.services.report_steps import open_revocation
 from portal.web import actor, carry_out
+from portal.web_forms import KeyField
 from portal.web_text import fiscal, label, number
 
 _ASKS = ("GET", "POST")
@@ -36,7 +36,7 @@ _ASKS = ("GET", "POST")
 class ReviewDocumentForm(VersionForm):
     """A question to the verifier: text, file or both."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
     body = TextAreaField(
         _l("本文"),
         description=_l("本文とファイルの、少なくとも一方が必要です。2,000字まで。目標保有者も読めます。"),
@@ -54,7 +54,7 @@ class RevocationForm(ReasonForm):
             "確認されると、目標保有者と検証機関へのメールと、報告書の「これまでの経過」に、このまま載ります。"
         ),
     )
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
 
 class ReturnForm(VersionForm):

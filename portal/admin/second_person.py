@@ -7,7 +7,7 @@ with who proposed what and why, the proof of who confirms, the versions shown, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +17,16 @@ from flask_babel import lazy_gettext as _l
 from wtforms import TextAreaField
 
 from portal.admin import promised
-from portal.admin.acts import Needed, ProvenForm, Question, VersionForm, ask, submitted
+from portal.admin.acts import (
+    Needed,
+    ProvenForm,
+    Question,
+    SeenField,
+    VersionForm,
+    ask,
+    carry_figures,
+    submitted,
+)
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import page
 from portal.admin.offered import not_offered
@@ -30,6 +39,12 @@ from portal.web import actor, texts
 from portal.web_text import moment
 
 _ASKS = ("GET", "POST")
+
+
+class ConfirmForm(ProvenForm):
+    """The second person's yes: to the version and to the figures that the page showed."""
+
+    seen = SeenField()
 
 
 class WithdrawForm(VersionForm):
@@ -158,8 +173,15 @@ class ProposalView(WaitingFirst):
         """How the second person is asked."""
         raise NotImplementedError(f"{type(self).__name__}.confirmation")
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
-        """Confirm through the subject's service."""
+    def figures(self, row: Any) -> Mapping[str, Any]:
+        """What the page says beside the proposal that may change without it, as the service compares it.
+
+        A proposal is mostly its own figures, which its version holds.
+        """
+        return {}
+
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
+        """Confirm through the subject's service; ``seen`` is the mark of :meth:`figures`."""
         raise NotImplementedError(f"{type(self).__name__}.service_confirm")
 
     def attempt(self, row: Any) -> Attempt | None:
@@ -224,18 +246,19 @@ class ProposalView(WaitingFirst):
         row = self._proposal()
         if (away := not_offered(self, row)) is not None:
             return away
-        form, row_id = ProvenForm(data={"version": row.version}), row.id
+        form, row_id = ConfirmForm(data={"version": row.version}), row.id
         attempt = self.attempt(row)
 
         def work() -> Any:
             form.prove()
-            return self.service_confirm(row_id, form["version"].data)
+            return self.service_confirm(row_id, form["version"].data, form["seen"].data or "")
 
         if submitted(form, work, attempt=attempt) is not None:
             row = self._proposal()
             flash(str(self.confirmed_told(row)), "good")
             return redirect(self.address_after(row))
         row = self._proposal()
+        carry_figures(form, self.figures(row))
         return self._ask(form, row, self.confirmation(row))
 
     @page("/withdraw/", Permission.RECORD_VIEW, methods=_ASKS)

@@ -9,7 +9,16 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from wtforms import HiddenField
 
-from portal.admin.acts import ProvenForm, chosen_ids, read_versions, status, submitted, written_versions
+from portal.admin.acts import (
+    ProvenForm,
+    SeenField,
+    carry_figures,
+    chosen_ids,
+    read_versions,
+    status,
+    submitted,
+    written_versions,
+)
 from portal.admin.base import SecretariatView
 from portal.extensions import db_session
 from portal.models import ReductionTarget
@@ -24,6 +33,7 @@ class ConfirmManyForm(ProvenForm):
 
     version: Any = None
     rows = HiddenField()
+    seen = SeenField()
 
 
 def confirm_many_page(view: SecretariatView) -> Any:
@@ -38,7 +48,8 @@ def confirm_many_page(view: SecretariatView) -> Any:
 
     def confirm() -> list[ReductionTarget]:
         form.prove()
-        return targets.confirm_targets(db_session(), read_versions(form["rows"].data), actor=actor())
+        versions, seen = read_versions(form["rows"].data), form["seen"].data or ""
+        return targets.confirm_targets(db_session(), versions, seen=seen, actor=actor())
 
     done = submitted(form, confirm)
     if done is not None:
@@ -55,6 +66,7 @@ def confirm_many_page(view: SecretariatView) -> Any:
         offered = {line.target.id: line.target.version for line in lines if not line.problems}
         form["rows"].data = written_versions(offered)
     ready = [line for line in lines if not line.problems]
+    carry_figures(form, targets.figures_of_lines(ready))
     html = view.render(
         "admin/target/confirm_many.html",
         form=form,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from flask import flash, redirect, request
@@ -15,7 +15,16 @@ from sqlalchemy.orm import joinedload
 from wtforms import StringField, TextAreaField
 
 from portal.admin import formats
-from portal.admin.acts import KeyForm, KeySearch, Needed, Question, ask, submitted
+from portal.admin.acts import (
+    KeyForm,
+    KeySearch,
+    Needed,
+    Question,
+    SeenField,
+    ask,
+    carry_figures,
+    submitted,
+)
 from portal.admin.application_list import phase_choices
 from portal.admin.door import page
 from portal.admin.event_words import history
@@ -39,6 +48,7 @@ class QuantityForm(KeyForm):
     units: ClassVar[dict[str, str]] = {"quantity": "t-CO2"}
     widths: ClassVar[dict[str, str]] = {"quantity": "10"}
 
+    seen = SeenField()
     quantity = StringField(
         _l("削減目標量"),
         validators=[Needed()],
@@ -223,12 +233,14 @@ class TargetView(KeySearch, ProposalView):
                 actor=actor(),
                 key=form["key"].data,
                 reason=form["reason"].data if "reason" in form else None,
+                seen=form["seen"].data or "",
             ),
         )
         if made is not None:
             flash(_("削減目標量を起案しました。ほかの承認者が確かめると、確定します。"), "good")
             return redirect(self.get_url("holder.details_view", id=holder_id))
         holder = access.get_visible(db_session(), Holder, holder_id, actor())
+        carry_figures(form, targets.figures_of(targets.facts_for(db_session(), [holder_id])[holder_id]))
         parents, back = self._holder_page(holder)
         head, say = _("削減目標量を起案する"), _("この目標保有者が約束した削減量を記入します。")
         if present is not None:
@@ -274,8 +286,11 @@ class TargetView(KeySearch, ProposalView):
             ),
         )
 
-    def service_confirm(self, row_id: int, version: int) -> Any:
-        return targets.confirm_target(db_session(), row_id, version=version, actor=actor())
+    def figures(self, row: Any) -> Mapping[str, Any]:
+        return targets.figures_of(targets.facts_for(db_session(), [row.holder_id])[row.holder_id])
+
+    def service_confirm(self, row_id: int, version: int, seen: str) -> Any:
+        return targets.confirm_target(db_session(), row_id, version=version, seen=seen, actor=actor())
 
     def service_withdraw(self, row_id: int, version: int, reason: str | None) -> Any:
         return targets.withdraw_target(db_session(), row_id, version=version, reason=reason, actor=actor())

@@ -100,7 +100,8 @@ def banking_apply() -> Any:
     if request.method == "GET":
         form.key.data = once.new_key()
         return _show_input(form, _look(form))
-    form.key.data = form.key.data or once.new_key()
+    if not once.is_shaped(form.key.data):
+        form.key.data = once.new_key()
     plan = _look(form)
     if "fill" in request.form:
         form.quantity.data = number(plan.movable)
@@ -131,16 +132,20 @@ def banking_confirm() -> Any:
         put(form, (problem,))
         return _show_confirm(form, plan, 422)
     try:
-        made = carry_out_recorded(
-            lambda: banking.apply(db_session(), quantity, key=key, actor=actor()).id, _attempt(form)
-        )
+        made = carry_out_recorded(lambda: _apply(quantity, key), _attempt(form))
     except PortalError as error:
         plan = _look(form)
         put(form, error.problems)
-        form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
+        if error.refusal in (Refusal.KEY_REUSED, Refusal.KEY_SHAPE):
+            form.key.data = once.new_key()
         return _show_input(form, plan, 422)
     done(_("バンキングを申請しました。事務局が決定すると、メールでお知らせします。"))
     return redirect(url_for("participant.banking_show", application_id=made))
+
+
+def _apply(quantity: str, key: str) -> int:
+    once.check_shape(key)
+    return banking.apply(db_session(), quantity, key=key, actor=actor()).id
 
 
 def _row(application_id: int) -> BankingApplication:

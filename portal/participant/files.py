@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any, Protocol, TypeVar
 
 from flask import Response, request, send_file
-from wtforms import FileField, HiddenField, IntegerField
+from wtforms import FileField, IntegerField
 from wtforms.validators import Optional
 from wtforms.widgets import HiddenInput
 
@@ -14,9 +14,8 @@ from portal.extensions import db_session
 from portal.participant import pages
 from portal.permissions import Permission
 from portal.services import report_files
-from portal.services.once import new_key
 from portal.web import actor, carry_out, requires
-from portal.web_forms import PageForm
+from portal.web_forms import KeyField, PageForm
 
 
 class Versioned(Protocol):
@@ -43,7 +42,7 @@ class RowForm(PageForm):
 class KeyForm(RowForm):
     """An act that makes something: a second press gives the first answer."""
 
-    key = HiddenField(default=new_key)
+    key = KeyField()
 
     @property
     def once(self) -> str:

@@ -15,8 +15,6 @@ from typing import Any
 
 from flask import redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, HiddenField, PasswordField, SelectField, StringField
 
 from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
@@ -24,6 +22,7 @@ from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
 from portal.participant.breaks import unbroken
 from portal.participant.correction_words import waiting_of
+from portal.participant.movement_forms import ConfirmForm, MovementForm, request_of, unit_problem
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act, most_movable
 from portal.participant.refused import put
 from portal.participant.retirement_days import deadline_over, last_day
@@ -35,7 +34,6 @@ from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
-from portal.web_forms import PageForm
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_refill import shown
@@ -43,26 +41,8 @@ from portal.web_text import number, unit_name
 
 #: where the session keeps what waits to be confirmed, and how many of them at the most
 _WAITING, _MOST_WAITING = "movements", 3
-
-
-class MovementForm(PageForm):
-    """What a movement is made of, as typed; the service says what is wrong with it."""
-
-    unit = SelectField(_l("排出枠"), validate_choice=False, default="")
-    quantity = StringField(_l("数量"))
-    account = StringField(
-        _l("移転先の口座番号"), description=_l("取引先から聞いた口座番号を入力してください。例：AST-1234")
-    )
-    note = StringField(_l("メモ"), description=_l("ご自身の履歴にだけ残ります。100字まで"))
-    voluntary = BooleanField(_l("必要量を超えて償却する"))
-    key = HiddenField()
-    late = HiddenField()  # of the confirmation: it said that the deadline is over
-
-
-class ConfirmForm(MovementForm):
-    """The same, proven with the password."""
-
-    password = PasswordField(_l("パスワード"))
+#: whoever is told so gets a form with a fresh key
+_BAD_KEY = frozenset({Refusal.KEY_REUSED, Refusal.KEY_SHAPE})
 
 
 @dataclass(frozen=True)
@@ -83,19 +63,6 @@ class View:
     offers: bool  # whether the form goes on from here: not while nothing can move
 
 
-def _request(act: Act, form: MovementForm) -> allowances.Request:
-    chosen = str(form.unit.data or "")
-    return allowances.Request(
-        kind=act.kind,
-        quantity=str(form.quantity.data or ""),
-        account=str(form.account.data or "") if act.kind is MovementKind.TRANSFER else "",
-        unit_class_id=int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 16 else None,
-        note=str(form.note.data or "").strip(),
-        voluntary=bool(form.voluntary.data),
-        late=bool(form.late.data),
-    )
-
-
 def _choices(act: Act, plan: Draft) -> list[tuple[str, str]]:
     """The unit classes that could move: those held, and the one looked at."""
     own_phase = plan.source.holder.phase_id if plan.source.holder is not None else None
@@ -114,7 +81,7 @@ def _choices(act: Act, plan: Draft) -> list[tuple[str, str]]:
 
 def _look(act: Act, form: MovementForm) -> Draft:
     """The figures and failing rules of what was typed; the unit class becomes an explicit one."""
-    plan = allowances.draft(db_session(), _request(act, form), actor=actor())
+    plan = allowances.draft(db_session(), request_of(act, form), actor=actor())
     form.unit.choices = _choices(act, plan)
     form.unit.data = str(plan.unit_class.id)
     return plan
@@ -190,7 +157,7 @@ def _input(act: Act) -> Any:
         if not may_give(account.state):
             # why not stands on that page; what is sent all the same is the service's to refuse
             return redirect(url_for("participant.balance"))
-        form.key.data = once.new_key()
+        form.key.data = once.new_movement_key()
         form.quantity.data = request.args.get("quantity", "")[:30]
         first = positions.first_to_move(db_session(), account, act.kind is MovementKind.RETIRE)
         form.unit.data = request.args.get("unit", "")[:16] or str(first or "")
@@ -200,7 +167,10 @@ def _input(act: Act) -> Any:
             form.quantity.data = number(plan.movable)
             plan = _look(act, form)
         return _show_input(act, form, plan)
-    form.key.data = form.key.data or once.new_key()
+    if not once.is_shaped(form.key.data, movement=True):
+        form.key.data = once.new_movement_key()
+    if (refused := _unit_refused(act, form)) is not None:
+        return refused
     asked = _asked(act, form)
     if asked.paused is not None:
         return _show_paused(act, form, asked.paused)
@@ -218,6 +188,18 @@ def _input(act: Act) -> Any:
         return _refused(act, form, _look(act, form), asked)
     _wait(act, form, plan)
     return redirect(url_for(act.confirm_endpoint, key=form.key.data))
+
+
+def _unit_refused(act: Act, form: MovementForm, *, needed: bool = False) -> Any:
+    """The input again, with units to choose anew, if what was sent is none of the choice; else ``None``."""
+    problem = unit_problem(form, needed=needed)
+    if problem is None:
+        return None
+    note_refused(_attempt(act, form), (problem,))
+    form.unit.data = ""
+    plan = _look(act, form)
+    put(form, (problem,))
+    return _show_input(act, form, plan, None, 422)
 
 
 def _filled(act: Act, form: MovementForm, plan: Draft, fill: str, asked: Answer) -> Any:
@@ -246,8 +228,8 @@ def _show_paused(act: Act, form: MovementForm, problem: Problem) -> Any:
 
 def _wait(act: Act, form: MovementForm, plan: Draft) -> None:
     """Keep what is to be confirmed in the session."""
-    if len(str(form.key.data)) > 64:
-        form.key.data = once.new_key()
+    if not once.is_shaped(form.key.data, movement=True):
+        form.key.data = once.new_movement_key()
     what = {
         "act": act.slug,
         "unit": str(plan.unit_class.id),
@@ -275,6 +257,8 @@ def _ask(act: Act) -> Any:
         form = ConfirmForm(None, **{**waiting, "key": key})
     elif typed := shown():
         form = ConfirmForm(typed)
+        if (refused := _unit_refused(act, form)) is not None:
+            return refused
     else:
         return redirect(url_for(act.endpoint))
     asked = _asked(act, form)
@@ -293,7 +277,9 @@ def _confirm(act: Act) -> Any:
         return _ask(act)
     form = ConfirmForm()
     password, key = str(form.password.data or ""), str(form.key.data or "")
-    wanted = _request(act, form)
+    if (refused := _unit_refused(act, form, needed=True)) is not None:
+        return refused
+    wanted = request_of(act, form)
     problem = prove(password, "password") if password else Problem(Refusal.REQUIRED, "password")
     if problem is not None:
         asked = _asked(act, form)
@@ -315,7 +301,7 @@ def _confirm(act: Act) -> Any:
         put(form, error.problems)
         if not plan.problems and error.refusal is Refusal.RETIREMENT_NOW_LATE:
             return _show_confirm(act, form, plan, asked, 422)
-        form.key.data = once.new_key() if error.refusal is Refusal.KEY_REUSED else form.key.data
+        form.key.data = once.new_movement_key() if error.refusal in _BAD_KEY else form.key.data
         return _show_input(act, form, plan, asked, 422)
     again = isinstance(session.get(_WAITING, {}).get(key), str)
     # whoever goes back to the question finds its receipt
@@ -332,6 +318,7 @@ def _attempt(act: Act, form: MovementForm) -> Attempt:
 
 
 def _move(wanted: allowances.Request, key: str) -> tuple[str, str]:
+    once.check_shape(key, movement=True)
     movement = allowances.move(db_session(), wanted, key=key, actor=actor())
     assert movement.transaction is not None
     unit = movement.unit_class.unit_type.value

@@ -7,7 +7,7 @@ from typing import Any
 from flask import abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, PasswordField, SelectField, StringField
+from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired
 
 from portal.errors import PortalError
@@ -19,7 +19,7 @@ from portal.services import contacts, once, users
 from portal.services.contacts import ContactData
 from portal.web import actor, carry_out, done, requires, show_problems
 from portal.web_account import not_in_a_pause
-from portal.web_forms import PageForm
+from portal.web_forms import KeyField, PageForm
 
 _NEEDED = _l("入力してください。")
 
@@ -42,7 +42,7 @@ class ContactForm(PageForm):
     fax = StringField(_l("FAX番号"))
     mail = StringField(_l("メールアドレスA"), validators=[DataRequired(_NEEDED)])
     mail_b = StringField(_l("メールアドレスB"), description=_l("報告書のお知らせだけが届きます。"))
-    key = HiddenField()
+    key = KeyField()
 
 
 class LoginBForm(PageForm):

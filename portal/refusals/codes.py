@@ -213,3 +213,5 @@ class Refusal(StrEnum):
     TARGETS_ALL_THERE = auto()
     UNITS_PROMISED = auto()
     SPAN_UNREADABLE = auto()
+    FIGURES_CHANGED = auto()
+    KEY_SHAPE = auto()

@@ -80,4 +80,16 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     ),
     Refusal.LOGIN_ID_TAKEN: ("このログインIDは使われています。", "This login ID is in use."),
     Refusal.OWN_LOGIN: ("自分のログインIDは停止できません。", "You cannot disable your own login."),
+    Refusal.FIGURES_CHANGED: (
+        "画面を開いたあとで、表示していた数字が変わりました。"
+        "いまの数字を表示しています。確かめてから、もう一度操作してください。まだ何も変わっていません。",
+        "The figures have changed since the page was shown: it now shows the present ones."
+        " Check them and repeat. Nothing has changed yet.",
+    ),
+    Refusal.KEY_SHAPE: (
+        "この画面の控えの番号が、ポータルの付けたものではありません。"
+        "画面を開き直してから、もう一度操作してください。まだ何も変わっていません。",
+        "This page does not carry the number that the portal gave it. Open it again and repeat."
+        " Nothing has changed yet.",
+    ),
 }

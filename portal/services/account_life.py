@@ -38,7 +38,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, four_eyes, ledger, leftovers, once, proposal_days, proposal_ends
+from portal.services import access, four_eyes, ledger, leftovers, once, proposal_days, proposal_ends, shown
 from portal.services.allowance_rules import may_give, may_take
 from portal.services.audit import EventTag, record
 from portal.services.mail import MailKind, notify
@@ -162,6 +162,12 @@ def standing_of(session: Session, account: Account, *, but: int | None = None) -
     )
 
 
+def figures_of(standing: Standing, action: AccountAction) -> dict[str, Any]:
+    """What a page says beside the step, as ``shown`` marks it: the units that a closing leaves for good."""
+    left = standing.left if action is AccountAction.CLOSE else ()
+    return {"left": [one.shown("en") for one in left]}
+
+
 def open_change(session: Session, account_id: int) -> AccountChange | None:
     """The proposal about an account that waits for another person, if any."""
     return session.scalars(
@@ -217,11 +223,13 @@ def propose(
     actor: User,
     key: str | None = None,
     version: int | None = None,
+    seen: str | None = None,
 ) -> AccountChange:
     """Propose to suspend, resume or close an account, with a reason; nothing changes yet.
 
     ``key`` is the form's, ``version`` the account's as the page showed it. Raises ``Refused`` with
-    every reason of :func:`refusals_for`, REASON_NEEDED, ``Stale``.
+    every reason of :func:`refusals_for`, REASON_NEEDED, or with FIGURES_CHANGED (``seen``: the mark of
+    :func:`figures_of`), ``Stale``.
     """
     access.check(actor, Permission.ACCOUNT_PROPOSE)
     account = _locked_account(session, account_id)
@@ -231,13 +239,15 @@ def propose(
     if made is not None:
         return session.get_one(AccountChange, made)
     expect_version(account, version)
-    found = refusals_for(standing_of(session, account), action)
+    standing = standing_of(session, account)
+    found = refusals_for(standing, action)
     try:
         why = clean_reason(reason, needed=True) or ""
     except Refused as refused:
         found += refused.problems
     if found:
         raise Refused(*found)
+    shown.expect(seen, figures_of(standing, action))
     change = AccountChange(account_id=account.id, action=action, reason=why, **waits)
     session.add(change)
     record(
@@ -275,10 +285,17 @@ def confirm_problems(session: Session, change: AccountChange, actor: User) -> li
     return found + refusals_for(standing_of(session, change.account, but=change.id), change.action)
 
 
-def confirm(session: Session, change_id: int, *, actor: User, version: int | None = None) -> AccountChange:
+def confirm(
+    session: Session,
+    change_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    seen: str | None = None,
+) -> AccountChange:
     """The second person confirms: judged again under the account's lock, then the state changes.
 
-    Raises ``Refused`` with every reason, ``Stale``, ``NotAllowed``.
+    Raises ``Refused`` with every reason, or as :func:`propose` by ``seen``, ``Stale``, ``NotAllowed``.
     """
     access.check(actor, Permission.ACCOUNT_CONFIRM)
     change = _locked(session, change_id)
@@ -286,6 +303,8 @@ def confirm(session: Session, change_id: int, *, actor: User, version: int | Non
     found = confirm_problems(session, change, actor)
     if found:
         raise Refused(*found)
+    if seen is not None:
+        shown.expect(seen, figures_of(standing_of(session, change.account), change.action))
     account, now = change.account, clock.now()
     # what the CHECKs want together goes to the database in one write
     with session.no_autoflush:

@@ -87,10 +87,10 @@ def assign_many(
     """
     access.check(actor, Permission.VERIFIER_ASSIGN)
     content = {"reports": sorted(versions), "verifier": verifier_id, "reason": reason or ""}
+    found = _locked(session, versions)
     made = once.earlier(session, key, "assign_many", content, actor=actor)
     if made is not None:
         return made
-    found = _locked(session, versions)
     why = _judged(found, verifier_id, reason)
     assert verifier_id is not None
     verifier = access.get_visible(session, Verifier, verifier_id, actor)

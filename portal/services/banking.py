@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -29,7 +30,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Permission
-from portal.services import access, issuance, ledger, once, workflow
+from portal.services import access, issuance, ledger, movement_figures, once, shown, workflow
 from portal.services.allowances import unit_name
 from portal.services.audit import EventTag, record
 from portal.services.banking_case import case_of, class_of
@@ -229,17 +230,31 @@ def proposal_problems(session: Session, row: BankingApplication) -> list[Problem
     return carry_over_problems(CarryOverCase(waits, proposed, case))
 
 
-def propose(session: Session, application_id: int, *, version: int, key: str, actor: User) -> Movement:
+def figures_of(session: Session, row: BankingApplication) -> dict[str, Any]:
+    """What the page says of the account beside the application, before a carry-over is proposed. Units."""
+    return movement_figures.of_carry_over(case_of(session, row.holder, row.quantity))
+
+
+def propose(
+    session: Session,
+    application_id: int,
+    *,
+    version: int,
+    key: str,
+    actor: User,
+    seen: str | None = None,
+) -> Movement:
     """Propose the carry-over of an application; the units are promised until another person decides.
 
-    Raises ``Refused`` with every failing rule, ``Stale``.
+    Raises ``Refused`` with every failing rule, or with FIGURES_CHANGED if the page said other figures
+    (``seen``: the mark of :func:`figures_of`), ``Stale``.
     """
     access.check(actor, Permission.BANKING_DECIDE)
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     found = access.get_visible(session, BankingApplication, application_id, actor)
     content = {"kind": "carry_over", "application": application_id}
     ledger.lock_accounts(session, found.holder.account.id)
-    made = issuance.made_before(session, key, content, actor)
+    made = once.earlier_movement(session, key, content, actor=actor)
     if made is not None:
         return made
     row = _locked(session, application_id, actor)
@@ -247,6 +262,7 @@ def propose(session: Session, application_id: int, *, version: int, key: str, ac
     wrong = proposal_problems(session, row)
     if wrong:
         raise Refused(*wrong)
+    shown.expect(seen, figures_of(session, row))
     account = row.holder.account
     ledger.holding(session, account.id, row.unit_class_id, lock=True).promised += row.quantity
     movement = issuance.propose_movement(

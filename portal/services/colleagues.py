@@ -40,6 +40,7 @@ def add_colleague(
     """
     access.check(actor, Permission.USERS_MANAGE)
     content = {"login_id": login_id, "name": name, "role": role.value, "email": email}
+    once.hold(session, actor)
     made = once.earlier(session, key, "add_colleague", content, actor=actor)
     if made is not None:
         return session.get_one(User, made), None

@@ -228,10 +228,10 @@ def record_change(
     """
     access.check(actor, Permission.REGISTRATION_EDIT)
     content = {**json_of(data), "participant": participant_id, "scan": _digest(scan)}
+    participant = _locked(session, MODELS[kind], participant_id, actor)
     made = once.earlier(session, key, "company_change", content, actor=actor)
     if made is not None:
         return access.get_visible(session, CompanyChange, made, actor)
-    participant = _locked(session, MODELS[kind], participant_id, actor)
     last = records.latest(session, participant)
     if version is not None and last is not None and last.id != version:
         raise Stale

@@ -196,10 +196,10 @@ def apply_for_change(
     participant = own_participant(session, actor)
     data = tidied(data, with_b=isinstance(participant, Holder))
     content = asdict(data)
+    records.hold(session, participant)
     made = once.earlier(session, key, "contact_change", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ContactChange, made, actor)
-    records.hold(session, participant)
     problems = contact_problems(data, participant)
     if problems:
         raise Refused(*problems)

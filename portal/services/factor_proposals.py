@@ -90,6 +90,7 @@ def propose(
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"year": year, "rows": [vars(row) for row in rows], "reason": reason}
+    once.hold(session, actor)
     made = once.earlier(session, key, "propose_factors", content, actor=actor)
     if made is not None:
         return access.get_visible(session, FactorProposal, made, actor)

@@ -13,6 +13,7 @@ from portal.errors import Problem, Refusal
 from portal.services.spreadsheets.factor_table import fold
 from portal.services.spreadsheets.form_types import Factor
 from portal.services.spreadsheets.layouts.versions import NEWEST
+from portal.services.widths import in_half_width
 
 #: rows of a table, and of the three tables of a base-year form together: what the newest form holds
 MOST_ROWS = NEWEST.factor_rows
@@ -142,7 +143,7 @@ def _row(place: int, row: TypedRow) -> tuple[Factor | None, list[Problem]]:
 
 
 def _number(text: str, *, wanted: bool) -> tuple[Decimal | None, Refusal | None]:
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = in_half_width(text).strip()
     if not wanted:
         return None, Refusal.FACTOR_KIND if plain else None
     if not plain:

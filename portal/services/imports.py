@@ -117,9 +117,9 @@ def start(
 ) -> Import:
     """Let the worker make all rows of an import without problems. Two who press at once start it once."""
     access.check(actor, Permission.REGISTRATION_EDIT)
-    if once.earlier(session, key, "start_import", {"import": import_id}, actor=actor) is not None:
-        return access.get_visible(session, Import, import_id, actor)
     row = access.get_visible(session, Import, import_id, actor, lock=True)
+    if once.earlier(session, key, "start_import", {"import": import_id}, actor=actor) is not None:
+        return row
     if row.kind is ImportKind.TARGETS:
         access.check(actor, Permission.TARGET_PROPOSE)
     if row.state is ImportState.REFUSED:

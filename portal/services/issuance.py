@@ -32,11 +32,13 @@ from portal.services import (
     issue_cases,
     ledger,
     mail_words,
+    movement_figures,
     office_cases,
     once,
     proposal_days,
     proposal_ends,
     proposal_words,
+    shown,
 )
 from portal.services.allowance_rules import problems
 from portal.services.allowances import execute
@@ -59,22 +61,26 @@ def issue_case(session: Session, holder_id: int, *, actor: User) -> tuple[Holder
     return holder, issue_cases.case_of(session, holder)
 
 
-def propose_issue(session: Session, holder_id: int, *, key: str, actor: User) -> Movement:
+def propose_issue(
+    session: Session, holder_id: int, *, key: str, actor: User, seen: str | None = None
+) -> Movement:
     """Propose the issue of base − target units to a holder, once (domain §5).
 
-    Raises ``Refused`` with every failing rule (``issue_rules``) at once.
+    Raises ``Refused`` with every failing rule (``issue_rules``) at once, or with FIGURES_CHANGED if the page
+    said other figures (``seen``: the mark of ``movement_figures.of_issue``).
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     holder = access.get_visible(session, Holder, holder_id, actor)
     ledger.lock_accounts(session, ISSUANCE_ACCOUNT, holder.account.id)
     content = {"kind": "issue", "holder": holder_id}
-    made = made_before(session, key, content, actor)
+    made = once.earlier_movement(session, key, content, actor=actor)
     if made is not None:
         return made
     case = issue_cases.case_of(session, holder)
     found = issue_problems(case)
     if found or case.due is None:
         raise Refused(*found)
+    shown.expect(seen, movement_figures.of_issue(case))
     unit_class = session.scalars(select(UnitClass).where(UnitClass.phase_id == holder.phase_id)).one()
     return propose_movement(
         session,
@@ -111,7 +117,7 @@ def propose_jver(
         "quantity": typed.quantity,
         "reason": typed.reason,
     }
-    made = made_before(session, key, content, actor)
+    made = once.earlier_movement(session, key, content, actor=actor)
     if made is not None:
         return made
     plan = office_cases.jver_draft(session, account, quantity, reason)
@@ -136,21 +142,27 @@ def propose_jver(
 
 
 def propose_correction(
-    session: Session, transaction_id: int, reason: str, *, key: str, actor: User
+    session: Session,
+    transaction_id: int,
+    reason: str,
+    *,
+    key: str,
+    actor: User,
+    seen: str | None = None,
 ) -> Movement:
     """Propose the mirror image of a wrong movement, once, with a reason (domain §5).
 
     The units are promised at once, so that they cannot leave before the second person decides.
     Like every movement it takes nothing out of a suspended or closed account and puts nothing into a
     closed one. The reserve does not bind it: an approved mistake must be reversible. Raises
-    ``Refused`` with every failing rule (``correction_rules``) and the reason's at once.
+    ``Refused`` with every failing rule (``correction_rules``) and the reason's at once, or FIGURES_CHANGED.
     """
     access.check(actor, Permission.MOVEMENT_PROPOSE)
     original = access.get_visible(session, LedgerTransaction, transaction_id, actor)
     wrong = original.movement
     ledger.lock_accounts(session, wrong.source_id, wrong.target_id)
     content = {"kind": "correction", "transaction": transaction_id, "reason": reason.strip()}
-    made = made_before(session, key, content, actor)
+    made = once.earlier_movement(session, key, content, actor=actor)
     if made is not None:
         return made
     found = correction_problems(office_cases.correction_case(session, original))
@@ -161,6 +173,7 @@ def propose_correction(
         found.extend(refused.problems)
     if found:
         raise Refused(*found)
+    shown.expect(seen, movement_figures.of_correction(session, original))
     row = ledger.holding(session, wrong.target_id, wrong.unit_class_id, lock=True)
     row.promised += wrong.quantity
     return propose_movement(
@@ -182,14 +195,20 @@ def propose_correction(
     )
 
 
-def confirm(session: Session, movement_id: int, *, version: int, actor: User) -> Movement:
-    """The second person confirms: every rule is checked again under lock, then it is posted."""
+def confirm(
+    session: Session, movement_id: int, *, version: int, actor: User, seen: str | None = None
+) -> Movement:
+    """The second person confirms: every rule is checked again under lock, then it is posted.
+
+    ``seen``: the mark of what the page said beside it (``movement_figures.of_proposal``).
+    """
     access.check(actor, Permission.MOVEMENT_CONFIRM)
     movement = _locked(session, movement_id, actor)
     expect_version(movement, version)
     found = confirm_problems(session, movement, actor)
     if found:
         raise Refused(*found)
+    shown.expect(seen, movement_figures.of_proposal(session, movement))
     _release(session, movement)
     execute(session, movement, "confirm", actor=actor, version=version)
     if movement.kind is MovementKind.CARRY_OVER:
@@ -377,15 +396,3 @@ def _locked(session: Session, movement_id: int, actor: User | None) -> Movement:
     # every account the posting touches: a carry-over passes through the issuance account
     ledger.lock_accounts(session, *(account for account, _class, _units in ledger.sides_of(movement)))
     return session.scalars(query.with_for_update(of=Movement).execution_options(populate_existing=True)).one()
-
-
-def made_before(session: Session, key: str, content: dict[str, object], actor: User) -> Movement | None:
-    """What the form's key made before, if anything. Raises ``Refused(KEY_REUSED)`` for another content."""
-    if not key or len(key) > 64:
-        raise refuse(Refusal.KEY_REUSED)
-    made = session.scalars(select(Movement).where(Movement.idempotency_key == key)).one_or_none()
-    if made is None:
-        return None
-    if made.proposed_by_id != actor.id or made.content_hash != once.content_hash(content):
-        raise refuse(Refusal.KEY_REUSED)
-    return made

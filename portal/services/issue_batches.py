@@ -188,7 +188,7 @@ def _written(session: Session, terms: PhaseTerms, lines: list[BatchLine], actor:
             target_id=line.holder.account.id,
             unit_class_id=terms.unit_class.id,
             quantity=line.quantity,
-            idempotency_key=f"issue-batch-{batch.id}-{line.holder.id}",
+            idempotency_key=once.new_key(),  # the form's own key is the batch's
             content_hash=once.content_hash({"batch": batch.id, "holder": line.holder.id}),
             proposed_by_id=actor.id,
             proposed_at=now,

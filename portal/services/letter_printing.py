@@ -103,14 +103,14 @@ def start(
     ids = sorted(set(letter_ids))
     states = {LetterState.WAITING, *AGAIN.intersection(also)}
     content = {"letters": ids, "states": sorted(states)}
+    # two windows of one clerk: the second finds what the first began
+    once.hold(session, actor)
     made = once.earlier(session, key, "print_letters", content, actor=actor)
     if made is not None:
         return access.get_visible(session, LetterBatch, made, actor)
     if len(ids) > MOST:
         raise refuse(Refusal.LETTERS_TOO_MANY, limit=MOST)
     letter_batches.tidy_up(session)
-    # two windows of one clerk: the second finds what the first began
-    session.execute(select(User.id).where(User.id == actor.id).with_for_update())
     if instead_of is not None:
         letter_batches.destroy(session, instead_of, actor=actor)
     if letter_batches.unfinished(session, actor) is not None:

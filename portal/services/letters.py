@@ -307,10 +307,10 @@ def post_together(
     """
     access.check(actor, Permission.LETTER_PRINT)
     content = {"letters": sorted(chosen.items()), "day": posted_on}
-    if (done := once.earlier(session, key, "post_letters", content, actor=actor)) is not None:
-        return done
     query = access.visible(Letter, actor).where(Letter.id.in_(chosen)).order_by(Letter.id)
     rows = session.scalars(query.with_for_update(of=Letter).execution_options(populate_existing=True)).all()
+    if (done := once.earlier(session, key, "post_letters", content, actor=actor)) is not None:
+        return done
     if not rows or len(rows) != len(chosen):
         raise NotFound
     for letter in rows:

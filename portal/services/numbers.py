@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from portal.errors import Refusal, refuse
 from portal.models import MAX_QUANTITY, NumberSeries
+from portal.services.widths import in_half_width
 
 #: more digits than these, leading zeros included, nobody types
 _DIGITS = 40
 #: separators stand between thousands only
 _GROUPED = re.compile(r"[0-9]{1,3}(?:(?:[,、]\s?|\s)[0-9]{3})+")
-_CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE)
+_CODE = re.compile(r"(?:AST)?-?([1-9][0-9]{0,8})", re.IGNORECASE | re.ASCII)
 
 
 def next_number(session: Session, name: str, *, start: int = 1, count: int = 1) -> int:
@@ -49,12 +50,12 @@ def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
     """A whole quantity of 1 or more, in units or t-CO2.
 
     Full-width digits are accepted, and blanks or commas between thousands (1,500; 1,5 may mean 1.5);
-    0, negative, decimal, exponent and over-long ones are refused (domain §8).
+    0, negative, decimal, exponent (10² too) and over-long ones are refused (domain §8).
     """
     if isinstance(text, int) and not isinstance(text, bool):
         number = text
     else:
-        typed = unicodedata.normalize("NFKC", str(text or "")).strip()
+        typed = in_half_width(str(text or "")).strip()
         plain = re.sub(r"[\s,、]", "", typed)
         if not plain:
             raise refuse(Refusal.REQUIRED, field)
@@ -73,7 +74,7 @@ def parse_quantity(text: str | int | None, field: str = "quantity") -> int:
 
 def parse_account(text: str | None, field: str = "account") -> int:
     """The account number in ``AST-1001`` (full-width and missing hyphens are understood)."""
-    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text or ""))
+    plain = re.sub(r"\s", "", in_half_width(text or ""))
     plain = re.sub("[‐‑‒–—―−ー]", "-", plain)
     if not plain:
         raise refuse(Refusal.REQUIRED, field)

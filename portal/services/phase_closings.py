@@ -48,6 +48,7 @@ from portal.services import (
     phase_words,
     proposal_days,
     proposal_ends,
+    shown,
     unit_totals,
     workflow,
 )
@@ -213,11 +214,12 @@ def propose(
     actor: User,
     version: int | None = None,
     key: str | None = None,
+    seen: str | None = None,
 ) -> PhaseClosing:
     """Propose to close a phase. A second press with the same ``key`` gives the first answer.
 
     Raises ``Stale``, or ``Refused`` with everything against it: what :func:`closing_problems` finds,
-    CLOSING_OPEN, REASON_NEEDED.
+    CLOSING_OPEN, REASON_NEEDED; or FIGURES_CHANGED if the page said other totals (``seen``: their mark).
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"phase": phase_id, "reason": reason}
@@ -237,6 +239,8 @@ def propose(
         found.extend(refused.problems)
     if found or why is None:
         raise Refused(*found)
+    if seen is not None:
+        shown.expect(seen, asdict(totals(session, phase)))
     row = PhaseClosing(
         phase_id=phase_id,
         state=ProposalState.PROPOSED,
@@ -281,10 +285,18 @@ def _hold_units(session: Session, unit_class: UnitClass) -> None:
         locked |= found
 
 
-def confirm(session: Session, closing_id: int, *, actor: User, version: int | None = None) -> PhaseClosing:
+def confirm(
+    session: Session,
+    closing_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    seen: str | None = None,
+) -> PhaseClosing:
     """Close the phase as another person than the proposer: totals are frozen, participants are told.
 
-    Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`confirm_problems` finds under lock.
+    Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`confirm_problems` finds under lock, or
+    with FIGURES_CHANGED if the page said other totals (``seen``: their mark).
     """
     access.check(actor, Permission.TARGET_CONFIRM)
     found = access.get_visible(session, PhaseClosing, closing_id, actor)
@@ -297,6 +309,7 @@ def confirm(session: Session, closing_id: int, *, actor: User, version: int | No
     if problems:
         raise Refused(*problems)
     kept = asdict(totals(session, phase))
+    shown.expect(seen, kept)
     now = clock.now()
     with session.no_autoflush:
         row.confirmed_by_id, row.confirmed_at, row.totals = actor.id, now, kept

@@ -74,6 +74,7 @@ def propose_phase(
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"number": number, **phases.facts(years), **phases.facts(dates), "reason": reason}
+    once.hold(session, actor)
     made = once.earlier(session, key, "propose_phase", content, actor=actor)
     if made is not None:
         return access.get_visible(session, PhaseProposal, made, actor)

@@ -13,7 +13,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from portal import clock
-from portal.errors import NotFound, Problem, Refusal, Refused, Stale
+from portal.errors import NotFound, Problem, Refusal, Refused
 from portal.models import Holder, Phase, Publication, PublicationState, PublicationSubject, User
 from portal.permissions import Permission
 from portal.services import (
@@ -23,6 +23,7 @@ from portal.services import (
     once,
     proposal_days,
     proposal_ends,
+    shown,
     unit_totals,
     workflow,
 )
@@ -55,7 +56,7 @@ def present(
     Allowances are told as of the end of ``day``, without one of yesterday.
     """
     content = content_of(session, phase, subject, day)
-    return content, content_hash(content)
+    return content, shown.mark(content)
 
 
 def of_phase(
@@ -114,9 +115,9 @@ def propose(
     """Propose to publish what the record says, frozen. ``seen`` is the fingerprint the page showed.
 
     Allowances are told as of the end of ``day``, without one of yesterday. A second press with the same
-    ``key`` gives the first answer. Raises ``Stale`` if the record says something else by now, or ``Refused``
-    with PUBLICATION_DAY_OPEN, TOTALS_NOT_EVEN, PUBLICATION_EMPTY, PUBLICATION_OPEN, PUBLICATION_SAME (the
-    same is public already), TOO_LONG.
+    ``key`` gives the first answer. Raises ``Refused`` with FIGURES_CHANGED if the record says something else
+    by now, or with PUBLICATION_DAY_OPEN, TOTALS_NOT_EVEN, PUBLICATION_EMPTY, PUBLICATION_OPEN,
+    PUBLICATION_SAME (the same is public already), TOO_LONG.
     """
     access.check(actor, Permission.PUBLICATION_PROPOSE)
     asked: dict[str, Any] = {"phase": phase_id, "subject": subject.value, "seen": seen, "note": note}
@@ -126,9 +127,8 @@ def propose(
     made = once.earlier(session, key, "propose_publication", asked, actor=actor)
     if made is not None:
         return access.get_visible(session, Publication, made, actor)
-    content, fingerprint = present(session, phase, subject, day)
-    if seen is not None and seen != fingerprint:
-        raise Stale
+    content, _mark = present(session, phase, subject, day)
+    shown.expect(seen, content)
     words = (note or "").strip() or None
     problems = propose_problems(session, phase, subject, content)
     if words is not None and len(words) > _LONGEST_NOTE:
@@ -186,16 +186,31 @@ def _locked(session: Session, publication_id: int, actor: User, version: int | N
     return row
 
 
-def release(session: Session, publication_id: int, *, actor: User, version: int | None = None) -> Publication:
+def figures_of(session: Session, row: Publication) -> dict[str, Any]:
+    """What the page says beside a proposed table: the public one that it would replace."""
+    before = of_phase(session, row.phase_id, row.subject, PublicationState.RELEASED)
+    return {"replaces": before.id if before is not None else None}
+
+
+def release(
+    session: Session,
+    publication_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    seen: str | None = None,
+) -> Publication:
     """Let a proposed table out as another person than its proposer; what was public before is replaced.
 
-    Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`release_problems` finds under lock.
+    Raises ``NotAllowed``, ``Stale``, or ``Refused`` with what :func:`release_problems` finds under lock, or
+    with FIGURES_CHANGED if it would replace another table than the page said (``seen``).
     """
     access.check(actor, Permission.PUBLICATION_CONFIRM)
     row = _locked(session, publication_id, actor, version)
     problems = release_problems(session, row, actor)
     if problems:
         raise Refused(*problems)
+    shown.expect(seen, figures_of(session, row))
     before = of_phase(session, row.phase_id, row.subject, PublicationState.RELEASED)
     if before is not None:
         old = access.get_visible(session, Publication, before.id, actor, lock=True)

@@ -60,10 +60,10 @@ def attach(
         "kind": kind,
         "files": [[name, hashlib.sha256(data).hexdigest()] for name, data in files],
     }
+    row = access.get_visible(session, RegistrationApplication, application_id, actor, lock=True)
     made = once.earlier(session, key, "attach_scans", content, actor=actor)
     if made is not None:
         return [scan for scan in scans_of(session, application_id) if scan.id >= made][: len(files)]
-    row = access.get_visible(session, RegistrationApplication, application_id, actor, lock=True)
     media = _judged(session, row, kind, files, limit_mb)
     assert kind is not None
     scans = [

@@ -6,8 +6,9 @@ as long as no allowance was issued on it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
@@ -31,6 +32,7 @@ from portal.services import (
     ledger,
     once,
     proposal_ends,
+    shown,
     standing_issues,
     transitions,
     workflow,
@@ -95,6 +97,11 @@ def facts_for(session: Session, holder_ids: Collection[int]) -> dict[int, Target
     }
 
 
+def figures_of(facts: TargetFacts) -> dict[str, Any]:
+    """What a page says beside a holder's target, as ``shown`` marks it. t-CO2."""
+    return {"base": facts.base, "current": facts.current}
+
+
 def judge(facts: TargetFacts, quantity: int) -> list[Problem]:
     """Why ``quantity`` t-CO2 cannot become the holder's confirmed target; pure, all of it at once."""
     found = []
@@ -116,23 +123,27 @@ def propose_target(
     key: str | None = None,
     tell: bool = True,
     reason: str | None = None,
+    seen: str | None = None,
 ) -> ReductionTarget:
     """Propose ``quantity`` t-CO2 as the holder's reduction target, or in the place of the confirmed one.
 
     ``reason`` is needed where a confirmed target is to be replaced. Without ``tell`` no mail is sent: a bulk
     import sends one for all its targets. Raises ``Refused`` with everything against it: what is wrong with
-    the quantity, TARGET_EXISTS, what :func:`judge` finds, REASON_NEEDED.
+    the quantity, TARGET_EXISTS, what :func:`judge` finds, REASON_NEEDED; or with FIGURES_CHANGED if the page
+    said other figures (``seen``: the mark of :func:`figures_of`).
     """
     access.check(actor, Permission.TARGET_PROPOSE)
     content = {"holder": holder_id, "quantity": str(quantity)}
     if reason:
         content["reason"] = reason
+    # locked before the key is looked up: of two presses at once the second finds the first's answer
+    holder = access.get_visible(session, Holder, holder_id, actor, lock=True)
     made = once.earlier(session, key, "propose_target", content, actor=actor)
     if made is not None:
         return access.get_visible(session, ReductionTarget, made, actor)
-    holder = access.get_visible(session, Holder, holder_id, actor, lock=True)
     facts = facts_for(session, [holder.id])[holder.id]
     amount, why = _judged(facts, quantity, reason)
+    shown.expect(seen, figures_of(facts))
     target = ReductionTarget(
         holder_id=holder.id,
         quantity=amount,
@@ -237,26 +248,41 @@ def _against(
 
 
 def confirm_target(
-    session: Session, target_id: int, *, actor: User, version: int | None = None
+    session: Session,
+    target_id: int,
+    *,
+    actor: User,
+    version: int | None = None,
+    seen: str | None = None,
 ) -> ReductionTarget:
     """Confirm a proposed target as another person than its proposer, who must be active (safety 8).
 
-    The confirmed target before it, if any, is superseded. Raises ``Refused`` with everything against it.
+    The confirmed target before it, if any, is superseded. Raises ``Refused`` with everything against it, or
+    with FIGURES_CHANGED if the page said other figures (``seen``: the mark of :func:`figures_of`).
     """
     access.check(actor, Permission.TARGET_CONFIRM)
     target = access.get_visible(session, ReductionTarget, target_id, actor)
     (line,) = _locked(session, {target.id: version}, actor)
     if line.problems:
         raise Refused(*line.problems)
+    shown.expect(seen, figures_of(line.facts))
     _confirm(session, line, actor)
     return target
 
 
-def confirm_targets(session: Session, versions: Mapping[int, int], *, actor: User) -> list[ReductionTarget]:
+def figures_of_lines(found: Iterable[TargetLine]) -> dict[str, Any]:
+    """The same of many targets that are confirmed together."""
+    return {str(line.target.id): figures_of(line.facts) for line in found}
+
+
+def confirm_targets(
+    session: Session, versions: Mapping[int, int], *, actor: User, seen: str | None = None
+) -> list[ReductionTarget]:
     """Confirm many targets at once, all or none; ``versions``: target id → the version the page showed.
 
     Each is an act of its own: event, mail, superseding. Raises ``Stale`` for an old page, or ``Refused``
-    with NOTHING_CHOSEN, or with ROWS_REFUSED naming the accounts and every reason.
+    with NOTHING_CHOSEN, with ROWS_REFUSED naming the accounts and every reason, or with FIGURES_CHANGED
+    (``seen``: the mark of :func:`figures_of_lines`).
     """
     access.check(actor, Permission.TARGET_CONFIRM)
     if not versions or len(versions) > MOST_AT_ONCE:
@@ -269,6 +295,7 @@ def confirm_targets(session: Session, versions: Mapping[int, int], *, actor: Use
         first = {p.refusal: p for line in reversed(refused) for p in line.problems}
         named = Problem(Refusal.ROWS_REFUSED, None, {"rows": tuple(accounts)})
         raise Refused(named, *(first[one] for one in reasons))
+    shown.expect(seen, figures_of_lines(found))
     known = known_logins(session, holders=[line.target.holder_id for line in found])
     for line in found:
         _confirm(session, line, actor, known)

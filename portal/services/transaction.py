@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal import clock
-from portal.errors import InUse, Stale
+from portal.errors import InUse, Refusal, Stale, refuse
 from portal.services.snapshot import one_moment
 
 T = TypeVar("T")
 
+#: what a form's key made: one that is still in the way after every try is no race but another's key
+_KEYS = ("done_once", "uq_movement_idempotency_key", "movement.idempotency_key")
 #: lost races that a second try settles: the retry then finds what the winner did
 _RACES = (
-    "done_once",
-    "uq_movement_idempotency_key",
-    "movement.idempotency_key",
+    *_KEYS,
     "number_series",
     "uq_phase_proposal_open",
     "uq_factor_proposal_open",
@@ -56,7 +56,8 @@ def run(session: Session, work: Callable[[], T], *, attempts: int = 4) -> T:
     """Do ``work`` in one transaction; lost races are tried again (the forms carry their own key).
 
     Whatever was read before is given up first, so that the work sees the present state and, on
-    SQLite, begins IMMEDIATE. Raises :class:`InUse` if the database stays busy.
+    SQLite, begins IMMEDIATE. Raises :class:`InUse` if the database stays busy, ``Refused(KEY_REUSED)`` if a
+    key stays taken.
     """
     session.rollback()
     for left in reversed(range(attempts)):
@@ -68,7 +69,7 @@ def run(session: Session, work: Callable[[], T], *, attempts: int = 4) -> T:
                 raise
             # SQLite has waited its whole time already: nobody sits before a page for four of them
             if left == 0 or _sqlite_is_locked(error):
-                raise InUse from error
+                raise (refuse(Refusal.KEY_REUSED) if _names(error, _KEYS) else InUse()) from error
     raise AssertionError("unreachable")
 
 
@@ -105,8 +106,12 @@ def is_busy(error: DBAPIError) -> bool:
 
 def _worth_another_try(error: DBAPIError) -> bool:
     if isinstance(error, IntegrityError):
-        return any(name in str(error.orig) for name in _RACES)
+        return _names(error, _RACES)
     return is_busy(error)
+
+
+def _names(error: DBAPIError, names: Iterable[str]) -> bool:
+    return isinstance(error, IntegrityError) and any(name in str(error.orig) for name in names)
 
 
 def _sqlite_is_locked(error: DBAPIError) -> bool:

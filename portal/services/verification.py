@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
@@ -41,6 +40,7 @@ from portal.services.report_rules import FILE_LIMIT_MB, open_request
 from portal.services.report_steps import begin, hold, step, touch
 from portal.services.review_documents import send_document
 from portal.services.verification_draft import Written, current_version
+from portal.services.widths import in_half_width
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _judged(report: EmissionsReport, filename: str, data: bytes, written: Writte
 
 def _figure(text: str | int | None) -> int:
     """A verified figure in whole t-CO2; unlike other quantities it may be 0."""
-    if re.fullmatch("0+", unicodedata.normalize("NFKC", str(text)).strip()):
+    if re.fullmatch("0+", in_half_width(str(text)).strip()):
         return 0
     return parse_quantity(text, "verified")
 

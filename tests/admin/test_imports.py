@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal import clock
 from portal.models import Import, ImportKind, ImportState, RegistrationApplication, User
 from portal.permissions import Role
-from portal.services import import_jobs, jobs, transitions
+from portal.services import import_jobs, jobs, once, transitions
 from portal.services.spreadsheets.import_table import read_table
 from portal.services.transaction import one_transaction
 from portal.services.workflow import advance
@@ -208,7 +208,7 @@ def test_each_act_is_offered_and_done_in_its_states_by_its_roles_only(
             offered = f"/admin/import/{act}/?id={sent}" in page
             assert offered == (may and (state, act) in POSSIBLE), (state, act, role)
             version = make.state_of(clerk.session, sent).version
-            values: dict[str, Any] = {"version": version, "key": f"{sent}-{act}"}
+            values: dict[str, Any] = {"version": version, "key": once.new_key()}
             clerk.session.rollback()
             values["csrf_token"] = reader.form(UPLOAD)["csrf_token"] if may else ""
             answer = reader.post(f"/admin/import/{act}/?id={sent}", values)

@@ -26,7 +26,7 @@ from portal.models import (
     Verifier,
 )
 from portal.permissions import Role
-from portal.services import company_changes, contacts, notes
+from portal.services import company_changes, contacts, notes, once
 from portal.services.company_changes import kind_of, present
 from portal.services.records import Participant
 from portal.services.transaction import one_transaction
@@ -83,7 +83,7 @@ def test_a_paper_is_recorded_in_two_steps_with_its_scan(app: Flask, session: Ses
     assert "変更U-0001を記録し、登録内容を変更しました。" in seen.text and "変更申請書.pdf" in seen.text
     change = session.scalars(select(CompanyChange)).one()
     assert Clerk(app, session, "viewer").get(f"/admin/company_change/scan/?id={change.id}").data == PDF
-    stale = officer.post(url, {**carried, "key": "another", "confirmed": "1", "site_name": "第三工場"})
+    stale = officer.post(url, {**carried, "key": once.new_key(), "confirmed": "1", "site_name": "第三工場"})
     assert stale.status_code == 422 and "最新の内容を見る" in stale.text
     listed = officer.get("/admin/company_change/?search=かわぐち").text
     assert "U-0001" in listed and "事業所名" in listed

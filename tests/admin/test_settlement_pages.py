@@ -7,6 +7,7 @@ from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.errors import Problem, Refusal
 from portal.extensions import make_session
 from portal.models import (
     BankingApplication,
@@ -81,7 +82,10 @@ def test_only_the_ticked_are_proposed_and_a_page_of_yesterday_is_told(
     old = {**form, "shown": form["shown"].replace(":40", ":41"), "holder": [str(cohort.second.id)]}
     stale = clerk.post(url, old)
     assert stale.status_code == 422 and "checked" in stale.text
-    assert clerk.post(url, {**form, "holder": [str(cohort.second.id)]}).status_code == 302
+    chosen = {**form, "holder": [str(cohort.second.id)]}
+    made_up = clerk.post(url, {**chosen, "key": "issue-batch-1-1"})
+    assert made_up.status_code == 422 and Problem(Refusal.KEY_SHAPE).text("ja") in made_up.text
+    assert clerk.post(url, chosen).status_code == 302
     # one waits: another is not begun, and the way leads to the one that waits
     assert "第2期の一括発行を起案する" not in clerk.get("/admin/issue_batch/").text
     assert "確認を待つ第2期の一括発行を見る" in clerk.get("/admin/issue/").text

@@ -21,7 +21,7 @@ from portal.models import (
     User,
     VerifierAssignment,
 )
-from portal.services import targets, verifiers
+from portal.services import once, targets, verifiers
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk, office
 from tests.factories import registration as make
@@ -164,7 +164,7 @@ def test_a_verification_under_way_changes_hands_with_a_reason(
     again = officer.post(url, old, follow=True)  # the second press
     assert "2件の報告書の検証機関を決めました。" in again.text
     assert live(session, Period.BASE) == live(session, Period.TARGET) == [rival]
-    stale = officer.post(url, {**old, "key": "another", "verifier": str(scheme.verifier.id)})
+    stale = officer.post(url, {**old, "key": once.new_key(), "verifier": str(scheme.verifier.id)})
     assert stale.status_code == 422 and live(session, Period.BASE) == [rival]
 
 

@@ -113,7 +113,15 @@ CATALOGUE: tuple[tuple[str, tuple[tuple[R, str], ...]], ...] = (
             (R.CLOSING_OPEN, MADE),
         ),
     ),
-    ("Page and form", ((R.KEY_REUSED, "every act"), (R.STALE_PAGE, "every act"))),
+    (
+        "Page and form (`portal/services/once.py`, `portal/services/shown.py`)",
+        (
+            (R.KEY_REUSED, "every act"),
+            (R.KEY_SHAPE, "every form"),
+            (R.STALE_PAGE, "every act"),
+            (R.FIGURES_CHANGED, "every act whose page shows figures that its row's version does not hold"),
+        ),
+    ),
 )
 #: rules tried by other tests: (refuses, lets pass)
 ELSEWHERE: dict[R, tuple[str, str]] = {
@@ -128,6 +136,14 @@ ELSEWHERE: dict[R, tuple[str, str]] = {
     R.TOTALS_NOT_EVEN: (
         "tests/services/test_unit_totals.py::test_units_that_appear_from_nowhere_are_seen_and_nothing_is_published_on_them",
         "tests/services/test_phase_closings.py::test_two_persons_close_a_phase_and_its_totals_are_frozen",
+    ),
+    R.KEY_SHAPE: (
+        "tests/participant/test_refused_movements.py::test_a_key_or_units_that_no_page_offered_move_nothing",
+        "tests/participant/test_refused_movements.py::test_a_key_or_units_that_no_page_offered_move_nothing",
+    ),
+    R.FIGURES_CHANGED: (
+        "tests/admin/test_as_shown.py::test_every_page_of_a_phase_that_ends_carries_what_it_says",
+        "tests/admin/test_as_shown.py::test_every_page_before_anything_is_issued_carries_what_it_says",
     ),
     # the permission is asked before: a trader never gets so far
     R.SOURCE_KIND: (

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from portal.services import account_lookup
+from portal.services import account_lookup, once
 from portal.services.transaction import one_transaction
 from tests.factories import allowances as trade
 from tests.factories import registration as make
@@ -114,7 +114,7 @@ def test_a_refused_confirmation_with_the_right_password_tells_no_more_names(
             password=PASSWORD,
             quantity="999999999999",
             account=number,
-            key=f"{number}-key",
+            key=once.new_movement_key(),
         )
         told = any(name in words(refused) for name in names_of.values())
         answers.append((refused.status_code, told))

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.models import Holder
-from portal.services import contacts
+from portal.services import contacts, once
 from portal.services.transaction import one_transaction
 from tests.factories import registration as make
 from tests.participant.visitor import Visitor, words
@@ -71,7 +71,7 @@ def test_consent_is_withdrawn_and_given_again_on_the_own_page(
     assert a.send(page, URL).status_code == 302
     assert not agreed(session, people)
     # an older page of another window, with a key of its own, changes nothing
-    old = a.send(page, URL, key="another", agree="1")
+    old = a.send(page, URL, key=once.new_key(), agree="1")
     assert old.status_code == 302 and not agreed(session, people)
     assert "変えませんでした" in words(a.get("/registration"))
     a.send(a.get(URL), URL)

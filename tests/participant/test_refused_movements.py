@@ -9,14 +9,15 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.errors import Problem, Refusal
 from portal.models import AccountAction, Base, Event, MovementKind
-from portal.services import issuance, refused_movements
+from portal.services import issuance, once, refused_movements
 from portal.services.audit import EventTag
 from portal.services.transaction import one_transaction
 from tests.admin.desk import Clerk
 from tests.factories import allowances as trade
 from tests.factories.registration import PASSWORD
-from tests.participant.visitor import Visitor, asked, words
+from tests.participant.visitor import Visitor, asked, values, words
 
 #: counters of the door and of names are no business (services.account_lookup, services.logins)
 NO_BUSINESS = {"login_attempts"}
@@ -58,7 +59,7 @@ def test_a_refused_act_changes_no_table_but_for_its_event(
     reader = Visitor(app, a)
     page = asked(reader, "transfer", quantity="5", account=other)
     # proven once: the proof is an event of its own
-    wrong = {"password": PASSWORD, "quantity": "１，５０１", "key": "k1"}
+    wrong = {"password": PASSWORD, "quantity": "１，５０１", "key": once.new_movement_key()}
     reader.send(page, "/allowances/transfer/confirm", **wrong)
     before = everything(session)
     answer = reader.send(page, "/allowances/transfer/confirm", **wrong)
@@ -75,6 +76,25 @@ def test_a_refused_act_changes_no_table_but_for_its_event(
         "quantity": "１，５０１",
         "account": other,
     }
+
+
+def test_a_key_or_units_that_no_page_offered_move_nothing(
+    app: Flask, session: Session, market: trade.Market
+) -> None:
+    a, other = market.a.login_id, market.trader.account.code
+    session.rollback()
+    reader, url = Visitor(app, a), "/allowances/transfer/confirm"
+    page = asked(reader, "transfer", quantity="5", account=other)
+    keys = ("issue-batch-1-1", "", once.new_key(), "m." + "ｋ" * 32)
+    tried = [("key", key, Refusal.KEY_SHAPE) for key in keys]
+    tried += [("unit", unit, Refusal.CHOICE_UNKNOWN) for unit in ("-1", "１", "999", "")]
+    for name, value, why in tried:
+        answer = reader.send(page, url, password=PASSWORD, **{name: value})
+        assert answer.status_code == 422 and Problem(why).text("ja") in words(answer), (name, value)
+        # the form that comes back may be sent: with a key and units of the portal's own
+        assert once.is_shaped(values(answer)["key"], movement=True) and values(answer)["unit"].isdecimal()
+    assert [one.facts["codes"] for one in refusals(session)] == [[why.value] for _n, _v, why in tried]
+    assert reader.send(page, url, password=PASSWORD).status_code == 302
 
 
 def test_it_is_told_to_the_office_and_on_no_time_line(

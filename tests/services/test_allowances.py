@@ -18,7 +18,7 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import allowances, issuance, lapses
+from portal.services import allowances, issuance, lapses, once
 from portal.services.allowances import Request
 from portal.services.figures import figures_of
 from tests.factories import allowances as make
@@ -95,6 +95,15 @@ def test_a_second_press_gives_the_first_answer(session: Session, market: make.Ma
     with pytest.raises(Refused) as refused:
         make.move(session, market.a, TRANSFER, 101, trader, key="same")
     assert refused.value.refusal is Refusal.KEY_REUSED
+    # what is no movement has no second effect by that key, nor has a movement by the key of what is none
+    once.remember(session, "other", "act", {}, 1, actor=market.officer)
+    for work in (
+        lambda: once.earlier(session, "same", "act", {}, actor=market.a),
+        lambda: issuance.propose_jver(session, trader, 5, "申請", key="other", actor=market.officer),
+    ):
+        with pytest.raises(Refused) as refused:
+            work()
+        assert refused.value.refusal is Refusal.KEY_REUSED
 
 
 def test_login_b_has_no_account_and_moves_nothing(session: Session, market: make.Market) -> None:

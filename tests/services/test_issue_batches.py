@@ -26,8 +26,8 @@ from portal.models import (
     User,
 )
 from portal.permissions import Role
-from portal.services import colleagues, issuance, issue_batch_jobs, issue_batches, jobs, ledger_proof
-from portal.services.transaction import one_transaction
+from portal.services import colleagues, issuance, issue_batch_jobs, issue_batches, jobs, ledger_proof, once
+from portal.services.transaction import one_transaction, run
 from tests.factories import allowances
 from tests.factories import settlement as make
 from tests.services.test_phase_cap import with_cap
@@ -117,8 +117,21 @@ def test_a_second_press_gives_the_first_batch_and_another_is_refused(
         first = make.batch(session, cohort, key="one-key")
     with one_transaction(session):
         assert make.batch(session, cohort, key="one-key").id == first.id
+    # nobody can take what keys its movements will have: any participant may fill the same column
+    assert all(once.is_shaped(key) for key in session.scalars(select(Movement.idempotency_key)))
     again = refused(lambda: make.batch(session, cohort), session)
     assert again == [Refusal.ISSUE_BATCH_OPEN, Refusal.STALE_PAGE]
+
+
+def test_a_key_that_somebody_else_has_is_told_and_is_no_busy_database(
+    session: Session, cohort: make.Cohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The movements' keys are nobody's affair; if one was taken all the same, no try would ever help."""
+    monkeypatch.setattr(once, "new_key", lambda: "taken")
+    with pytest.raises(PortalError) as raised:
+        run(session, lambda: make.batch(session, cohort))
+    assert raised.value.refusal is Refusal.KEY_REUSED
+    assert states(session) == []
 
 
 def test_a_page_that_showed_another_figure_or_nobody_is_refused(

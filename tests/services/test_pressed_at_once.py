@@ -27,6 +27,8 @@ from portal.models import (
     MovementKind,
     MovementState,
     PhaseClosing,
+    PhaseProposal,
+    ReductionTarget,
     User,
 )
 from portal.services import (
@@ -36,7 +38,9 @@ from portal.services import (
     issuance,
     issue_batches,
     phase_closings,
+    phase_proposals,
     second_book,
+    targets,
 )
 from portal.services.allowances import Request
 from portal.services.transaction import one_transaction, run
@@ -46,7 +50,15 @@ from tests.factories.registration import PASSWORD
 from tests.participant.visitor import Visitor, asked, values
 
 MANY = 50
-Row = Movement | BankingApplication | IssueBatch | AccountChange | PhaseClosing
+Row = (
+    Movement
+    | BankingApplication
+    | IssueBatch
+    | AccountChange
+    | PhaseClosing
+    | PhaseProposal
+    | ReductionTarget
+)
 Act = Callable[[Session], Row]
 
 
@@ -97,6 +109,7 @@ class Crowd:
             phase = registration.phase(session, 3)
             self.holder, self.trader = made.holder.id, made.trader.account.code
             self.phase, self.second = cohort.phase.id, {cohort.second.id: 40}
+            self.third = cohort.third.id
             assert phase.id != self.phase
             people = {"a": made.a, "t": made.t, "o": made.officer, "c": made.approver}
             self.people = {name: user.id for name, user in people.items()}
@@ -185,6 +198,18 @@ def test_fifty_identical_submits_about_accounts_and_phases_have_one_effect(
             one, account, AccountAction.SUSPEND, "届出", key="suspend", actor=by(one, "o")
         ),
         lambda one, row, who: account_life.confirm(one, row, version=1, actor=who),
+    )
+    decided(
+        lambda one: targets.propose_target(
+            one, crowd.third, 5, key="target", actor=by(one, "o"), reason="誤り"
+        ),
+        lambda one, row, who: targets.confirm_target(one, row, version=1, actor=who),
+    )
+    years, dates = registration.YEARS, registration.DATES
+    crowd.pressed(
+        lambda one: phase_proposals.propose_phase(
+            one, 4, years, dates, reason="次の期", key="phase", actor=by(one, "o")
+        )
     )
     make.at(settlement.OVER)
     with one_transaction(session):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import clock
-from portal.errors import NotAllowed, NotFound, PortalError, Refusal, Stale
+from portal.errors import NotAllowed, NotFound, PortalError, Refusal
 from portal.models import (
     Event,
     MailMessage,
@@ -124,8 +124,7 @@ def test_what_has_changed_since_the_proposal_is_not_released(
     seen = publications.present(session, market.holder.phase, EMISSIONS)[1]
     row = propose(session, market)
     approve_target_year(session, market)
-    with pytest.raises(Stale):
-        propose(session, market, seen=seen)
+    assert refused(lambda: propose(session, market, seen=seen)) == [Refusal.FIGURES_CHANGED]
     assert refused(lambda: publications.release(session, row.id, actor=market.approver)) == [
         Refusal.PROPOSAL_EXPIRED,
         Refusal.PUBLICATION_OUTDATED,

@@ -166,8 +166,11 @@ def test_judging_more_targets_costs_no_more_queries(session: Session, office: Of
 
 
 def test_each_state_action_and_role_as_the_table_says(session: Session, office: Office) -> None:
-    acts = {"confirm": targets.confirm_target, "withdraw": targets.withdraw_target}
-    acts["decline"] = partial(targets.withdraw_target, reason="誤り")
+    acts: dict[str, Callable[..., object]] = {
+        "confirm": targets.confirm_target,
+        "withdraw": targets.withdraw_target,
+        "decline": partial(targets.withdraw_target, reason="誤り"),
+    }
     people = [*office.holder.users, office.viewer, office.officer, office.second]
     session.commit()
     for state in S:

@@ -22,6 +22,7 @@ from portal.services.spreadsheets.form_types import Note, Problem, file_problem
 from portal.services.spreadsheets.layouts import application as form
 from portal.services.spreadsheets.layouts.application import Item, Layout
 from portal.services.spreadsheets.layouts.layout import ACTIVITY, COVER
+from portal.services.widths import in_half_width
 
 #: no item holds more than 320 signs; what is longer is refused, and need not be carried about whole
 LONGEST = 1000
@@ -125,7 +126,7 @@ class _Reader:
         """The phase of a holder's form; the others have none."""
         if self.layout.kind != "holder":
             return None
-        found = _PHASE.fullmatch(unicodedata.normalize("NFKC", text_of(value)))
+        found = _PHASE.fullmatch(in_half_width(text_of(value)))
         if found is None:
             self.problems.append(_problem(form.HEAD_CELLS["form_phase"], "phase_altered", value, "第N期"))
             return None

@@ -26,6 +26,7 @@ from portal.services.spreadsheets.layouts import imports as layout
 from portal.services.spreadsheets.layouts.imports import Column, Layout
 from portal.services.spreadsheets.prescan import scan
 from portal.services.spreadsheets.xml_scan import XmlLimits
+from portal.services.widths import in_half_width
 
 #: findings of one file: more than these help nobody
 MOST_FINDINGS = 2_000
@@ -215,9 +216,7 @@ def _day(value: Any) -> datetime.date | None:
         return value.date()
     if isinstance(value, datetime.date):
         return value
-    plain = (
-        re.sub(r"\s", "", unicodedata.normalize("NFKC", str(value)[:40])) if isinstance(value, str) else ""
-    )
+    plain = re.sub(r"\s", "", in_half_width(str(value)[:40])) if isinstance(value, str) else ""
     match = _DATE.fullmatch(plain)
     if match is None:
         return None
