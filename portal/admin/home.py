@@ -80,6 +80,7 @@ NIGHT_WORK: dict[str, Any] = {
     "forget_old_attempts": _l("ログインの失敗の記録の消去"),
     "compare_publications": _l("公表した表と記録の照合"),
     "add_up_transfers": _l("移転量の累計"),
+    "seal_history": _l("履歴の封印"),
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

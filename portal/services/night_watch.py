@@ -35,6 +35,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "compare_publications": ("公表した表と記録の照合", "comparison of published tables with the record"),
     "forget_old_attempts": ("ログインの失敗の記録の消去", "deletion of old log-in failures"),
     "add_up_transfers": ("移転量の累計", "running totals of transfers"),
+    "seal_history": ("履歴の封印", "seals over history"),
 }
 
 

@@ -25,6 +25,7 @@ from portal.services import (
     outbox,
     publication_watch,
     reminders,
+    seals,
     transfer_totals,
 )
 from portal.services.outbox import OpenSession
@@ -53,6 +54,7 @@ BRING_WORK = (
     list_files,
     publication_watch,
     reminders,
+    seals,
     transfer_totals,
 )
 
