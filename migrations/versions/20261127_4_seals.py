@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.columns import Whole, key, moment, own_id
+from migrations.columns import key, moment, own_id
 from migrations.triggers import allow_changes, refuse_changes
 
 revision = "20261127_4_seals"
@@ -35,8 +35,8 @@ def upgrade() -> None:
         own_id(),
         sa.Column("table_name", sa.String(40), nullable=False),
         sa.Column("shape", sa.Integer(), nullable=False),
-        sa.Column("up_to", Whole, nullable=False),
-        sa.Column("rows", Whole, nullable=False),
+        sa.Column("up_to", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("previous_hash", sa.String(64), nullable=False),
         moment("at"),

@@ -18,7 +18,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -110,9 +110,9 @@ def check(session: Session, table: str) -> Checked:
         several = list(group)
         if not 0 < shape <= len(SHAPES[table]):
             found.wrong.append(f"{table}: a seal of {_night(several[0])} has a shape that is none")
-            several, rows = [], iter(())
-        else:
-            rows = _rows(session, table, shape, after, several[-1].up_to)
+            previous, after, found.newest = several[-1].hash, several[-1].up_to, several[-1]
+            continue
+        rows = _rows(session, table, shape, after, several[-1].up_to)
         row = next(rows, None)
         for seal in several:
             digest, count = _begin(table, shape, previous), 0
@@ -168,8 +168,10 @@ def _rows(session: Session, table: str, shape: int, after: int, up_to: int) -> I
 
 def _query(table: str, shape: int) -> tuple[Select[Any], list[tuple[int, Callable[[Any], Any]]]]:
     columns = [one.partition(":") for one in SHAPES[table][shape - 1].split()]
-    named = [literal_column(name if "." in name else f"t.{name}") for name, _mark, _how in columns]
-    number = literal_column("t.id")
+    named: list[ColumnElement[Any]] = [
+        literal_column(name if "." in name else f"t.{name}") for name, _mark, _how in columns
+    ]
+    number: ColumnElement[int] = literal_column("t.id")
     query = (
         select(*named)
         .select_from(text(_FROM.get(table, f"{table} t")))
@@ -212,7 +214,8 @@ def _settled(open_session: OpenSession, table: str) -> int | None:
                 return None
         if table == POSTINGS:
             return session.scalars(select(LedgerHead.last_number)).one()
-        highest = select(func.max(literal_column("id"))).select_from(text(table))
+        number: ColumnElement[int] = literal_column("id")
+        highest = select(func.max(number)).select_from(text(table))
         return int(session.scalar(highest) or 0)
 
 
