@@ -35,6 +35,7 @@ from portal.services import (
     ledger_proof,
     mail_kinds,
     outbox,
+    seals,
     second_book,
     selfcheck,
     worker,
@@ -317,6 +318,28 @@ def _say_book(name: str, ok: bool, problem: str | None, transactions: int, entri
         click.echo(f"{name}ok: {transactions} transactions, {entries} entries")
     else:
         click.echo(f"{name}WRONG: {problem}")
+
+
+@books.command("seals")
+@click.argument("known", metavar="[HASH]...", nargs=-1)
+def tell_seals(known: tuple[str, ...]) -> None:
+    """Recompute the nights' seals; tell the newest of each table. A HASH written down must be one of them."""
+    wrong = False
+    with _database(_settings()) as open_session, open_session() as session:
+        one_moment(session)
+        for table in seals.SHAPES:
+            found = seals.check(session, table)
+            wrong = wrong or bool(found.wrong)
+            for line in found.wrong:
+                click.echo(f"WRONG  {line}")
+            if not found.wrong:
+                newest = found.newest
+                told = f"up to {newest.up_to}, {newest.hash}" if newest is not None else "not sealed yet"
+                click.echo(f"ok     {table}: {told}")
+        for lost in seals.unknown(session, known):
+            wrong = True
+            click.echo(f"WRONG  {lost}: there is no such seal")
+    sys.exit(1 if wrong else 0)
 
 
 @portal.group("mail")

@@ -81,6 +81,7 @@ NIGHT_WORK: dict[str, Any] = {
     "compare_publications": _l("公表した表と記録の照合"),
     "add_up_transfers": _l("移転量の累計"),
     "look_at_guards": _l("データベースの保護の点検"),
+    "seal_history": _l("履歴の封印"),
 }
 _REPORT_STATES: dict[QueueKind, ReportState] = {
     QueueKind.APPROVAL_REQUESTS: ReportState.APPROVAL_REQUESTED,

@@ -71,6 +71,7 @@ from portal.models.reporting import (
     ReminderSubject,
     VerificationDraft,
 )
+from portal.models.seal import RecordSeal
 from portal.models.settlement import BookCheck, IssueBatch, IssueBatchState, PhaseClosing
 from portal.models.user import LoginAttempts, NumberSeries, User
 
@@ -149,6 +150,7 @@ __all__ = [
     "PublicationState",
     "PublicationSubject",
     "RecordCause",
+    "RecordSeal",
     "ReductionTarget",
     "RegistrationApplication",
     "RegistrationVersion",

@@ -36,6 +36,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "forget_old_attempts": ("ログインの失敗の記録の消去", "deletion of old log-in failures"),
     "add_up_transfers": ("移転量の累計", "running totals of transfers"),
     "look_at_guards": ("データベースの保護の点検", "look at the guards of the database"),
+    "seal_history": ("履歴の封印", "seals over history"),
 }
 
 

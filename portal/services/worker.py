@@ -26,6 +26,7 @@ from portal.services import (
     outbox,
     publication_watch,
     reminders,
+    seals,
     transfer_totals,
 )
 from portal.services.outbox import OpenSession
@@ -55,6 +56,7 @@ BRING_WORK = (
     list_files,
     publication_watch,
     reminders,
+    seals,
     transfer_totals,
 )
 

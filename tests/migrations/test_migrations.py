@@ -42,6 +42,7 @@ APPEND_ONLY = (
     "registration_version",
     "participant_note",
     "transfer_total",
+    "record_seal",
 )
 #: what keeps the states of accounts, by database
 ACCOUNT_GUARDS = {
@@ -132,6 +133,7 @@ def expected_triggers(engine: Engine) -> set[str]:
     if engine.dialect.name == "sqlite":
         growing |= {f"{table}_row_kept_insert" for table in (*KEYS, UNFINISHED)}
         growing |= {f"{table}_row_kept_update" for table in CHANGING}
+        growing.add("record_seal_row_kept_insert")
     guards = (ACCOUNT_GUARDS, POSTING_GUARDS, CHAIN_GUARDS, ISSUE_GUARDS, RECORD_GUARDS, HEAD_GUARDS)
     return growing.union(*(one[engine.dialect.name] for one in guards))
 
