@@ -61,7 +61,7 @@ def test_the_console_makes_approvers_and_passwords_that_lead_to_nobody(
     second = session.scalars(select(User).where(User.login_id == "second")).one()
     with one_transaction(session):
         users.set_initial_password(session, second, actor=one, days=7)
-    then, are_two = clock.now(), lambda: not four_eyes.problems(session, one, second, proposed_at=clock.now())
+    are_two = lambda: not four_eyes.problems(session, one, second, proposed_at=clock.now())  # noqa: E731
     assert not are_two()
     session.rollback()
     reissued = typed("office", "password", "second")

@@ -65,7 +65,7 @@ def test_the_holder_is_told_that_its_report_has_no_verifier_now(session: Session
 def test_a_colleague_is_told_of_a_new_role(session: Session, scheme: People) -> None:
     colleagues.change_role(session, scheme.viewer.id, Role.APPROVER, reason="異動", actor=scheme.approver)
     (text,) = mails(session, MailKind.ROLE_CHANGED).values()
-    assert "「事務局 承認者」に変わりました" in text and "office03" in text and "異動" in text
+    assert "「事務局 承認者」に変えました" in text and "office03" in text and "異動" in text
 
 
 def test_who_would_confirm_or_propose_is_told_that_a_proposal_is_taken_back(
