@@ -126,7 +126,11 @@ def postings(
 
 
 def _without_head_triggers(connection: Connection) -> list[str]:
-    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger_head'"
+    # and what has each posting wait for the head, which here moves over all of them at once
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        " AND (tbl_name = 'ledger_head' OR name = 'ledger_transaction_unfinished')"
+    )
     found = connection.exec_driver_sql(query).all()
     for name, _sql in found:
         connection.exec_driver_sql(f"DROP TRIGGER {name}")

@@ -31,12 +31,20 @@ _HEAD_SAYS = "posting_on_head: a posting is committed with the head of the chain
 _NEWEST_SAYS = "entry_of_newest: entries are written with their transaction, never for an older one"
 _UNFINISHED_SAYS = "posting_unfinished: what waits for the head of the chain goes when the head comes to it"
 
-#: as ``chain_triggers`` has it: whoever wrote the transaction writes its entries
-_OURS = (
-    "EXISTS (SELECT 1 FROM ledger_transaction WHERE id = NEW.transaction_id"
+#: as ``chain_triggers`` leaves it: not of this database transaction, nor (behind a savepoint) of its writer
+_OLDER = (
+    "NOT EXISTS (SELECT 1 FROM ledger_transaction WHERE id = NEW.transaction_id"
     " AND xmin = pg_current_xact_id()::xid) AND NOT EXISTS (SELECT 1 FROM ledger_entry entry"
     " JOIN ledger_transaction made ON made.id = entry.transaction_id"
     " WHERE entry.id = NEW.id AND entry.xmin = made.xmin)"
+)
+#: the same, and that the head has not come to the posting by an earlier command than that of the entry:
+#: entries and head may be written by one statement. All in one look-up, for every entry comes through here
+_WITH_ITS_POSTING = (
+    "EXISTS (SELECT 1 FROM ledger_entry entry, ledger_transaction made, ledger_head head"
+    " WHERE entry.id = NEW.id AND made.id = NEW.transaction_id AND head.id = 1"
+    " AND (made.xmin = entry.xmin OR made.xmin = pg_current_xact_id()::xid)"
+    " AND (head.last_number < made.id OR head.cmin::text::bigint >= entry.cmin::text::bigint))"
 )
 
 
@@ -98,13 +106,7 @@ def _guard_postgresql() -> None:
         "CREATE CONSTRAINT TRIGGER ledger_transaction_on_head AFTER INSERT ON ledger_transaction"
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION portal_ledger_transaction_on_head()"
     )
-    # entries and head may be written by one statement (the same command), or the head after them
-    late = (
-        "EXISTS (SELECT 1 FROM ledger_head head, ledger_entry entry"
-        " WHERE head.id = 1 AND head.last_number >= NEW.transaction_id AND entry.id = NEW.id"
-        " AND head.cmin::text::bigint < entry.cmin::text::bigint)"
-    )
-    _function("ledger_entry_of_newest", f"NOT {_OURS} OR {late}", _NEWEST_SAYS)
+    _function("ledger_entry_of_newest", f"NOT {_WITH_ITS_POSTING}", _NEWEST_SAYS)
 
 
 def _function(name: str, refused: str, says: str) -> None:
@@ -119,7 +121,7 @@ def unguard_head() -> None:
     """Take what :func:`guard_head` made away again (downgrade only)."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION portal_ledger_transaction_on_head() CASCADE")
-        _function("ledger_entry_of_newest", f"NOT {_OURS}", _NEWEST_SAYS)
+        _function("ledger_entry_of_newest", _OLDER, _NEWEST_SAYS)
         return
     for name in HEAD_GUARDS["sqlite"]:
         op.execute(f"DROP TRIGGER {name}")

@@ -91,7 +91,7 @@ GUARDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "ledger_entry_final": ("ledger_entry", "54bc26f0b552"),
         "ledger_entry_issued": ("ledger_entry", "8125994824c0"),
         "ledger_entry_no_truncate": ("ledger_entry", "fca94c638392"),
-        "ledger_entry_of_newest": ("ledger_entry", "28c48f875a37"),
+        "ledger_entry_of_newest": ("ledger_entry", "56c12dbd0891"),
         "ledger_head_kept": ("ledger_head", "0867af75b2fc"),
         "ledger_head_moves": ("ledger_head", "b052486f7f3a"),
         "ledger_head_no_truncate": ("ledger_head", "3823b642529a"),
