@@ -25,35 +25,9 @@ from portal.extensions import csrf, db_session, make_engine, session_factory
 from portal.services import installation, letter_words, mail, selfcheck, virus_scan
 from portal.settings import ROOT, Settings, SettingsError, read_settings
 
-#: the catalogues of the English texts, one for each subject
-DOMAINS = (
-    "layout",
-    "services",
-    "admin",
-    "participant",
-    "office",
-    "forms",
-    "desk",
-    "bulk",
-    "letters",
-    "scheme",
-    "accounts",
-    "record",
-    "people",
-    "reporting",
-    "factors",
-    "reading",
-    "verifying",
-    "publishing",
-    "reminding",
-    "reviewing",
-    "settlement",
-    "books",
-    "moving",
-    "closing",
-    "standing",
-    "posting",
-)
+_ENGLISH = ROOT / "portal" / "translations" / "en" / "LC_MESSAGES"
+#: the catalogues of the English texts, one for each subject; a new file is read without a word here
+DOMAINS = tuple(sorted(one.stem for one in _ENGLISH.glob("*.po")))
 
 
 def make_app(settings: Settings | None = None) -> Flask:
