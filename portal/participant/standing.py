@@ -216,7 +216,7 @@ def _not_obliged(holder: Holder, figures: Figures) -> tuple[str, ...]:
     if holder.account.state is AccountState.CLOSED:
         return (_("口座が閉鎖されているため、この期の目標遵守の対象外です。"),)
     until = day(figures.deadline)
-    return (_("償却期限（%(day)s）のあとに登録されたため、この期の目標遵守の対象外です。", day=until),)
+    return (_("償却期限の%(day)sのあとに登録されたため、この期の目標遵守の対象外です。", day=until),)
 
 
 def _while_units_wait(figures: Figures) -> tuple[str, str]:

@@ -113,10 +113,10 @@ def _confirm(
 
 
 def _tell_what_to_retire(session: Session, report: EmissionsReport, actor: User) -> None:
-    """With the target-year figure it is settled what login A must retire, and until when."""
+    """With the target-year figure it is settled what login A must retire, and until when, if it must."""
     session.flush()
     figures = figures_of(session, report.holder)
-    if figures.missing:
+    if figures.missing and figures.obliged:
         notify(
             session,
             MailKind.RETIREMENT_SETTLED,
