@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal import cli, clock, wiring
 from portal.extensions import make_engine, make_session
-from portal.models import MailMessage, MailState, User
+from portal.models import Event, MailMessage, MailState, User
 from portal.permissions import Role
 from portal.services import four_eyes, guards, jobs, selfcheck, users
 from portal.services.mail_kinds import table
@@ -168,7 +168,18 @@ def test_the_ledger_is_verified_and_a_forged_balance_named(typed: Run, database_
     good = typed("ledger", "verify", "--json", url=database_url)
     assert good.exit_code == 0
     assert json.loads(good.stdout)["ok"] is True
+    assert typed("ledger", "seals").stdout.splitlines()[0] == "ok     event: not sealed yet"
     engine = create_engine(database_url)
+    with make_session(engine) as session, one_transaction(session):
+        session.add(Event(at=clock.now(), tag="user_created", subject_type="user", subject_id=1, facts={}))
+        jobs.enqueue(session, "seal_history")
+    assert jobs.run_one(lambda: make_session(engine)) == "seal_history"
+    told = typed("ledger", "seals")
+    written_down = told.stdout.splitlines()[0].rpartition(" ")[2]
+    assert told.exit_code == 0 and re.fullmatch(r"[0-9a-f]{64}", written_down)
+    assert typed("ledger", "seals", written_down).exit_code == 0
+    lost = typed("ledger", "seals", "0" * 64)
+    assert lost.exit_code == 1 and f"WRONG  {'0' * 64}: there is no such seal" in lost.stdout
     with engine.begin() as connection:
         unit_class = connection.scalar(text("SELECT id FROM unit_class"))
         connection.execute(
