@@ -174,7 +174,8 @@ def test_no_row_of_a_guarded_table_is_replaced_by_another(nobodys: sqlite3.Conne
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_on_the_portals_connections_what_replace_removes_asks_as_well(engine: Engine) -> None:
     """The second bolt: there a DELETE trigger is asked also by REPLACE."""
-    row = "INTO event (id, at, tag, subject_type, subject_id, facts) VALUES (1, '2015-10-15', 'x', 'x', 1, '{}')"
+    columns = "id, at, tag, subject_type, subject_id, facts"
+    row = f"INTO event ({columns}) VALUES (1, '2015-10-15', 'x', 'x', 1, '{{}}')"
     with engine.begin() as connection:
         connection.execute(text("DROP TRIGGER event_row_kept_insert"))
         connection.execute(text(f"INSERT {row}"))
