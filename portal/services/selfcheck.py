@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import make_engine, make_session, schema_revisions
-from portal.services import guard_list, guards, ledger_proof, mail, manual, virus_scan
+from portal.services import guards, ledger_proof, mail, manual, virus_scan
+from portal.services.guard_list import GUARDS
 from portal.services.mail_kinds import MailKind
 from portal.services.snapshot import one_moment
 from portal.services.typesetter import FONT_FOLDER
@@ -154,7 +155,7 @@ def _database(engine: Engine) -> list[Finding]:
 
 def _guards(engine: Engine) -> Finding:
     wrong = _guard_problems(engine)
-    count = len(guard_list.GUARDS[engine.dialect.name])
+    count = len(GUARDS[engine.dialect.name])
     return Finding("guards", not wrong, "; ".join(wrong) or f"{count} triggers, as the migrations made them")
 
 

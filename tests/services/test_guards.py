@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from portal.services import guard_list, guards
+from portal.services import guards
+from portal.services.guard_list import GUARDS
 
 ROLE = "session_replication_role"
 
@@ -32,9 +33,8 @@ def test_the_list_is_what_the_migrations_leave(engine: Engine) -> None:
     """If not: ``python -m tools.guards`` writes it anew."""
     with engine.connect() as connection:
         stand = guards.standing(connection)
-        assert {name: (one.table, one.digest) for name, one in stand.items()} == guard_list.GUARDS[
-            engine.dialect.name
-        ]
+        found = {name: (one.table, one.digest) for name, one in stand.items()}
+        assert found == GUARDS[engine.dialect.name]
         assert all(one.fires for one in stand.values())
         assert guards.problems(connection) == []
 

@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from tests import databases
 
@@ -167,3 +169,15 @@ def test_no_row_of_a_guarded_table_is_replaced_by_another(nobodys: sqlite3.Conne
     for one, says in zip(pressed, told, strict=True):
         by_key = refused(nobodys, *one)
         assert by_key in says or not by_key.startswith("UNIQUE"), (by_key, says)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_on_the_portals_connections_what_replace_removes_asks_as_well(engine: Engine) -> None:
+    """The second bolt: there a DELETE trigger is asked also by REPLACE."""
+    columns = "id, at, tag, subject_type, subject_id, facts"
+    row = f"INTO event ({columns}) VALUES (1, '2015-10-15', 'x', 'x', 1, '{{}}')"
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER event_row_kept_insert"))
+        connection.execute(text(f"INSERT {row}"))
+        with pytest.raises(IntegrityError, match="event refuses delete"):
+            connection.execute(text(f"REPLACE {row}"))
