@@ -81,10 +81,10 @@ TEXTS: dict[Refusal, tuple[str, str]] = {
     Refusal.LOGIN_ID_TAKEN: ("このログインIDは使われています。", "This login ID is in use."),
     Refusal.OWN_LOGIN: ("自分のログインIDは停止できません。", "You cannot disable your own login."),
     Refusal.FIGURES_CHANGED: (
-        "画面を開いたあとで、表示していた数字が変わりました。"
-        "いまの数字を表示しています。確かめてから、もう一度操作してください。まだ何も変わっていません。",
+        "画面を開いたあとで、表示していた内容が変わりました。"
+        "いまの内容を表示しています。確かめてから、もう一度操作してください。まだ何も実行していません。",
         "The figures have changed since the page was shown: it now shows the present ones."
-        " Check them and repeat. Nothing has changed yet.",
+        " Check them and repeat. Nothing was carried out.",
     ),
     Refusal.KEY_SHAPE: (
         "この画面の控えの番号が、ポータルの付けたものではありません。"

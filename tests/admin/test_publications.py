@@ -97,7 +97,7 @@ def test_what_changed_while_the_preview_was_open_is_shown_before_it_is_proposed(
         reports.bring(session, market.scheme, ReportState.APPROVED, Period.TARGET, 7_400)
     allowances.at("2014-04-08 09:05")
     answer = officer.post(PROPOSE, {**open_page, "note": "書いたもの"})
-    assert answer.status_code == 422 and "ほかの方が内容を変更しました" in answer.text
+    assert answer.status_code == 422 and "表示していた内容が変わりました" in answer.text
     assert "7,400" in answer.text and "書いたもの" in answer.text
     session.rollback()
     assert session.scalars(select(Publication)).all() == []
