@@ -11,8 +11,10 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal import clock
 from portal.models import Phase, PhaseProposal, PhaseRule, ProposalState
 from portal.services import phases
+from portal.services.transaction import one_transaction
 from tests.admin import desk
 
 
@@ -106,6 +108,22 @@ def test_new_dates_stand_beside_the_old_until_another_person_confirms(
     assert "期限を変更しました" in done and "2015年11月30日" in done and "2015年12月15日" in done
     session.expire_all()
     assert len(session.scalars(select(PhaseRule)).all()) == 2
+    # what the deadline's record rests on is said to be fixed before anybody presses
+    at("2015-12-15 23:59")
+    first, second = desk.Clerk(app, session, "approver"), desk.Clerk(app, session, "second")
+    values = suggested(first.get(url).text)
+    del values["jver_counts_for_compliance"]
+    first.post(url, {**values, "reason": "数え方の変更"})
+    row = waiting(session)
+    at("2015-12-16 00:00")
+    assert "この項目は変えられません" in second.get(f"/admin/phase_proposal/details/?id={row}").text
+    first.send(f"/admin/phase_proposal/withdraw/?id={row}", {"reason": "不要"})
+    assert first.get(url).text.count("償却期限を過ぎたため、変えられません。") == 2
+    with one_transaction(session):
+        session.get_one(Phase, phase_id).closed_at = clock.now()
+    assert "いまはできません" in first.get(url).text
+    page = first.get(f"/admin/phase/details/?id={phase_id}").text
+    assert "締めた期の期限と決まりは、変えられません。" in page and "期限の変更を起案する" not in page
 
 
 def test_a_proposal_is_taken_back_and_a_viewer_only_reads(

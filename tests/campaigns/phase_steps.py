@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from portal import clock
 from portal.extensions import make_session
 from portal.models import (
     AccountAction,
@@ -72,6 +73,8 @@ class PhaseSteps(OfficeSteps):
         )
         if action == "confirmed" and one.action is not None:
             self.model.states[one.about] = STEPS[one.action][1]
+            if self.model.states[one.about] == CLOSED:
+                self.model.left[one.about] = clock.now()
             self.did(f"account {STEPS[one.action][1]}")
 
     def decide(
@@ -187,9 +190,18 @@ class PhaseSteps(OfficeSteps):
             self.freeze(fault)
 
     def to_freeze(self) -> list[int]:
-        """The holders whose deadline has passed and that no record was made of."""
+        """The holders whose deadline has passed and that no record was made of, but should be."""
         passed = self.model.is_past_deadline()
-        return [account for account in self.cast.holders if passed and account not in self.model.frozen]
+        return [
+            one for one in self.cast.holders if passed and one not in self.model.frozen and self.counts(one)
+        ]
+
+    def counts(self, account: int) -> bool:
+        """Whether there is something to record: who left before the deadline owes nothing, if not done."""
+        model = self.model
+        in_time = account in model.figures and account not in model.late_figures
+        met = in_time and model.at_the_deadline(account)[0] >= model.figures[account]
+        return model.owes(account) or met
 
     def freeze(self, fault: str | None) -> None:
         """The night after the deadline: what stood at its last moment, whenever that night comes."""

@@ -98,6 +98,7 @@ class Model:
     issued: Counter[int] = field(default_factory=Counter)
     retired_units: Counter[tuple[int, str]] = field(default_factory=Counter)
     states: dict[int, str] = field(default_factory=dict)
+    left: dict[int, datetime] = field(default_factory=dict)
     figures: dict[int, int] = field(default_factory=dict)
     applications: dict[int, Paper] = field(default_factory=dict)
     batches: dict[int, Paper] = field(default_factory=dict)
@@ -324,9 +325,8 @@ class Model:
             one.state == "applied" and not one.movements and unit in (self.cast.holders[one.about].unit, NEXT)
             for one in self.applications.values()
         )
-        frozen = all(
-            account in self.frozen for account, facts in self.cast.holders.items() if facts.phase == phase
-        )
+        there = [account for account, facts in self.cast.holders.items() if facts.phase == phase]
+        frozen = all(account in self.frozen for account in there if self.owes(account))
         over = clock.today() > LAST_DAY[unit]
         return phase not in self.closed and over and frozen and self.agreed(unit) and not (moving or waiting)
 
@@ -390,10 +390,10 @@ class Model:
         self.resting |= due.keys() & self.figures.keys() - self.late_figures
 
     def may_revoke(self, account: int) -> bool:
-        """Whether the approval of a target-year figure may be taken back.
+        """Whether the approval may be taken back: not once the deadline counts it, nor of a closed phase."""
+        counts = account in self.resting or (self.is_past_deadline() and account not in self.late_figures)
+        return account in self.figures and not counts and self.cast.holders[account].phase not in self.closed
 
-        Not once a record of the deadline rests on it, and not of a closed phase. A record that was made
-        while there was no figure does not rest on the one that came later.
-        """
-        closed = self.cast.holders[account].phase in self.closed
-        return account in self.figures and account not in self.resting and not closed
+    def owes(self, account: int) -> bool:
+        """Whether a holder was in the scheme until the deadline."""
+        return self.left.get(account, AFTER_DEADLINE) >= AFTER_DEADLINE

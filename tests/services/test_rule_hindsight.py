@@ -116,8 +116,9 @@ class Play:
         made = []
         act = lambda: made.append(allowances.move(self.session, request, key=key, actor=self.market.a))  # noqa: E731
         if self.tried(act, legal):
-            assert made[0].transaction is not None
-            self.model.retired.append((made[0].transaction.id, clock.now(), jver))
+            posting = made[0].transaction
+            assert posting is not None
+            self.model.retired.append((posting.id, clock.now(), jver))
 
     def revoke(self) -> None:
         report = self.market.scheme.report(Period.TARGET)
