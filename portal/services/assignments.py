@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, select
@@ -87,10 +87,15 @@ def assign_many(
     """
     access.check(actor, Permission.VERIFIER_ASSIGN)
     content = {"reports": sorted(versions), "verifier": verifier_id, "reason": reason or ""}
-    found = _locked(session, versions)
+    reports = _locked(session, versions)
     made = once.earlier(session, key, "assign_many", content, actor=actor)
     if made is not None:
         return made
+    if len(reports) != len(versions):
+        raise Stale
+    for report in reports:
+        workflow.expect_version(report, versions[report.id])
+    found = [_line(report) for report in reports]
     why = _judged(found, verifier_id, reason)
     assert verifier_id is not None
     verifier = access.get_visible(session, Verifier, verifier_id, actor)
@@ -108,20 +113,15 @@ def assign_many(
     return len(moving)
 
 
-def _locked(session: Session, versions: Mapping[int, int]) -> list[AssignmentLine]:
-    reports = session.scalars(
+def _locked(session: Session, report_ids: Collection[int]) -> Sequence[EmissionsReport]:
+    return session.scalars(
         _read()
-        .where(EmissionsReport.id.in_(versions))
+        .where(EmissionsReport.id.in_(report_ids))
         .order_by(None)
         .order_by(EmissionsReport.id)
         .with_for_update(of=EmissionsReport)
         .execution_options(populate_existing=True)
     ).all()
-    if len(reports) != len(versions):
-        raise Stale
-    for report in reports:
-        workflow.expect_version(report, versions[report.id])
-    return [_line(report) for report in reports]
 
 
 def _judged(found: list[AssignmentLine], verifier_id: int | None, reason: str | None) -> str | None:
