@@ -333,9 +333,8 @@ def tell_seals(known: tuple[str, ...]) -> None:
             for line in found.wrong:
                 click.echo(f"WRONG  {line}")
             if not found.wrong:
-                newest = found.newest
-                told = f"up to {newest.up_to}, {newest.hash}" if newest is not None else "not sealed yet"
-                click.echo(f"ok     {table}: {told}")
+                newest = seals.told(found.newest) if found.newest is not None else "not sealed yet"
+                click.echo(f"ok     {table}: {newest}")
         for lost in seals.unknown(session, known):
             wrong = True
             click.echo(f"WRONG  {lost}: there is no such seal")

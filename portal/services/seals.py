@@ -186,12 +186,19 @@ def _night(seal: RecordSeal) -> str:
     return clock.in_tokyo(seal.at).date().isoformat()
 
 
+def _row(table: str, number: int) -> str:
+    return f"T-{number:06d}" if table == POSTINGS else str(number)
+
+
+def told(seal: RecordSeal) -> str:
+    """A seal as it is written down: how far it reaches, and its hash."""
+    return f"up to {_row(seal.table_name, seal.up_to)}, {seal.hash}"
+
+
 def _differs(table: str, first: int, seal: RecordSeal, count: int) -> str:
-    span = f"{table} {first}–{seal.up_to}"
-    if table == POSTINGS:
-        span = f"{table} of T-{first:06d}–T-{seal.up_to:06d}"
+    span = f"{_row(table, first)}–{_row(table, seal.up_to)}"
     rows = f" ({seal.rows} rows then, {count} now)" if count != seal.rows else ""
-    return f"{span} is not what was sealed in the night of {_night(seal)}{rows}"
+    return f"{table} {span} is not what was sealed in the night of {_night(seal)}{rows}"
 
 
 def _settled(open_session: OpenSession, table: str) -> int | None:

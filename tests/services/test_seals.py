@@ -95,11 +95,11 @@ FORGERIES = (
     ("DELETE FROM event WHERE id = 2", "{event} rows then, {less} now"),
     ("UPDATE participant_note SET text = 'x'", "participant_note 1–1 is not"),
     ("UPDATE registration_version SET valid_from = '2001-01-01 00:00:00'", "registration_version 1–"),
-    ("UPDATE movement SET note = 'x' WHERE id = 1", "movement of T-000001–T-000001 is not"),
-    ("UPDATE movement SET proposed_by_id = {a} WHERE id = 1", "movement of T-000001–T-000001 is not"),
-    ("UPDATE movement SET voluntary = true WHERE id = 2", "movement of T-000002–T-000002 is not"),
+    ("UPDATE movement SET note = 'x' WHERE id = 1", "movement T-000001–T-000001 is not"),
+    ("UPDATE movement SET proposed_by_id = {a} WHERE id = 1", "movement T-000001–T-000001 is not"),
+    ("UPDATE movement SET voluntary = true WHERE id = 2", "movement T-000002–T-000002 is not"),
     ("UPDATE record_seal SET up_to = up_to - 1 WHERE table_name = 'event'", "event 1–"),
-    ("DELETE FROM record_seal WHERE table_name = 'movement' AND up_to = 1", "movement of T-000001–T-000002"),
+    ("DELETE FROM record_seal WHERE table_name = 'movement' AND up_to = 1", "movement T-000001–T-000002"),
     ("UPDATE record_seal SET shape = 7 WHERE table_name = 'event'", "has a shape that is none"),
 )
 
@@ -149,7 +149,7 @@ def test_what_is_changed_past_the_guards_is_named_and_ordinary_work_is_not(
     for number in (4, 5):  # what is new is sealed all the same, and the difference stays
         told = night(engine, number)[1] or ""
         assert f"event 1–{events} is not what was sealed in the night of " in told
-        assert "; movement of T-000002–T-000002 is not" in told
+        assert "; movement T-000002–T-000002 is not" in told
 
 
 @POSTGRESQL_ONLY
