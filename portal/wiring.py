@@ -13,6 +13,7 @@ from portal import (
     web,
     web_about,
     web_account,
+    web_breaks,
     web_downloads,
     web_handout,
     web_login,
@@ -61,6 +62,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     web_refill.install(app)
     csrf.init_app(app)  # after frame and time-out: its refusal is a page, and a late act leads back
     web_text.install(app)
+    web_breaks.install(app)
     web_spoken.install(app)
     web_about.install(app)
     web_account.install(app)

@@ -17,7 +17,6 @@ pages = Blueprint("participant", __name__)
 
 #: the page modules; importing one hangs its views on the blueprint
 MODULES = (
-    "breaks",
     "home",
     "allowances",
     "movements",

@@ -17,7 +17,6 @@ from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Account, BankingApplication, DecisionState, MovementKind
 from portal.participant import pages
-from portal.participant.breaks import unbroken
 from portal.participant.files import RowForm
 from portal.participant.refused import carry_out_or_say, put
 from portal.permissions import Permission
@@ -26,6 +25,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.banking import Draft
 from portal.services.refused_movements import Attempt
 from portal.web import actor, done, requires, texts
+from portal.web_breaks import unbroken
 from portal.web_forms import PageForm
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused

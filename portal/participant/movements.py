@@ -20,7 +20,6 @@ from portal.errors import PortalError, Problem, Refusal
 from portal.extensions import db_session
 from portal.models import Account, MovementKind, UnitClass, UnitType
 from portal.participant import pages
-from portal.participant.breaks import unbroken
 from portal.participant.correction_words import waiting_of
 from portal.participant.movement_forms import ConfirmForm, MovementForm, request_of, unit_problem
 from portal.participant.movement_words import CANCEL, OFFSET, RETIRE, TRANSFER, Act, most_movable
@@ -34,6 +33,7 @@ from portal.services.allowance_rules import may_give
 from portal.services.allowances import Draft
 from portal.services.refused_movements import Attempt
 from portal.web import actor, carry_out, done, requires, texts
+from portal.web_breaks import unbroken
 from portal.web_login import prove
 from portal.web_recorded import carry_out_recorded, note_refused
 from portal.web_refill import shown

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from flask import flash
 
 from portal.errors import NotFound, PortalError, Problem
-from portal.participant.breaks import unbroken
 from portal.web import carry_out, done, texts
+from portal.web_breaks import unbroken
 from portal.web_forms import PageForm
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired
 
-from portal import web_spoken, web_text
+from portal import web_breaks, web_spoken, web_text
 from portal.admin.base import SecretariatView, Step
 from portal.admin.door import SecretariatIndex, SecretariatPage, page
 from portal.admin.filters import ChoiceFilter, FromDayFilter, YesNoFilter
@@ -157,6 +157,7 @@ class Home(SecretariatIndex):
 
 def _dressed(app: Flask) -> None:
     web_text.install(app)
+    web_breaks.install(app)
     web_spoken.install(app)
     viewer = SimpleNamespace(
         name="事務 一子", login_id="office-1", role_label="事務局 担当者", affiliation="", room="admin"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
+from flask import Flask
 from markupsafe import Markup, escape
-
-from portal.participant import pages
 
 #: a figure with its unit, and the word that so much is left; a date of either language with its weekday;
 #: an account number, a telephone number, a phase; what is quoted: numbers of ledger, application and error;
@@ -27,14 +26,12 @@ _PARTS = re.compile(r".+?(?:\u3002|[.](?=\s+[A-Z])|$)", re.DOTALL)
 _MANY = 3
 
 
-@pages.app_template_filter("unbroken")
 def unbroken(text: str) -> Markup:
     """``text``, escaped, with its figures and dates held together."""
     # escaped before: only the span is ours
     return Markup(_WHOLE.sub(r'<span class="as-nb">\g<0></span>', str(escape(text))))  # noqa: S704
 
 
-@pages.app_template_filter("sentences")
 def sentences(text: str) -> Markup:
     """A heading of several sentences: a line breaks before one of them, not inside; numbers stay whole."""
     parts = _PARTS.findall(text)
@@ -47,7 +44,6 @@ def sentences(text: str) -> Markup:
     )
 
 
-@pages.app_template_filter("news")
 def news(text: str) -> tuple[Markup, Markup]:
     """(what is said in bold, what follows it): more than two sentences are too many for a heading."""
     parts = _PARTS.findall(text)
@@ -59,3 +55,8 @@ def news(text: str) -> tuple[Markup, Markup]:
 def _numbered(text: str) -> Markup:
     # escaped before: only the span is ours
     return Markup(_NUMBER.sub(r'<span class="as-nb">\g<0></span>', str(escape(text))))  # noqa: S704
+
+
+def install(app: Flask) -> None:
+    """Give the templates of both rooms their filters."""
+    app.jinja_env.filters.update(unbroken=unbroken, sentences=sentences, news=news)
