@@ -117,7 +117,8 @@ def postings(
         for account, unit_class, quantity in sorted(sides):
             held[account] += quantity
             rows["ledger_entry"].append((number, account, unit_class, quantity, held[account]))
-        facts = {"before": "proposed", "after": "executed", "quantity": units}
+        moved = {"kind": "transfer", "quantity": units, "source": f"AST-{source}", "target": f"AST-{target}"}
+        facts = {"before": "proposed", "after": "executed", **moved}
         rows["event"].append((at, "movement_executed", seat.user, "movement", movement_id, holder, facts))
         previous = digest
         if len(rows["movement"]) == PORTION or place == count - 1:
