@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from bench.transfer_world import WHEN, Seat, seats, to_be_issued
 from bench.transfers import new_database
 from portal import clock, create_app
-from portal.extensions import make_engine, make_session, upgrade_database
+from portal.extensions import db_session, make_engine, make_session, session_factory, upgrade_database
 from portal.models import (
     Event,
     Holder,
@@ -325,6 +325,9 @@ def measured(
             clock.set_time(datetime(2015, 3, 2, 1, 0, tzinfo=UTC))
             found[size] = pages(app, addresses(engine, seat), logins, size, times)
             print(f"{engine.dialect.name}: {size:,} entries, filled in {took:.0f} s", flush=True)
+        # the application's own connections
+        db_session.remove()
+        session_factory.kw["bind"].dispose()
     if verified:
         with make_session(engine) as session:
             report = ledger_proof.verify(session)
