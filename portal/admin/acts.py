@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flask import g, request
 from flask_babel import lazy_gettext as _l
@@ -48,8 +48,9 @@ class SeenField(HiddenField):
     It stays what the page that was looked at said, until its reader is told that they have changed.
     """
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)  # type: ignore[no-untyped-call]
+    if TYPE_CHECKING:  # WTForms is untyped
+
+        def __init__(self, **given: Any) -> None: ...
 
     def carry(self, figures: Mapping[str, Any], *, told: bool) -> None:
         """Let the page carry ``figures``, if it is shown first or ``told`` that there are others now."""

@@ -109,15 +109,21 @@ def prepare(session: Session, market: trade.Market, act: Act) -> None:
         )
 
 
-@pytest.mark.parametrize(("act", "kept"), [(approve, [(1, "met")]), (revoke, [(1, "missed")]), (put_off, [])])
-def test_what_was_decided_at_the_last_moment_is_what_the_record_says(
-    engine: Engine, session: Session, market: trade.Market, act: Act, kept: list[tuple[int, str]]
-) -> None:
+def just_before(session: Session, market: trade.Market, act: Act) -> int:
+    """The market made ready for ``act``, at the last moment before the deadline; its holder."""
     with one_transaction(session):
         prepare(session, market, act)
     holder = market.holder.id
     session.rollback()
     trade.at(BEFORE)
+    return holder
+
+
+@pytest.mark.parametrize(("act", "kept"), [(approve, [(1, "met")]), (revoke, [(1, "missed")]), (put_off, [])])
+def test_what_was_decided_at_the_last_moment_is_what_the_record_says(
+    engine: Engine, session: Session, market: trade.Market, act: Act, kept: list[tuple[int, str]]
+) -> None:
+    holder = just_before(session, market, act)
     with make_session(engine) as own:
         act(own)
         own.flush()
@@ -131,11 +137,7 @@ def test_what_was_decided_at_the_last_moment_is_what_the_record_says(
 def test_a_retirement_that_waits_for_the_chain_at_midnight_is_in_time_and_nobody_is_told_otherwise(
     engine: Engine, session: Session, market: trade.Market
 ) -> None:
-    with one_transaction(session):
-        prepare(session, market, retire)
-    holder = market.holder.id
-    session.rollback()
-    trade.at(BEFORE)
+    holder = just_before(session, market, retire)
 
     def moved() -> None:
         with make_session(engine) as own:
